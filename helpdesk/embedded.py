@@ -159,7 +159,7 @@ def url(home: Path) -> str:
 
 def running(home: Path) -> bool:
     """Says whether the server of this home runs; it may still be starting."""
-    return _pid(home / "postgres" / "data") is not None
+    return _pid(_data(home)) is not None
 
 
 def ensure(home: Path, *, durable: bool = True) -> bool:
@@ -176,7 +176,7 @@ def stop(home: Path) -> None:
     """Stops the server if it runs; open connections are closed. Whoever else uses it is not asked."""
     if (home / "postgres").exists():
         with _errors(home), _lock(home):
-            _stop(home / "postgres" / "data")
+            _stop(_data(home))
 
 
 def destroy(home: Path) -> None:
@@ -210,7 +210,7 @@ def used(home: Path, *, durable: bool = True) -> Iterator[bool]:
         with _lock(home):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _stop(home / "postgres" / "data")
+                _stop(_data(home))
             os.close(users)
 
 
@@ -242,13 +242,13 @@ def _errors(home: Path) -> Iterator[None]:
 
 
 def _ensure(home: Path, *, durable: bool) -> bool:
-    data = home / "postgres" / "data"
+    data = _data(home)
     state = _State.read(home)
     if state and (pid := _pid(data)) is not None:
         _wait_until_ready(home, data, pid)
         return False
     state = _repair(home, data, state) if data.exists() else _create(home, durable=durable)
-    _launch(home, data, state, durable=durable)
+    _launch(home, _data(home), state, durable=durable)
     return True
 
 
@@ -328,7 +328,7 @@ def _pid(data: Path) -> int | None:
     if not lines or not lines[0].strip().isdigit():
         return None
     pid = int(lines[0])
-    return pid if _is_alive(pid) and str(data.resolve()) in _command_line(pid) else None
+    return pid if _is_alive(pid) and str(data) in _command_line(pid) else None
 
 
 def _is_alive(pid: int) -> bool:
@@ -403,7 +403,8 @@ def _last_words(home: Path) -> str:
 def _create(home: Path, *, durable: bool) -> _State:
     """Makes the cluster, with database, role and extensions; a half-made one is never found later."""
     account = _account()
-    data = _place(home, account) / "data"
+    _make_place(home, account)
+    data = _data(home)
     new = data.with_name("data.new")
     shutil.rmtree(new, ignore_errors=True)
     programs = _programs(account)
@@ -522,17 +523,22 @@ def _owner(data: Path) -> _Account:
     return _Account(status.st_uid, status.st_gid)
 
 
-def _place(home: Path, account: _Account) -> Path:
+def _data(home: Path) -> Path:
+    """Returns the cluster's directory without the link that leads to it: its owner may not reach the link."""
+    return (home / "postgres").resolve() / "data"
+
+
+def _make_place(home: Path, account: _Account) -> None:
     """Makes the directory for a new cluster, and a link to it where the account cannot reach into home."""
     place = home / "postgres"
     if place.is_symlink():
         place.unlink()
     place.mkdir(mode=0o700, exist_ok=True)
     if account.uid is None or account.gid is None:
-        return place
+        return
     os.chown(place, account.uid, account.gid)
     if account.run("/bin/sh", "-c", 'cd -- "$0" && test -w .', place).returncode == 0:
-        return place
+        return
     shutil.rmtree(place)
     elsewhere = SHARED / hashlib.sha256(str(home).encode()).hexdigest()[:16]
     _set_aside(elsewhere)
@@ -540,7 +546,6 @@ def _place(home: Path, account: _Account) -> Path:
     elsewhere.mkdir(mode=0o700)
     os.chown(elsewhere, account.uid, account.gid)
     place.symlink_to(elsewhere)
-    return place
 
 
 def _set_aside(place: Path) -> None:
