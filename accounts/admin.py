@@ -1,0 +1,68 @@
+"""Users, teams and keys in the admin."""
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import Count, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actions import create_api_key
+from accounts.models import ApiKey, Team, User
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User]):
+    """Staff."""
+
+    list_display = ("username", "display_name", "email", "role", "is_active", "last_login")
+    list_filter = ("role", "teams", "is_active")
+    search_fields = ("username", "first_name", "last_name", "email")
+    filter_horizontal = ("teams", "groups", "user_permissions")
+    fieldsets = (
+        *(DjangoUserAdmin.fieldsets or ()),
+        (_("Helpdesk"), {"fields": ("role", "teams")}),
+    )
+    add_fieldsets = (
+        *DjangoUserAdmin.add_fieldsets,
+        (_("Helpdesk"), {"fields": ("role", "teams", "is_staff")}),
+    )
+
+
+@admin.register(Team)
+class TeamAdmin(admin.ModelAdmin[Team]):
+    """Teams, with the number of their members."""
+
+    list_display = ("name", "slug", "member_count")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
+        """Counts the members in the same query."""
+        return super().get_queryset(request).annotate(members_counted=Count("members"))
+
+    @admin.display(description=_("members"), ordering="members_counted")
+    def member_count(self, team: Team) -> int:
+        """The number of operators in the team."""
+        return int(getattr(team, "members_counted", 0))
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+    """Keys. A new key is shown once, in the message after saving."""
+
+    list_display = ("name", "prefix", "scopes", "is_active", "last_used_at", "expires_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "prefix")
+    filter_horizontal = ("teams",)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm, change: bool) -> None:  # noqa: FBT001 (Django's signature)
+        """Makes the key through the action, so that its hash is the only thing stored."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        user = request.user
+        assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
+        row, key = create_api_key(name=obj.name, by=user.as_actor(), scopes=obj.scopes)
+        obj.pk, obj.prefix, obj.key_hash, obj.created_at = row.pk, row.prefix, row.key_hash, row.created_at
+        messages.warning(request, _("Copy this key now, it is not shown again: %s") % key)

@@ -1,0 +1,21 @@
+"""Reads about people and keys."""
+
+import hashlib
+
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import ApiKey
+
+
+def hash_key(key: str) -> str:
+    """Returns the SHA-256 hex digest under which a key is stored; the key itself has 256 random bits."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def find_api_key(key: str) -> ApiKey | None:
+    """Returns the active, unexpired row of a key, or None. The lookup by digest leaks no timing of the key."""
+    if not key:
+        return None
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return ApiKey.objects.filter(alive, key_hash=hash_key(key), is_active=True).first()

@@ -1,0 +1,1 @@
+"""The HTTP contract for integrators. It translates; it never decides."""

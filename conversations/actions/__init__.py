@@ -1,0 +1,30 @@
+"""Writes of the spine: one verb, one function, whoever calls."""
+
+from conversations.actions.assignment import assign, hand_back, hand_over, set_priority, take_over
+from conversations.actions.attachments import add_attachment
+from conversations.actions.inbound import Received, Sender, receive
+from conversations.actions.outbound import note, reply
+from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
+from conversations.actions.record import add_event, lock
+from conversations.actions.resolution import reopen, resolve
+
+__all__ = [
+    "Received",
+    "Sender",
+    "add_attachment",
+    "add_event",
+    "assign",
+    "hand_back",
+    "hand_over",
+    "lock",
+    "note",
+    "read_by_contact",
+    "read_by_operator",
+    "receive",
+    "reopen",
+    "reply",
+    "resolve",
+    "set_priority",
+    "set_typing",
+    "take_over",
+]

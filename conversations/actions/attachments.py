@@ -1,0 +1,50 @@
+"""Files that customers and operators send."""
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+
+from conversations.models import Attachment, Inbox
+from core.errors import Invalid, TooLarge
+
+# First bytes of each binary type we take: a name or a header proves nothing.
+SIGNATURES = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/webp": (b"RIFF",),
+    "application/pdf": (b"%PDF-",),
+}
+
+
+def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile) -> Attachment:
+    """Stores a file before the message that will carry it; `uploader` alone may send it.
+
+    Raises TooLarge and Invalid (type not allowed, or content that is not of the type it claims). It looks at
+    the first bytes only; files are always served as downloads, never as pages of ours.
+    """
+    size = upload.size or 0
+    if size > settings.MAX_ATTACHMENT_BYTES:
+        detail = f"A file may have {settings.MAX_ATTACHMENT_BYTES // 1024 // 1024} MB."
+        raise TooLarge(detail, field="file")
+    content_type = checked_type(upload)
+    return Attachment.objects.create(
+        inbox=inbox,
+        uploader=uploader,
+        file=upload,
+        name=(upload.name or "file").replace("\x00", "").rsplit("/", 1)[-1][:200],
+        content_type=content_type,
+        size=size,
+    )
+
+
+def checked_type(upload: UploadedFile) -> str:
+    """Returns the file's type when it is allowed and its first bytes agree."""
+    claimed = (upload.content_type or "").split(";")[0].strip().lower()
+    head = upload.read(512)
+    upload.seek(0)
+    known = SIGNATURES.get(claimed)
+    honest = head.startswith(known) if known else b"\x00" not in head
+    if claimed not in settings.ATTACHMENT_TYPES or not head or not honest:
+        detail = "This type of file is not accepted."
+        raise Invalid(detail, field="file")
+    return claimed

@@ -1,0 +1,156 @@
+"""The one door for what customers say."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from conversations import signals
+from conversations.actions.record import Draft, add_message, save_locked, waits_now
+from conversations.actions.resolution import reopen_locked
+from conversations.enums import AuthorKind, Direction, Status
+from conversations.models import Attachment, Contact, ContactIdentity, Conversation, Inbox, Message
+from core.errors import Invalid, TooLarge
+
+MAX_TEXT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who wrote, as the channel knows it. `external_id` is unique in the inbox; the rest may be empty.
+
+    `is_verified`: the channel has proof of the identity (a signature), not just a claim.
+    """
+
+    external_id: str
+    name: str = ""
+    email: str = ""
+    locale: str = ""
+    is_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The stored message; `created` is False when it had been stored before."""
+
+    message: Message
+    conversation: Conversation
+    created: bool
+
+
+@transaction.atomic(durable=True)
+def receive(
+    *,
+    inbox: Inbox,
+    sender: Sender,
+    text: str,
+    client_id: UUID | None = None,
+    external_id: str | None = None,
+    attachments: Iterable[Attachment] = (),
+) -> Received:
+    """Stores a customer's message once and in order; returns when it is safe to acknowledge it.
+
+    Finds or makes the contact and the conversation, reopens a resolved one, starts the waiting clock and
+    signals `message_received`. The same `client_id` (of the client) or `external_id` (of the provider) again
+    returns what is stored and changes nothing. It takes no `by`: the sender is the actor. It sends nothing
+    and asks no model. Raises Invalid for an empty message, TooLarge above 10,000 characters.
+    """
+    text = checked_text(text, has_files=bool(attachments))
+    conversation = _locked_conversation(inbox, sender)
+    if known := _known_message(conversation, client_id, external_id):
+        return Received(known, conversation, created=False)
+    if conversation.status == Status.RESOLVED:
+        reopen_locked(conversation, by=conversation.contact.as_actor())
+    draft = Draft(
+        AuthorKind.CONTACT,
+        str(conversation.contact_id),
+        conversation.contact.display_name,
+        Direction.IN,
+        text,
+        client_id=client_id,
+        external_id=external_id,
+        attachments=attachments,
+    )
+    message = add_message(conversation, draft)
+    conversation.last_contact_seq = message.seq
+    waits_now(conversation)
+    signals.message_received.send(Message, conversation=conversation, message=message)
+    save_locked(conversation, "last_contact_seq", "waiting_since", "preview")
+    return Received(message, conversation, created=True)
+
+
+def checked_text(text: str, *, has_files: bool) -> str:
+    """Returns the text without what Postgres cannot hold; raises Invalid when nothing is left to say."""
+    clean = text.replace("\x00", "").encode("utf-8", "replace").decode().strip()
+    if not clean and not has_files:
+        detail = "The message is empty."
+        raise Invalid(detail, field="text")
+    if len(clean) > MAX_TEXT:
+        detail = f"A message may have {MAX_TEXT} characters."
+        raise TooLarge(detail, field="text")
+    return clean
+
+
+def _locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
+    """Returns the sender's current conversation, locked; makes identity, contact and conversation if new.
+
+    The usual case is one query. A new conversation is made under the lock of the identity's row, so that
+    twenty first messages at once still make one.
+    """
+    if found := _current(inbox, sender.external_id):
+        _learn(found.contact, sender)
+        return found
+    identity = _locked_identity(inbox, sender)
+    if found := _current(inbox, sender.external_id):
+        return found
+    conversation = Conversation.objects.create(
+        inbox=inbox, contact=identity.contact, identity=identity, team_id=inbox.team_id
+    )
+    signals.conversation_opened.send(Conversation, conversation=conversation)
+    return conversation
+
+
+def _current(inbox: Inbox, external_id: str) -> Conversation | None:
+    rows = Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "assignee")
+    mine = rows.filter(identity__inbox=inbox, identity__external_id=external_id)
+    return mine.order_by("-created_at").first()
+
+
+def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
+    """Returns the identity's row locked; the unique constraint decides who of many creates it."""
+    rows = ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact")
+    found = rows.filter(inbox=inbox, external_id=sender.external_id).first()
+    if found is None:
+        contact = Contact.objects.create(**_details(sender))
+        row = ContactIdentity(
+            inbox=inbox, external_id=sender.external_id, contact=contact, is_verified=sender.is_verified
+        )
+        ContactIdentity.objects.bulk_create([row], ignore_conflicts=True)
+        found = rows.get(inbox=inbox, external_id=sender.external_id)
+        if found.contact_id != contact.pk:
+            contact.delete()
+    return found
+
+
+def _details(sender: Sender) -> dict[str, str]:
+    return {"name": sender.name[:120], "email": sender.email[:254], "locale": sender.locale[:12]}
+
+
+def _learn(contact: Contact, sender: Sender) -> None:
+    """Fills what was not known of a contact; never overwrites what an operator may have corrected."""
+    news = {name: value for name, value in _details(sender).items() if value and not getattr(contact, name)}
+    for name, value in news.items():
+        setattr(contact, name, value)
+    if news:
+        contact.save(update_fields=list(news))
+
+
+def _known_message(conversation: Conversation, client_id: UUID | None, external_id: str | None) -> Message | None:
+    keys = Q()
+    if client_id is not None:
+        keys |= Q(conversation=conversation, client_id=client_id)
+    if external_id is not None:
+        keys |= Q(inbox_id=conversation.inbox_id, external_id=external_id)
+    return Message.objects.filter(keys).first() if keys else None

@@ -1,0 +1,169 @@
+"""The heart of the spine: taking the next number, writing a message and its event, waking readers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from conversations.enums import AuthorKind, Direction, EventType, Validation
+from conversations.groups import DESK_ALL, conversation_group, desk_group
+from conversations.models import Attachment, Conversation, Event, Message
+from conversations.queries.wire import public_state
+from core.actor import Actor
+from core.errors import Forbidden, NotFound
+from core.html import markdown_to_html, plain_to_html
+from core.realtime import publish
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message about to be written."""
+
+    author_kind: AuthorKind
+    author_id: str
+    author_name: str
+    direction: Direction
+    text: str
+    is_markdown: bool = False
+    citations: Iterable[Any] = ()
+    choices: Iterable[Any] = ()
+    attachments: Iterable[Attachment] = ()
+    client_id: UUID | None = None
+    external_id: str | None = None
+    run: UUID | None = None
+    validated_by: Validation = Validation.PENDING
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
+    """Returns the conversation with its row locked until the transaction ends.
+
+    Every writer passes here first, so that numbers are taken one after the other and decisions are made on
+    the present state. Raises NotFound when the actor may not see it. Needs a transaction.
+    """
+    rows = Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "assignee")
+    found = rows.visible_to(by).filter(pk=conversation_id).first()  # type: ignore[attr-defined]
+    if not isinstance(found, Conversation):
+        raise NotFound
+    return found
+
+
+def require_staff(by: Actor) -> None:
+    """Raises Forbidden for anybody who does not act for the company."""
+    if not by.is_staff:
+        raise Forbidden
+
+
+def add_event(
+    conversation: Conversation,
+    kind: EventType,
+    *,
+    by: Actor | None = None,
+    message: Message | None = None,
+    is_internal: bool = False,
+    seq: int | None = None,
+    **payload: Any,
+) -> Event:
+    """Appends an event under the next number of a locked conversation and wakes its readers on commit."""
+    event = Event.objects.create(
+        conversation=conversation,
+        seq=next_seq(conversation) if seq is None else seq,
+        type=kind,
+        is_internal=is_internal,
+        message=message,
+        payload=payload,
+        actor_kind=by.kind if by else "",
+        actor_name=by.name if by else "",
+    )
+    wake(conversation)
+    return event
+
+
+def next_seq(conversation: Conversation) -> int:
+    """Takes the next number; the caller holds the row lock, and the row is saved with `save_locked`."""
+    assert connection.in_atomic_block, "numbers are taken under the row lock"  # noqa: S101 (states the contract)
+    conversation.last_seq += 1
+    return conversation.last_seq
+
+
+def wake(conversation: Conversation, *other_groups: str) -> None:
+    """Tells every open reader, on commit, how far the conversation is."""
+    groups = (
+        conversation_group(conversation.pk),
+        desk_group(conversation.team_id),
+        DESK_ALL,
+        *other_groups,
+    )
+    publish(
+        groups,
+        {"type": "hint", "conversation": str(conversation.pk), "seq": conversation.last_seq},
+    )
+
+
+def save_locked(conversation: Conversation, *fields: str) -> None:
+    """Saves the locked row: its last number, its time and the named fields."""
+    conversation.save(update_fields=["last_seq", "updated_at", *fields])
+
+
+def add_message(conversation: Conversation, draft: Draft) -> Message:
+    """Writes a message and its event into a locked conversation; the caller saves the row."""
+    seq = next_seq(conversation)
+    render = markdown_to_html if draft.is_markdown else plain_to_html
+    message = Message.objects.create(
+        conversation=conversation,
+        inbox_id=conversation.inbox_id,
+        seq=seq,
+        author_kind=draft.author_kind,
+        author_id=draft.author_id,
+        author_name=draft.author_name[:120],
+        direction=draft.direction,
+        text=draft.text,
+        html=render(draft.text) if draft.text else "",
+        citations=list(draft.citations),
+        choices=list(draft.choices),
+        client_id=draft.client_id,
+        external_id=draft.external_id,
+        run=draft.run,
+        validated_by=draft.validated_by,
+    )
+    claim_attachments(message, draft.attachments)
+    add_event(
+        conversation,
+        EventType.MESSAGE_CREATED,
+        message=message,
+        is_internal=draft.direction == Direction.NOTE,
+        seq=seq,
+        **draft.extra,
+    )
+    if draft.direction != Direction.NOTE:
+        conversation.preview = (draft.text or ", ".join(row.name for row in draft.attachments))[:140]
+    return message
+
+
+def claim_attachments(message: Message, attachments: Iterable[Attachment]) -> None:
+    """Ties uploaded files to the message; a file that another message took meanwhile is refused."""
+    ids = [row.pk for row in attachments]
+    if not ids:
+        return
+    if Attachment.objects.filter(pk__in=ids, message=None).update(message=message) != len(ids):
+        detail = "An attachment was sent already."
+        raise NotFound(detail, field="attachments")
+
+
+def system_draft(text: str) -> Draft:
+    """A line that the system says to the customer."""
+    return Draft(AuthorKind.SYSTEM, "", "", Direction.OUT, text)
+
+
+def announce(conversation: Conversation, *, by: Actor, **details: Any) -> None:
+    """Appends the customer-visible change of state, with internal details only for the desk's log."""
+    add_event(conversation, EventType.CONVERSATION_UPDATED, by=by, **public_state(conversation), **details)
+
+
+def waits_now(conversation: Conversation) -> None:
+    """Starts the waiting clock if it does not run already."""
+    if conversation.waiting_since is None:
+        conversation.waiting_since = timezone.now()

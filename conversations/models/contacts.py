@@ -1,0 +1,64 @@
+"""Customers, and how each channel knows them."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.inboxes import Inbox
+from core.actor import Actor, ActorKind
+
+
+class Contact(models.Model):
+    """A customer. Neither e-mail nor phone is assumed, and neither identifies anybody by itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = models.CharField(_("phone"), max_length=32, blank=True)
+    locale = models.CharField(_("language"), max_length=12, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at"], name="contact_newest"),
+            models.Index(fields=["email"], name="contact_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """A name for people to read; visitors without one are told apart by the start of their id."""
+        return self.name or self.email or f"{_('Visitor')} {str(self.pk)[:4]}"
+
+    def as_actor(self) -> Actor:
+        """Returns the contact as the `by=` of an action."""
+        return Actor(ActorKind.CONTACT, str(self.pk), self.display_name)
+
+
+class ContactIdentity(models.Model):
+    """How one inbox knows a contact: a visitor, a user id of the host site, later a phone number."""
+
+    inbox = models.ForeignKey(Inbox, models.PROTECT, related_name="identities", verbose_name=_("inbox"))
+    external_id = models.CharField(_("external id"), max_length=200)
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, related_name="identities", verbose_name=_("contact")
+    )
+    is_verified = models.BooleanField(_("verified"), default=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inbox", "external_id"], name="identity_once_per_inbox"),
+            models.CheckConstraint(condition=~models.Q(external_id=""), name="identity_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.external_id} @ {self.inbox_id}"

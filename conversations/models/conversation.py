@@ -1,0 +1,110 @@
+"""A conversation and who may see it."""
+
+import uuid
+from typing import ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Team, User
+from conversations.enums import Priority, Status
+from conversations.models.contacts import Contact, ContactIdentity
+from conversations.models.inboxes import Inbox
+from core.actor import Actor, ActorKind
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """The one door to conversations for an actor, and the orders people work in."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Narrows to what the actor may see.
+
+        Admins see all; operators and keys those of their teams, those without a team and those assigned to
+        them; a contact its own; anybody else nothing.
+        """
+        if actor.is_admin:
+            return self
+        if actor.kind == ActorKind.CONTACT:
+            return self.filter(contact_id=actor.id)
+        if not actor.is_staff:
+            return self.none()
+        seen = Q(team=None) | Q(team__in=actor.team_ids)
+        if actor.kind == ActorKind.OPERATOR:
+            seen |= Q(assignee_id=actor.id)
+        return self.filter(seen)
+
+    def longest_waiting(self) -> Self:
+        """Orders by how long the customer waits, then by the newest activity."""
+        return self.order_by(F("waiting_since").asc(nulls_last=True), "-updated_at", "id")
+
+
+class Conversation(models.Model):
+    """A thread with one contact in one inbox. Its row lock is what makes `seq` gapless and in commit order."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    inbox = models.ForeignKey(Inbox, models.PROTECT, verbose_name=_("inbox"))
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, related_name="conversations", verbose_name=_("contact")
+    )
+    identity = models.ForeignKey(
+        ContactIdentity, models.PROTECT, related_name="conversations", verbose_name=_("identity")
+    )
+    subject = models.CharField(_("subject"), max_length=200, blank=True)
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
+    assignee = models.ForeignKey(
+        User, models.SET_NULL, related_name="conversations", verbose_name=_("assignee"), null=True, blank=True
+    )
+    team = models.ForeignKey(Team, models.SET_NULL, verbose_name=_("team"), null=True, blank=True)
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.NORMAL)
+    tags = ArrayField(models.CharField(max_length=40), verbose_name=_("tags"), default=list, blank=True)
+    last_seq = models.PositiveIntegerField(_("last number"), default=0, editable=False)
+    # Where the agent's memory begins: everything up to the last resolve is another matter.
+    context_from_seq = models.PositiveIntegerField(default=0, editable=False)
+    last_contact_seq = models.PositiveIntegerField(default=0, editable=False)
+    read_by_operator_seq = models.PositiveIntegerField(default=0, editable=False)
+    read_by_contact_seq = models.PositiveIntegerField(default=0, editable=False)
+    preview = models.CharField(max_length=140, blank=True, editable=False)
+    waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True, editable=False)
+    first_reply_at = models.DateTimeField(_("first reply"), null=True, blank=True, editable=False)
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects: ClassVar[models.Manager["Conversation"]] = ConversationQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(status=Status.RESOLVED, resolved_at__isnull=False)
+                | (~Q(status=Status.RESOLVED) & Q(resolved_at=None)),
+                name="conversation_resolved_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=Status.BOT) | Q(assignee=None),
+                name="conversation_bot_has_no_assignee",
+            ),
+            models.CheckConstraint(
+                condition=Q(last_contact_seq__lte=F("last_seq"))
+                & Q(read_by_operator_seq__lte=F("last_seq"))
+                & Q(read_by_contact_seq__lte=F("last_seq")),
+                name="conversation_numbers_not_ahead",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["identity", "-created_at"], name="conversation_of_identity"),
+            models.Index(fields=["status", "waiting_since"], name="conversation_queue"),
+            models.Index(fields=["contact", "-created_at"], name="conversation_of_contact"),
+            models.Index(fields=["-updated_at", "id"], name="conversation_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject or self.preview or self.pk}"
+
+    @property
+    def is_unread(self) -> bool:
+        """True while the customer has written something that no operator has seen."""
+        return self.last_contact_seq > self.read_by_operator_seq

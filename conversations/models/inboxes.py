@@ -1,0 +1,73 @@
+"""Configured endpoints: a site's widget, later a WhatsApp number or a mailbox."""
+
+import secrets
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Team
+from conversations.channels import channel_choices
+
+
+def new_key() -> str:
+    """Returns a public inbox key; it identifies, it does not authorise."""
+    return secrets.token_urlsafe(12)
+
+
+def new_secret() -> str:
+    """Returns a secret of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+class Inbox(models.Model):
+    """One endpoint customers write to. The API calls it an integration."""
+
+    class Position(models.TextChoices):
+        """Corner of the page in which the launcher sits."""
+
+        RIGHT = "right", _("Right")
+        LEFT = "left", _("Left")
+
+    name = models.CharField(_("name"), max_length=80)
+    channel = models.CharField(_("channel"), max_length=24, choices=channel_choices, default="web")
+    key = models.CharField(_("key"), max_length=32, unique=True, default=new_key, editable=False)
+    secret = models.CharField(
+        _("secret"),
+        max_length=64,
+        default=new_secret,
+        help_text=_("Signs the identity of your logged-in customers. Keep it on your server."),
+    )
+    team = models.ForeignKey(Team, models.SET_NULL, verbose_name=_("team"), null=True, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    title = models.CharField(_("title"), max_length=60, blank=True)
+    greeting = models.CharField(_("greeting"), max_length=300, blank=True)
+    agent_name = models.CharField(_("name shown for the agent"), max_length=40, blank=True)
+    color = models.CharField(
+        _("colour"),
+        max_length=7,
+        default="#4f46e5",
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Use the form #4f46e5."))],
+    )
+    position = models.CharField(_("position"), max_length=5, choices=Position, default=Position.RIGHT)
+    allowed_origins = ArrayField(
+        models.CharField(max_length=200),
+        verbose_name=_("allowed sites"),
+        default=list,
+        blank=True,
+        help_text=_("Such as https://shop.example, separated by commas. Empty: any site."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("inbox")
+        verbose_name_plural = _("inboxes")
+        ordering = ("name",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~models.Q(secret=""), name="inbox_secret_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

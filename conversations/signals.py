@@ -1,0 +1,25 @@
+"""What upper apps may react to.
+
+Sent by actions inside the transaction. A receiver changes its own rows or defers a job, nothing else: what
+it raises undoes the action.
+"""
+
+from django.dispatch import Signal
+
+conversation_opened = Signal()
+"""A conversation was started or reopened. Arguments: `conversation` (locked row)."""
+
+message_received = Signal()
+"""A customer's message was stored. Arguments: `conversation` (locked row), `message`."""
+
+message_sent = Signal()
+"""A message to the customer was stored. Arguments: `conversation` (locked row), `message`."""
+
+conversation_handed_over = Signal()
+"""The agent gave a conversation to people. Arguments: `conversation` (locked row), `reason`."""
+
+conversation_taken_over = Signal()
+"""A person took a conversation from the agent. Arguments: `conversation` (locked row)."""
+
+conversation_resolved = Signal()
+"""A conversation was resolved. Arguments: `conversation` (locked row)."""

@@ -1,0 +1,6 @@
+from django.urls import path
+
+from conversations import views
+
+app_name = "conversations"
+urlpatterns = [path("files/<str:signed>", views.attachment, name="attachment")]

@@ -1,0 +1,108 @@
+"""The job queue: Procrastinate on Django's own connection, so that the job table is the outbox.
+
+A job deferred inside `atomic()` exists exactly if the transaction commits. A body can run twice (a worker may
+die after the effect and before the mark), so bodies are idempotent.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from procrastinate import App
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Status
+from procrastinate.tasks import Task
+
+from core.threads import borrowed
+
+logger = logging.getLogger(__name__)
+task = app.task
+
+HEARTBEAT_SECONDS = 3
+STALLED_AFTER_SECONDS = 12
+
+
+def defer(
+    job: Task[..., Any, Any],
+    *,
+    lock: str | None = None,
+    queueing_lock: str | None = None,
+    delay: float = 0,
+    priority: int = 0,
+    **arguments: Any,
+) -> None:
+    """Adds a job in the current transaction.
+
+    `lock`: jobs with the same one run one after the other. `queueing_lock`: nothing is added while a job with
+    the same one waits. `delay` in seconds. Higher `priority` runs first.
+    """
+    deferrer = job.configure(
+        lock=lock,
+        queueing_lock=queueing_lock,
+        schedule_in={"seconds": int(delay)} if delay else None,
+        priority=priority,
+    )
+    if queueing_lock is None:
+        deferrer.defer(**arguments)
+        return
+    # The unique violation behind AlreadyEnqueued would poison the caller's transaction.
+    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
+        deferrer.defer(**arguments)
+
+
+@app.periodic(cron="* * * * * */15")
+@task(name="core.rescue_stalled", pass_context=True)
+async def rescue_stalled(_context: Any, timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Puts jobs whose worker died back into the queue. It carries no lock: with one it would stall itself."""
+    await rescue(app, silent_for=STALLED_AFTER_SECONDS)
+
+
+async def rescue(worker_app: App, *, silent_for: float) -> int:
+    """Re-queues every job whose worker has given no sign of life for so many seconds; returns how many."""
+    jobs = await worker_app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_for)
+    count = 0
+    for job in jobs:
+        try:
+            await worker_app.job_manager.retry_job(job)
+        except ConnectorException:
+            # A job with the same queueing lock waits already and will do this one's work; the dead one must
+            # end, since it holds the lock that the waiting one needs.
+            await worker_app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+        count += 1
+    if count:
+        logger.warning("%d jobs of a worker that died were put back into the queue", count)
+    return count
+
+
+async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], _context: Any, _worker: Any) -> Any:
+    """Lets the blocking parts of each job run on one of the shared threads."""
+    async with borrowed():
+        return await process()
+
+
+async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | None = None) -> None:
+    """Runs jobs until cancelled.
+
+    `alone` says that no other worker can exist (one-process mode): what a killed process left behind is then
+    taken up at once instead of after its heartbeat has run out.
+    """
+    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    async with worker_app.open_async():
+        if alone:
+            await rescue(worker_app, silent_for=0)
+        if ready is not None:
+            ready.set()
+        await worker_app.run_worker_async(
+            concurrency=settings.WORKER_CONCURRENCY,
+            install_signal_handlers=stop_on_signals,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_AFTER_SECONDS * 5,
+            shutdown_graceful_timeout=10,
+            fetch_job_polling_interval=5,
+            worker_middleware=[_in_borrowed_thread],
+        )

@@ -1,0 +1,1 @@
+"""The staff's daily work as pages of the Django admin site."""

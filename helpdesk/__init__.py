@@ -1,0 +1,1 @@
+"""Settings, URLs, ASGI, checks and the management entry: wiring only, no models."""

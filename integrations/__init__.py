@@ -1,0 +1,1 @@
+"""One package per channel: each translates between a provider and our dataclasses; none knows another."""
