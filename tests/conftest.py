@@ -1,0 +1,98 @@
+"""The cast and the stage that all tests share.
+
+Ana is an administrator, Bruno an operator of the support team, Clara one of the finance team, Davi a
+customer with a conversation in the support inbox.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from accounts.enums import Role
+from accounts.models import Team, User
+from conversations.actions import Sender, receive
+from conversations.models import Contact, Conversation, Inbox
+from core.actor import Actor
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> Iterator[None]:
+    """No test sees what another left in the cache."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """Password hashing costs a quarter of a second by design; here it costs nothing."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    """The team Bruno works in."""
+    return Team.objects.create(slug="support", name="Support")
+
+
+@pytest.fixture
+def other_team(db: None) -> Team:
+    """The team Clara works in."""
+    return Team.objects.create(slug="finance", name="Finance")
+
+
+def make_user(name: str, role: Role, *teams: Team) -> User:
+    """Makes a member of staff whose password is their name."""
+    user = User.objects.create_user(
+        name, f"{name}@example.com", name, first_name=name.title(), is_staff=True, role=role
+    )
+    user.teams.set(teams)
+    return user
+
+
+@pytest.fixture
+def ana(team: Team) -> User:
+    """The administrator."""
+    user = make_user("ana", Role.ADMIN)
+    user.is_superuser = True
+    user.save(update_fields=["is_superuser"])
+    return user
+
+
+@pytest.fixture
+def bruno(team: Team) -> User:
+    """The operator who may see Davi's conversation."""
+    return make_user("bruno", Role.OPERATOR, team)
+
+
+@pytest.fixture
+def clara(other_team: Team) -> User:
+    """The operator of another team, who may not."""
+    return make_user("clara", Role.OPERATOR, other_team)
+
+
+@pytest.fixture
+def inbox(team: Team) -> Inbox:
+    """The support team's widget."""
+    return Inbox.objects.create(name="Shop", team=team, title="Aurora", greeting="Hello", agent_name="Lia")
+
+
+@pytest.fixture
+def conversation(inbox: Inbox) -> Conversation:
+    """Davi's conversation, with one message of his."""
+    sender = Sender("davi", name="Davi Duarte", email="davi@example.com", locale="pt-br")
+    return receive(inbox=inbox, sender=sender, text="Onde está meu pedido?").conversation
+
+
+@pytest.fixture
+def davi(conversation: Conversation) -> Contact:
+    """The customer."""
+    return conversation.contact
+
+
+@pytest.fixture
+def system() -> Actor:
+    """The machine itself."""
+    return Actor.system()
