@@ -49,6 +49,8 @@ def stored_key(path: Path) -> str:
 
 HELPDESK_HOME = Path(env.str("HELPDESK_HOME", default=str(BASE_DIR / "var"))).resolve()
 PORT = env.int("PORT", default=8000)
+# `serve` fills an empty database with a demonstration, whose passwords are public: never on a real one.
+DEMO = env.bool("HELPDESK_DEMO", default=not secret("DATABASE_URL"))
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY") or stored_key(HELPDESK_HOME / "secret_key")
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
@@ -173,6 +175,7 @@ AXES_ENABLE_ADMIN = False
 # --- Channels, knowledge, models --------------------------------------------------------------------------
 CHANNEL_ADAPTERS = {"web": "integrations.web.adapter.WebAdapter"}
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
+CHAT_MESSAGES_PER_MINUTE = env.int("CHAT_MESSAGES_PER_MINUTE", default=60)
 ATTACHMENT_TYPES = [
     "image/png",
     "image/jpeg",

@@ -1,0 +1,62 @@
+# `make` alone lists what there is. Works with GNU make from 3.81 (macOS) on.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+LOCKED := requirements.txt requirements-model.txt constraints.txt
+# The names of the stamps carry what they stand for: other requirements, other stamp.
+RUN := .venv/.run-$(shell cat $(LOCKED) 2>/dev/null | cksum | tr ' ' '-')
+DEV := .venv/.dev-$(shell cat $(LOCKED) requirements-dev.txt 2>/dev/null | cksum | tr ' ' '-')
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(RUN):
+	@sh tools/setup.sh run $@
+
+$(DEV): $(RUN)
+	@sh tools/setup.sh dev $@
+
+.PHONY: run
+run: $(RUN) ## Set everything up and serve on http://127.0.0.1:$PORT/ (8000); data in $HELPDESK_HOME (var/)
+	@exec $(PY) manage.py serve
+
+.PHONY: demo
+demo: $(RUN) ## Play a conversation against the running server and print each frame
+	@exec $(PY) tools/demo.py $(or $(PORT),8000)
+
+.PHONY: stack
+stack: $(RUN) ## Run it as in production: Postgres, Redis, web and worker as four processes
+	@exec $(PY) -m tools.stack
+
+.PHONY: test
+test: $(DEV) ## Run all tests on a database of their own; ARGS="tests/core -k name" picks some
+	@exec $(PY) -m tools.run_tests $(ARGS)
+
+.PHONY: check
+check: $(DEV) ## Lint, format, types, floors, migrations, templates; ARGS="mypy" picks some
+	@exec $(PY) -m tools.run_checks $(ARGS)
+
+.PHONY: format
+format: $(DEV) ## Format the code and repair what can be repaired
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+
+.PHONY: bench
+bench: $(DEV) ## Measure, each figure beside its ceiling
+	@exec $(PY) benchmarks/run.py $(ARGS)
+
+.PHONY: messages
+messages: $(RUN) ## Collect strings to translate and compile the catalogues (needs gettext)
+	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --ignore var --ignore .venv
+	@$(PY) manage.py compilemessages --ignore .venv
+
+.PHONY: lock
+lock: $(DEV) ## Write constraints.txt from what is installed
+	@sh tools/setup.sh lock constraints.txt
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches; data in var/ stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
