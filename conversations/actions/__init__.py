@@ -7,6 +7,13 @@ from conversations.actions.outbound import note, reply
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
 from conversations.actions.resolution import reopen, resolve
+from conversations.actions.streaming import (
+    forget_text,
+    partial_text,
+    request_stop,
+    show_text,
+    stop_requested,
+)
 
 __all__ = [
     "Received",
@@ -14,17 +21,22 @@ __all__ = [
     "add_attachment",
     "add_event",
     "assign",
+    "forget_text",
     "hand_back",
     "hand_over",
     "lock",
     "note",
+    "partial_text",
     "read_by_contact",
     "read_by_operator",
     "receive",
     "reopen",
     "reply",
+    "request_stop",
     "resolve",
     "set_priority",
     "set_typing",
+    "show_text",
+    "stop_requested",
     "take_over",
 ]

@@ -1,6 +1,6 @@
 """The one door for what customers say."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from conversations import signals
 from conversations.actions.record import Draft, add_message, save_locked, waits_now
 from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
-from conversations.models import Attachment, Contact, ContactIdentity, Conversation, Inbox, Message
+from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
+from conversations.queries.threads import unsent_attachments
 from core.errors import Invalid, TooLarge
 
 MAX_TEXT = 10_000
@@ -48,16 +49,18 @@ def receive(
     text: str,
     client_id: UUID | None = None,
     external_id: str | None = None,
-    attachments: Iterable[Attachment] = (),
+    attachment_ids: Sequence[UUID] = (),
+    uploader: str = "",
 ) -> Received:
     """Stores a customer's message once and in order; returns when it is safe to acknowledge it.
 
     Finds or makes the contact and the conversation, reopens a resolved one, starts the waiting clock and
     signals `message_received`. The same `client_id` (of the client) or `external_id` (of the provider) again
     returns what is stored and changes nothing. It takes no `by`: the sender is the actor. It sends nothing
-    and asks no model. Raises Invalid for an empty message, TooLarge above 10,000 characters.
+    and asks no model. `attachment_ids` are files that `uploader` sent before. Raises Invalid for an empty
+    message, TooLarge above 10,000 characters, NotFound for a file that is not the uploader's to send.
     """
-    text = checked_text(text, has_files=bool(attachments))
+    text = checked_text(text, has_files=bool(attachment_ids))
     conversation = _locked_conversation(inbox, sender)
     if known := _known_message(conversation, client_id, external_id):
         return Received(known, conversation, created=False)
@@ -71,7 +74,7 @@ def receive(
         text,
         client_id=client_id,
         external_id=external_id,
-        attachments=attachments,
+        attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
     )
     message = add_message(conversation, draft)
     conversation.last_contact_seq = message.seq

@@ -1,0 +1,123 @@
+"""Which addresses may be fetched, and how a fetch can fail.
+
+The list of refused networks is the union of those that Smokescreen, Svix and healthchecks refuse (IANA
+special-purpose registries, RFC 6890 and RFC 8190), with every form that hides an IPv4 address inside an IPv6
+one. `OUTBOUND_ALLOW` (CIDR blocks) opens private networks on purpose.
+"""
+
+import socket
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import ClassVar
+
+from django.conf import settings
+
+from core.errors import HelpdeskError
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Resolve = Callable[[str, int], list[str]]
+
+REFUSED_NETWORKS: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+            *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+            *(
+                "::/8",
+                "64:ff9b::/96",
+                "64:ff9b:1::/48",
+                "100::/64",
+                "2001::/23",
+                "2001:db8::/32",
+                "2002::/16",
+            ),
+            *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+        ),
+    )
+)
+
+
+class OutboundError(HelpdeskError):
+    """The address could not be fetched."""
+
+    code = "outbound_failed"
+    status = 502
+    # Whether the same request may succeed later.
+    temporary: ClassVar[bool] = False
+
+
+class OutboundRefused(OutboundError):
+    """This address may not be fetched."""
+
+    code = "outbound_refused"
+    status = 422
+
+
+class OutboundUnreachable(OutboundError):
+    """The other side could not be reached."""
+
+    code = "outbound_unreachable"
+    temporary = True
+
+
+class OutboundTimeout(OutboundError):
+    """The other side took too long."""
+
+    code = "outbound_timeout"
+    status = 504
+    temporary = True
+
+
+class OutboundTooLarge(OutboundError):
+    """The answer is larger than allowed."""
+
+    code = "outbound_too_large"
+
+
+class OutboundStatus(OutboundError):
+    """The other side answered with an error."""
+
+    code = "outbound_status"
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Returns the addresses of a host, as the system's resolver gives them: decimal and octal forms too."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise OutboundUnreachable(f"There is no host named {host[:100]}.") from error
+    return [str(entry[4][0]) for entry in found]
+
+
+def checked_addresses(host: str, found: list[str]) -> list[Address]:
+    """Returns the addresses a connection may go to, or raises OutboundRefused.
+
+    One refused address among several refuses the host: such a mixture is an attack or a mistake.
+    """
+    addresses = [ip_address(text.partition("%")[0]) for text in found]
+    if not all(map(may_connect, addresses)):
+        raise OutboundRefused(f"{host[:100]} is not a public address.")
+    return addresses
+
+
+def may_connect(address: Address) -> bool:
+    """True for a public address, and for one inside `OUTBOUND_ALLOW`."""
+    plain = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+    if any(plain.version == network.version and plain in network for network in _allowed()):
+        return True
+    if any(plain.version == network.version and plain in network for network in REFUSED_NETWORKS):
+        return False
+    return plain.is_global
+
+
+def _allowed() -> tuple[Network, ...]:
+    return _networks(tuple(settings.OUTBOUND_ALLOW))
+
+
+@lru_cache(maxsize=4)
+def _networks(blocks: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ip_network(block.strip()) for block in blocks)

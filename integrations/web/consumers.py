@@ -1,0 +1,157 @@
+"""The chat socket, version 1 of docs/protocol.md."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
+
+from conversations.groups import conversation_group
+from core.errors import HelpdeskError, TooMany, Unavailable
+from core.threads import in_thread
+from integrations.web.errors import OriginNotAllowed, UnknownInbox
+from integrations.web.frames import Hello, parse, to_frame
+from integrations.web.session import Json, VisitorSession
+
+logger = logging.getLogger(__name__)
+
+PING_SECONDS = 25
+FRAMES_PER_MINUTE = 600
+# A visitor who never says hello may not hold a socket.
+HELLO_SECONDS = 15
+
+
+def error_frame(error: HelpdeskError, client_id: object = None) -> Json:
+    """An error as clients get it; `client_id` ties it to the message that failed."""
+    frame: Json = {"type": "error", "code": error.code, "detail": error.detail, **error.extra}
+    if isinstance(client_id, str):
+        frame["client_id"] = client_id[:64]
+    return frame
+
+
+class ChatConsumer(AsyncWebsocketConsumer):
+    """One visitor's websocket. A bad frame gets an error and the socket stays open."""
+
+    session: VisitorSession
+    pulse: "asyncio.Task[None] | None" = None
+
+    async def connect(self) -> None:
+        """Accepts; who it is comes with the first frame, never with the address."""
+        headers = dict(self.scope["headers"])
+        origin = headers.get(b"origin")
+        self.session = VisitorSession(origin.decode("latin-1") if origin else None)
+        self.group = ""
+        self.frames_left = FRAMES_PER_MINUTE
+        # Telling what is new must not overtake itself: each reader moves the cursor.
+        self.telling = asyncio.Lock()
+        await self.accept()
+        self.pulse = asyncio.create_task(self._beat())
+
+    async def disconnect(self, code: int) -> None:
+        """Leaves the group; nothing else is lost with a socket."""
+        del code
+        if self.pulse:
+            self.pulse.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.pulse
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Answers one frame."""
+        client_id: object = None
+        try:
+            self._count_frame()
+            data = parse(text_data if text_data is not None else bytes_data or b"")
+            client_id = data.get("client_id")
+            frame = to_frame(data)
+            if isinstance(frame, Hello):
+                await self._hello(frame)
+            elif answer := await self.session.handle(frame):
+                await self._tell(answer)
+                await self._listen()
+                await self._tell_news()
+        except HelpdeskError as error:
+            await self._refuse(error, client_id)
+        except DatabaseError:
+            logger.exception("a frame could not be stored")
+            await self._refuse(Unavailable(), client_id)
+
+    def _count_frame(self) -> None:
+        self.frames_left -= 1
+        if self.frames_left < 0:
+            raise TooMany(retry_after=60)
+
+    async def _refuse(self, error: HelpdeskError, client_id: object) -> None:
+        await self._tell(error_frame(error, client_id))
+        if isinstance(error, OriginNotAllowed | UnknownInbox):
+            await self.close(4403 if isinstance(error, OriginNotAllowed) else 4404)
+
+    async def _hello(self, hello: Hello) -> None:
+        async with self.telling:
+            await self._leave()
+            self.session = VisitorSession(self.session.origin)
+            frames = await self.session.hello(hello)
+            # Listening begins before the rest is told and the cursor closes the gap between the two.
+            await self._listen()
+            for frame in frames:
+                await self._tell(frame)
+        await self._tell_news()
+
+    async def _leave(self) -> None:
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+            self.group = ""
+
+    async def _listen(self) -> None:
+        """Joins the group of the conversation, once there is one."""
+        if self.session.conversation_id and not self.group:
+            self.group = conversation_group(self.session.conversation_id)
+            await self.channel_layer.group_add(self.group, self.channel_name)
+
+    async def _tell(self, frame: Json) -> None:
+        await self.send(json.dumps(frame, ensure_ascii=False))
+
+    async def _tell_news(self) -> None:
+        async with self.telling:
+            while frames := await self.session.news():
+                for frame in frames:
+                    await self._tell(frame)
+
+    async def _beat(self) -> None:
+        """Keeps the connection alive, frees it when nobody speaks, and heals lost hints."""
+        await asyncio.sleep(HELLO_SECONDS)
+        if self.session.visitor is None:
+            await self.close(4408)
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            self.frames_left = FRAMES_PER_MINUTE
+            with contextlib.suppress(DatabaseError):
+                await in_thread(self.session.find_conversation)
+                await self._listen()
+                await self._tell_news()
+            await self._tell({"type": "ping"})
+
+    # What other parts say through the channel layer; the method's name is the message's type.
+
+    async def hint(self, message: dict[str, Any]) -> None:
+        """The conversation has moved on to `seq`."""
+        if message["seq"] > self.session.cursor:
+            await self._tell_news()
+
+    async def delta(self, message: dict[str, Any]) -> None:
+        """A piece of text that is being written."""
+        frame = {"type": "delta", "run": message["run"]}
+        await self._tell({**frame, "offset": message["offset"], "text": message["text"]})
+
+    async def typing(self, message: dict[str, Any]) -> None:
+        """Somebody on our side types."""
+        if message["who"] != "contact":
+            frame = {"type": "typing", "who": message["who"], "name": message["name"]}
+            await self._tell({**frame, "on": message["on"]})
+
+    async def read(self, message: dict[str, Any]) -> None:
+        """A read mark of the customer's own: nothing to tell."""

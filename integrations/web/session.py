@@ -1,0 +1,152 @@
+"""One visitor's connection, whatever carries it: websocket, or SSE with POST."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from conversations.actions import (
+    Sender,
+    partial_text,
+    read_by_contact,
+    receive,
+    request_stop,
+    set_typing,
+)
+from conversations.models import Conversation
+from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
+from conversations.queries.wire import event_frame, message_frame
+from core import limits
+from core.errors import TooMany
+from core.threads import in_thread
+from integrations.web.actions import Visitor, greet
+from integrations.web.errors import NotReady
+from integrations.web.frames import Frame, Hello, Pong, Read, Send, Stop, Typing
+from integrations.web.queries import check_origin, current_conversation, inbox_by_key
+
+Json = dict[str, Any]
+
+
+class VisitorSession:
+    """Turns client frames into actions and rows into server frames, in order and without gaps.
+
+    `cursor` is the number up to which this connection has been told everything.
+    """
+
+    def __init__(self, origin: str | None) -> None:
+        """Takes the Origin header of the connection, None when there was none."""
+        self.origin = origin
+        self.visitor: Visitor | None = None
+        self.conversation_id: UUID | None = None
+        self.cursor = 0
+
+    async def hello(self, hello: Hello) -> list[Json]:
+        """Answers the first frame: welcome, what was missed, and the text being written just now."""
+        frames = await in_thread(self._hello, hello)
+        if self.conversation_id and (partial := await partial_text(self.conversation_id)):
+            run, text = partial
+            frames.append({"type": "delta", "run": run, "offset": 0, "text": text})
+        return frames
+
+    def _hello(self, hello: Hello) -> list[Json]:
+        inbox = inbox_by_key(hello.inbox)
+        check_origin(inbox, self.origin)
+        self.visitor = greet(inbox=inbox, hello=hello)
+        conversation = self.visitor.conversation
+        seq = conversation.last_seq if conversation else 0
+        welcome = {
+            "type": "welcome",
+            "v": 1,
+            "token": self.visitor.token,
+            "conversation": str(conversation.pk) if conversation else None,
+            "seq": seq,
+        }
+        return [welcome, *self._missed(conversation, hello.since)]
+
+    def _missed(self, conversation: Conversation | None, since: int | None) -> list[Json]:
+        """The events after `since`; a snapshot when there are too many, or when the client knows nothing."""
+        if conversation is None:
+            return []
+        self.conversation_id = conversation.pk
+        seq = conversation.last_seq
+        if since and 0 <= seq - since < REPLAY_LIMIT:
+            self.cursor = since
+            return self._news()
+        self.cursor = seq
+        # Read up to the number that the snapshot claims: what commits meanwhile comes as events.
+        messages = [row for row in last_messages(conversation.pk) if row.seq <= seq]
+        snapshot = {"type": "snapshot", "seq": seq, "messages": [message_frame(row) for row in messages]}
+        return [snapshot] if messages else []
+
+    async def news(self) -> list[Json]:
+        """Returns the events that this connection has not been told yet."""
+        return await in_thread(self._news)
+
+    def _news(self) -> list[Json]:
+        if self.conversation_id is None:
+            return []
+        events = events_after(self.conversation_id, self.cursor)
+        if events:
+            self.cursor = events[-1].seq
+        return [event_frame(event) for event in events]
+
+    async def handle(self, frame: Frame) -> Json | None:
+        """Carries out any frame but hello; returns the answer, if the frame has one."""
+        if self.visitor is None:
+            raise NotReady
+        if isinstance(frame, Send):
+            return await in_thread(self._send, frame)
+        if self.conversation_id is None or isinstance(frame, Pong | Hello):
+            return None
+        if isinstance(frame, Typing):
+            name = self.visitor.sender.name
+            await set_typing(conversation_id=self.conversation_id, who="contact", name=name, on=frame.on)
+        elif isinstance(frame, Read):
+            await in_thread(read_by_contact, conversation_id=self.conversation_id, seq=frame.seq)
+        elif isinstance(frame, Stop):
+            await request_stop(conversation_id=self.conversation_id)
+        return None
+
+    def _send(self, frame: Send) -> Json:
+        assert self.visitor is not None  # noqa: S101 (handle() has looked)
+        sender, inbox = self.visitor.sender, self.visitor.inbox
+        check_pace(sender, inbox.pk)
+        received = receive(
+            inbox=inbox,
+            sender=sender,
+            text=frame.text,
+            client_id=frame.client_id,
+            attachment_ids=frame.attachments,
+            uploader=uploader(sender, inbox.pk),
+        )
+        if received.created:
+            limits.count(pace_key(sender, inbox.pk))
+        self.conversation_id = received.conversation.pk
+        return {
+            "type": "ack",
+            "client_id": str(frame.client_id),
+            "seq": received.message.seq,
+            "message_id": str(received.message.pk),
+        }
+
+    def find_conversation(self) -> None:
+        """Looks whether another tab of the visitor has begun a conversation meanwhile."""
+        if self.conversation_id is None and self.visitor is not None:
+            found = current_conversation(self.visitor.inbox, self.visitor.sender.external_id)
+            self.conversation_id = found.pk if found else None
+
+
+def uploader(sender: Sender, inbox_id: int) -> str:
+    """The name under which a visitor's uploads wait for their message."""
+    return f"{inbox_id}:{sender.external_id}"
+
+
+def pace_key(sender: Sender, inbox_id: int) -> str:
+    """The key under which a visitor's messages are counted."""
+    return f"chat:{inbox_id}:{sender.external_id}"
+
+
+def check_pace(sender: Sender, inbox_id: int) -> None:
+    """Raises TooMany when the visitor has written its messages of this minute. A lost cache lets it pass."""
+    if limits.counted(pace_key(sender, inbox_id)) >= settings.CHAT_MESSAGES_PER_MINUTE:
+        raise TooMany(retry_after=60)

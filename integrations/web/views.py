@@ -1,0 +1,250 @@
+"""The HTTP twin of the socket, the pages that carry the widget, and the one-question stream."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import wraps
+from typing import Any, cast
+from uuid import uuid4
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language_from_request
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
+
+from conversations.actions import add_attachment
+from conversations.queries.wire import attachment_frame
+from core import limits
+from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated
+from core.threads import in_thread
+from integrations.web import feed
+from integrations.web.consumers import error_frame
+from integrations.web.errors import BadFrame, OriginNotAllowed, UnknownInbox
+from integrations.web.frames import MAX_FRAME_BYTES, Hello, Send, parse, to_frame
+from integrations.web.queries import (
+    check_origin,
+    config,
+    first_inbox,
+    inbox_by_key,
+    visitor_by_token,
+)
+from integrations.web.session import Json, VisitorSession, uploader
+
+AsyncView = Callable[..., Awaitable[HttpResponse | StreamingHttpResponse]]
+
+
+def open_to_sites(view: AsyncView) -> AsyncView:
+    """Lets pages of other sites call the view: CORS, preflights, errors as `error` frames, no cookies.
+
+    The token travels in a header, so a foreign page has no authority of its own and CSRF does not apply.
+    Which sites may use an inbox is the inbox's own list, checked where the inbox is known.
+    """
+
+    @csrf_exempt
+    @wraps(view)
+    async def wrapped(request: HttpRequest, **arguments: Any) -> HttpResponse | StreamingHttpResponse:
+        if request.method == "OPTIONS":
+            response: HttpResponse | StreamingHttpResponse = HttpResponse(status=204)
+        else:
+            try:
+                response = await view(request, **arguments)
+            except HelpdeskError as error:
+                response = JsonResponse(error_frame(error), status=error.status)
+        response["Access-Control-Allow-Origin"] = "*"
+        response["Access-Control-Allow-Headers"] = "authorization, content-type, last-event-id"
+        response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        response["Access-Control-Max-Age"] = "86400"
+        response["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return response
+
+    return wrapped
+
+
+def bearer(request: HttpRequest) -> str:
+    """Returns the visitor's token of the Authorization header; raises Unauthenticated."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated
+    return token.strip()
+
+
+def event_stream(pieces: AsyncIterator[str]) -> StreamingHttpResponse:
+    """A response of server-sent events that no proxy holds back."""
+    response = StreamingHttpResponse(pieces, content_type="text/event-stream; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def sse(frame: Json) -> str:
+    """One frame as a server-sent event; events and snapshots carry their number as id."""
+    number = f"id: {frame['seq']}\n" if frame["type"] in {"event", "snapshot"} else ""
+    return f"{number}data: {json.dumps(frame, ensure_ascii=False)}\n\n"
+
+
+@open_to_sites
+@require_safe
+async def widget_config(request: HttpRequest, key: str) -> HttpResponse:
+    """Title, colour, greeting and limits of an inbox, for its widget."""
+    inbox = await in_thread(inbox_by_key, key)
+    check_origin(inbox, request.headers.get("Origin"))
+    response = JsonResponse(config(inbox))
+    response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+@open_to_sites
+@require_http_methods(["POST"])
+async def widget_hello(request: HttpRequest, key: str) -> HttpResponse:
+    """The hello frame over HTTP: answers with the welcome frame."""
+    data = {**parse(body(request)), "inbox": key}
+    hello = to_frame(data)
+    if not isinstance(hello, Hello):
+        raise BadFrame
+    session = VisitorSession(request.headers.get("Origin"))
+    return JsonResponse((await session.hello(hello))[0])
+
+
+def body(request: HttpRequest) -> bytes:
+    """Returns the request's body; Django has refused what is far too large before."""
+    return request.body
+
+
+async def resumed(request: HttpRequest, key: str, since: int | None) -> tuple[VisitorSession, list[Json]]:
+    """Returns the session of the token in the header and what it has missed."""
+    session = VisitorSession(request.headers.get("Origin"))
+    locale = get_language_from_request(request)
+    return session, await session.hello(Hello(inbox=key, token=bearer(request), locale=locale, since=since))
+
+
+@open_to_sites
+@require_GET
+async def widget_events(request: HttpRequest, key: str) -> StreamingHttpResponse:
+    """The server's frames as an event stream, from `since` or Last-Event-ID on."""
+    given = request.headers.get("Last-Event-ID") or request.GET.get("since")
+    if given is not None and not (given.isdecimal() and len(given) < 10):
+        raise BadFrame(field="since")
+    session, missed = await resumed(request, key, int(given) if given else None)
+
+    async def pieces() -> AsyncIterator[str]:
+        for frame in missed:
+            yield sse(frame)
+        async for frame in feed.frames(session):
+            yield sse(frame)
+
+    return event_stream(pieces())
+
+
+@open_to_sites
+@require_http_methods(["POST"])
+async def widget_messages(request: HttpRequest, key: str) -> HttpResponse:
+    """Any client frame over HTTP; a `send` is answered by its ack."""
+    data = parse(body(request))
+    session, _missed = await resumed(request, key, None)
+    try:
+        answer = await session.handle(to_frame(data))
+    except HelpdeskError as error:
+        return JsonResponse(error_frame(error, data.get("client_id")), status=error.status)
+    return JsonResponse(answer or {"type": "ok"})
+
+
+@open_to_sites
+@require_http_methods(["POST"])
+async def widget_attachments(request: HttpRequest, key: str) -> HttpResponse:
+    """Takes one file of a visitor; the message that names its id carries it."""
+    token = bearer(request)
+    return JsonResponse(await in_thread(_store_upload, request, key, token), status=201)
+
+
+def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
+    inbox = inbox_by_key(key)
+    check_origin(inbox, request.headers.get("Origin"))
+    visitor = visitor_by_token(inbox, token)
+    if visitor is None:
+        raise Unauthenticated
+    if limits.count(f"upload:{inbox.pk}:{visitor.external_id}") > settings.CHAT_MESSAGES_PER_MINUTE:
+        raise TooMany(retry_after=60)
+    upload = request.FILES.get("file")
+    if upload is None:
+        raise Invalid(field="file")
+    owner = f"{inbox.pk}:{visitor.external_id}"
+    return attachment_frame(add_attachment(inbox=inbox, uploader=owner, upload=upload))
+
+
+@require_safe
+def demo_shop(request: HttpRequest) -> HttpResponse:
+    """A page of an invented shop that carries the widget."""
+    try:
+        inbox = first_inbox()
+    except UnknownInbox as error:
+        raise Http404 from error
+    lang = request.GET.get("lang", "pt-BR")
+    return render(
+        request,
+        "web/demo_shop.html",
+        {
+            "inbox_key": inbox.key,
+            "lang": lang if lang in {"pt-BR", "es", "en"} else "pt-BR",
+            "base_url": settings.PUBLIC_URL,
+        },
+    )
+
+
+@require_safe
+def chat_page(request: HttpRequest, key: str) -> HttpResponse:
+    """The chat as a page of its own."""
+    try:
+        inbox = inbox_by_key(key)
+    except UnknownInbox as error:
+        raise Http404 from error
+    context = {
+        "inbox_key": inbox.key,
+        "title": inbox.title or inbox.name,
+        "lang": request.GET.get("lang", ""),
+        "base_url": settings.PUBLIC_URL,
+    }
+    return render(request, "web/chat.html", context)
+
+
+@open_to_sites
+@require_GET
+async def chat_stream(request: HttpRequest) -> StreamingHttpResponse:
+    """Answers one question token by token, for a client that knows nothing else.
+
+    `GET /chat/stream?message=…`: each event's data is the next piece of text; the last event is named `done`
+    and carries the whole message as JSON. A new visitor each time; paced per address.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if await in_thread(limits.count, f"stream:{address}") > settings.CHAT_MESSAGES_PER_MINUTE:
+        raise TooMany(retry_after=60)
+    inbox = await in_thread(first_inbox)
+    check_origin(inbox, request.headers.get("Origin"))
+    session = VisitorSession(request.headers.get("Origin"))
+    await session.hello(Hello(inbox=inbox.key, locale=get_language_from_request(request)))
+    question = Send(uuid4(), request.GET.get("message", "")[: MAX_FRAME_BYTES // 8])
+    await session.handle(question)
+    return event_stream(_answer(session))
+
+
+async def _answer(session: VisitorSession) -> AsyncIterator[str]:
+    """Yields the text as it grows and ends with the first message that is not the visitor's own."""
+    told = 0
+    async for frame in feed.frames(session):
+        if frame["type"] == "delta":
+            so_far = told if frame["offset"] else 0
+            piece = cast("str", frame["text"])[max(0, so_far - frame["offset"]) :]
+            told = frame["offset"] + len(frame["text"])
+            yield plain_event(piece)
+        message = frame.get("message")
+        if message and message["author"]["kind"] != "contact":
+            if told == 0:
+                yield plain_event(message["text"])
+            yield f"event: done\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"
+            return
+
+
+def plain_event(text: str) -> str:
+    """Text as a server-sent event; a line break in it becomes a second data line."""
+    lines = "\n".join(f"data: {line}" for line in text.split("\n"))
+    return f"{lines}\n\n"
