@@ -37,7 +37,7 @@ make_environment() {
 install() {
     # An environment may surround us, or a settings file ask for hashes of everything.
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0 \
-        .venv/bin/python -m pip --quiet install --no-input "$@"
+        .venv/bin/python -m pip --quiet --quiet install --no-input "$@"
 }
 
 case $what in
