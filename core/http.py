@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -175,14 +176,20 @@ class Door:
         return Fetched(str(url), response.status_code, dict(response.headers), body)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reads the certificate authorities once; that takes about 50 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx.HTTPTransport):
     """httpx's own transport, over connections that are checked and end in time."""
 
     def __init__(self, resolve: Resolve, ends_at: float) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_tls(), trust_env=False)
         # The documented hook of httpcore for this, which httpx does not hand through.
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_tls(),
             network_backend=_CheckedBackend(resolve, ends_at),
         )
 
@@ -250,7 +257,7 @@ def _left(timeout: float | None, ends_at: float, error: type[httpcore.TimeoutExc
     left = ends_at - time.monotonic()
     if left <= 0:
         raise error("the deadline has passed")
-    return left if timeout is None else float(min(timeout, left))
+    return left if timeout is None else min(timeout, left)
 
 
 def _checked_url(text: str) -> httpx.URL:
@@ -313,7 +320,7 @@ def _unpacked(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
 
 
 def _pause(attempt: int) -> float:
-    return 0.2 * 3 ** (attempt - 1) * random.uniform(0.7, 1.3)  # noqa: S311 (jitter is no secret)
+    return 0.2 * 3.0 ** (attempt - 1) * random.uniform(0.7, 1.3)  # noqa: S311 (jitter is no secret)
 
 
 def _retry_after(fetched: Fetched) -> float:
