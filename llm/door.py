@@ -1,0 +1,120 @@
+"""The one door to models: complete, stream, embed. All patience and impatience with providers is here.
+
+A call has one deadline for everything it tries (`LLM_TIMEOUT_SECONDS`), and within it one for the first sign
+of an answer (`LLM_FIRST_TOKEN_SECONDS`) and one between two signs. A temporary failure is tried once more and
+then with `LLM_FALLBACK_MODEL`, as long as no text has been given out: what a reader has seen is never
+silently begun again. Every try is a row in the ledger.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+
+from llm import breaker, embedding, wire
+from llm.attempt import Question, attempt
+from llm.embedding import embed
+from llm.errors import ModelError
+from llm.providers import Provider, choose, fallback, resolve
+from llm.types import ChatMessage, Completion, OnText
+
+__all__ = ["ModelError", "active_model", "close", "complete", "embed", "stream", "warm_up"]
+
+log = logging.getLogger(__name__)
+
+TRIES = 2
+RETRY_PAUSE = (0.2, 0.6)  # seconds, drawn at random so that workers do not come back together
+RETRY_AFTER_LIMIT = 3.0  # a provider that asks for more is not waited for
+
+
+async def stream(
+    messages: Sequence[ChatMessage],
+    *,
+    tools: Sequence[dict[str, Any]] = (),
+    purpose: str,
+    reference: str = "",
+    model: str | None = None,
+    on_text: OnText,
+) -> Completion:
+    """Asks a model and gives its text to `on_text` as it comes; returns the complete answer.
+
+    `purpose` and `reference` say in the ledger what the call was for. `model` is asked instead of the
+    configured one. Raises ModelError when nobody answers whole; `partial` is then what `on_text` was given,
+    and nothing was retried if that is not empty. What `on_text` raises is passed on.
+    """
+    return await _ask(Question(messages, tools, purpose, reference, on_text), model)
+
+
+async def complete(
+    messages: Sequence[ChatMessage],
+    *,
+    tools: Sequence[dict[str, Any]] = (),
+    purpose: str,
+    reference: str = "",
+    model: str | None = None,
+) -> Completion:
+    """Asks a model and returns its answer in one piece; for work nobody watches. Raises as `stream` does."""
+    return await _ask(Question(messages, tools, purpose, reference, None), model)
+
+
+def active_model() -> str:
+    """Returns the name of the model that is asked first, such as `openai/gpt-4o-mini` or `builtin/quote`."""
+    return choose(settings.LLM).model
+
+
+async def warm_up() -> None:
+    """Loads LiteLLM and the embedding model in threads; after it the first customer waits for neither."""
+    await asyncio.gather(asyncio.to_thread(wire.warm), asyncio.to_thread(embedding.load))
+
+
+async def close() -> None:
+    """Closes the connections to providers that belong to the running event loop; call it at its end."""
+    await wire.close()
+
+
+async def _ask(question: Question, model: str | None) -> Completion:
+    """Goes through the providers in turn, each at most twice, until one answers or time is up."""
+    config = settings.LLM
+    deadline = asyncio.get_running_loop().time() + float(config["LLM_TIMEOUT_SECONDS"])
+    candidates = [resolve(config, model) if model else choose(config)]
+    if (second := fallback(config)) and second not in candidates:
+        candidates.append(second)
+    failure = ModelError("Every model is resting after failures in a row.", temporary=True)
+    for provider in candidates:
+        if breaker.is_resting(provider.model):
+            continue
+        try:
+            return await _ask_twice(question, provider, deadline)
+        except ModelError as error:
+            failure = error
+            log.warning("%s", error)
+            if error.partial:
+                break
+    raise failure
+
+
+async def _ask_twice(question: Question, provider: Provider, deadline: float) -> Completion:
+    """Asks one provider, and once more where that may help."""
+    for tried in range(1, TRIES + 1):
+        try:
+            answer = await attempt(question, provider, deadline)
+        except ModelError as error:
+            if error.temporary:
+                breaker.note_failure(provider.model)
+            left = deadline - asyncio.get_running_loop().time()
+            pause = _pause(error)
+            if tried == TRIES or not error.temporary or error.partial or pause > min(left, RETRY_AFTER_LIMIT):
+                raise
+            await asyncio.sleep(pause)
+        else:
+            breaker.note_success(provider.model)
+            return answer
+    raise AssertionError
+
+
+def _pause(error: ModelError) -> float:
+    """Returns the seconds to wait before the second try: the provider's wish, or a short while."""
+    return error.retry_after if error.retry_after is not None else random.uniform(*RETRY_PAUSE)  # noqa: S311 (no secret)

@@ -1,0 +1,20 @@
+"""What goes wrong between us and a model."""
+
+from core.errors import Unavailable
+
+
+class ModelError(Unavailable):
+    """The language model could not answer."""
+
+    code = "model_error"
+
+    def __init__(self, detail: str = "", *, temporary: bool = False, partial: str = "") -> None:
+        """Takes what happened, whether trying later may help, and the text already given out, if any.
+
+        `partial` is what a reader has seen of an answer that will not be completed; it must never be
+        shown as the answer. `retry_after` holds the seconds a provider asks to wait, where it names any.
+        """
+        super().__init__(detail, temporary=temporary)
+        self.temporary = temporary
+        self.partial = partial
+        self.retry_after: float | None = None

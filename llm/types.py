@@ -1,0 +1,77 @@
+"""Plain data that passes through the door: messages in the OpenAI shape, completions, tool calls, usage."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, NotRequired, TypedDict
+
+OnText = Callable[[str], Awaitable[None]]
+
+
+class ChatMessage(TypedDict):
+    """One message in the shape of OpenAI's chat completions, which every provider is translated from."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: NotRequired[list[dict[str, Any]]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
+
+
+class Citation(TypedDict):
+    """Where an answer comes from."""
+
+    title: str
+    url: str
+
+
+class Choice(TypedDict):
+    """A button that sends its value as the customer's next message."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model asks for. `arguments` is raw JSON text as the model gave it: untrusted, perhaps broken."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens in and out, and their cost in US dollars (0 where no price is known).
+
+    `estimated` is set when the provider gave no counts and they were computed from the length of the text.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: Decimal = Decimal(0)
+    estimated: bool = False
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost + other.cost,
+            self.estimated or other.estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A complete answer of a model: text, tool calls, or both.
+
+    `finish` is why the model stopped, in OpenAI's words: `stop`, `tool_calls` or `length` (the provider's
+    limit cut the text).
+    """
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    usage: Usage
+    model: str
+    finish: str = "stop"
