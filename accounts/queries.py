@@ -5,7 +5,7 @@ import hashlib
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Team
 
 
 def hash_key(key: str) -> str:
@@ -19,3 +19,8 @@ def find_api_key(key: str) -> ApiKey | None:
         return None
     alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return ApiKey.objects.filter(alive, key_hash=hash_key(key), is_active=True).first()
+
+
+def team_by_slug(slug: str) -> Team | None:
+    """Returns the team with that short name, or None."""
+    return Team.objects.filter(slug=slug).first()

@@ -1,1 +1,1 @@
-"""Work with a promise: a ticket groups conversations and has a number, status, priority, team and assignee."""
+"""Work with a promise: tickets that group conversations, with number, status, priority, team and assignee."""
