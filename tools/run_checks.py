@@ -75,9 +75,13 @@ def _run(name: str) -> tuple[str, bool]:
     )
     passed = result.returncode == 0
     line = f"{'ok    ' if passed else 'FAILED'} {name:<11}{time.monotonic() - started:5.1f} s\n"
-    sys.stdout.write(line if passed else f"{line}{result.stdout.rstrip()}\n")
+    sys.stdout.write(line if passed else f"{line}{_end(result.stdout)}\n")
     sys.stdout.flush()
     return name, passed
+
+
+def _end(text: str, lines: int = 80) -> str:
+    return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
 if __name__ == "__main__":

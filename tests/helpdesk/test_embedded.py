@@ -258,7 +258,7 @@ def test_damaged_cluster_shows_the_end_of_the_log(home: Path) -> None:
 
 
 def test_missing_package_says_what_to_do(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(embedded.ServerError, match="DATABASE_URL"):
         embedded.ensure(new_home)
 
@@ -323,7 +323,7 @@ def test_server_outlives_its_killed_user_and_is_taken_over(home: Path) -> None:
 
 
 def test_failed_start_leaves_no_claim_behind(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(embedded.ServerError), embedded.used(home):
         pass
     monkeypatch.undo()
