@@ -12,8 +12,11 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db import connection
 
-from helpdesk import startup
+from accounts.models import User
+from conversations.models import Inbox
+from helpdesk import demo, startup
 
 
 class Command(BaseCommand):
@@ -42,7 +45,9 @@ class Command(BaseCommand):
             if settings.RUN_WORKER and not settings.REDIS_URL:
                 stack.callback(os.close, startup.claim_home())
             startup.prepare(self._say, demo=settings.DEMO and not no_demo)
-            server = _Server(_configuration(host, port), lambda: self._welcome(host, port))
+            welcome = "\n".join(_welcome(f"http://{f'[{host}]' if ':' in host else host}:{port}"))
+            connection.close()
+            server = _Server(_configuration(host, port), lambda: self._say(welcome))
             # uvicorn drains on these and afterwards raises them again, for whoever handled them before.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, _ignore)
@@ -53,10 +58,6 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
-
-    def _welcome(self, host: str, port: int) -> None:
-        here = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        self._say("\n".join([*_addresses(here), "", *_open_ends(), "", "Ctrl-C stops it."]))
 
 
 class _Server(uvicorn.Server):
@@ -108,13 +109,29 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _addresses(here: str) -> list[str]:
+def _welcome(here: str) -> list[str]:
+    """Returns what whoever started the server wants to know first."""
+    places = {
+        "Demo shop, chat in the corner": "/",
+        "The desk, for staff": "/admin/",
+        "The API": "/docs",
+    }
+    inbox = Inbox.objects.order_by("pk").first()
+    if inbox is not None:
+        places["The chat as a page"] = f"/chat/{inbox.key}/"
+    lines = ["", "Helpdesk is ready.", "", *(f"  {what:<30} {here}{path}" for what, path in places.items())]
+    if logins := _logins():
+        lines += ["", "Demo logins for the desk, unless you changed them:", *logins]
+    return [*lines, "", *_open_ends(), "", "Ctrl-C stops it."]
+
+
+def _logins() -> list[str]:
+    """Returns the demonstration's logins that still exist."""
+    names = set(User.objects.filter(is_active=True).values_list("username", flat=True))
     return [
-        "Helpdesk is ready.",
-        "",
-        f"  Demo shop, chat in the corner  {here}/",
-        f"  The desk, for staff            {here}/admin/",
-        f"  API                            {here}/docs",
+        f"  {name:<8} {password:<12} {role.label}"
+        for name, password, role, _teams in demo.LOGINS
+        if settings.DEMO and name in names
     ]
 
 
