@@ -56,7 +56,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     search_fields = ("name", "prefix")
     filter_horizontal = ("teams",)
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm, change: bool) -> None:  # noqa: FBT001 (Django's signature)
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """Makes the key through the action, so that its hash is the only thing stored."""
         if change:
             super().save_model(request, obj, form, change)

@@ -60,7 +60,9 @@ class ApiKey(models.Model):
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
     key_hash = models.CharField(_("hash"), max_length=64, unique=True, editable=False)
-    scopes = ArrayField(models.CharField(max_length=12, choices=Scope), verbose_name=_("scopes"), default=list)
+    scopes = ArrayField(
+        models.CharField(max_length=12, choices=Scope), verbose_name=_("scopes"), default=list
+    )
     teams = models.ManyToManyField(Team, verbose_name=_("teams"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)

@@ -14,7 +14,7 @@ def hash_key(key: str) -> str:
 
 
 def find_api_key(key: str) -> ApiKey | None:
-    """Returns the active, unexpired row of a key, or None. The lookup by digest leaks no timing of the key."""
+    """Returns the active, unexpired row of a key, or None. The lookup by digest leaks no timing."""
     if not key:
         return None
     alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())

@@ -54,13 +54,14 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     )
 
     @admin.display(description=_("Copy this"))
-    def setup(self, inbox: Inbox) -> SafeString | str:
+    def setup(self, inbox: Inbox) -> SafeString:
         """The snippet or address that connects the inbox."""
         if not inbox.pk:
-            return _("Save first.")
+            return format_html("{}", _("Save first."))
         text = adapter(inbox.channel).setup_text(key=inbox.key, public_url=settings.PUBLIC_URL)
         return format_html(
-            '<div class="copy" data-copy><code>{}</code><button type="button" data-copy-button>{}</button></div>',
+            '<div class="copy" data-copy><code>{}</code>'
+            '<button type="button" data-copy-button>{}</button></div>',
             text,
             _("Copy"),
         )
@@ -102,7 +103,16 @@ class ContactAdmin(admin.ModelAdmin[Contact]):
 class ConversationAdmin(ReadOnly, admin.ModelAdmin[Conversation]):
     """Conversations as records; the day's work is done in the inbox page."""
 
-    list_display = ("__str__", "contact", "inbox", "status", "assignee", "team", "waiting_since", "updated_at")
+    list_display = (
+        "__str__",
+        "contact",
+        "inbox",
+        "status",
+        "assignee",
+        "team",
+        "waiting_since",
+        "updated_at",
+    )
     list_filter = ("status", "inbox", "team", "priority", "created_at")
     list_select_related = ("contact", "inbox", "assignee", "team")
     search_fields = ("subject", "preview", "contact__name", "contact__email")

@@ -7,7 +7,8 @@ it raises undoes the action.
 from django.dispatch import Signal
 
 conversation_opened = Signal()
-"""A conversation was started or reopened. Arguments: `conversation` (locked row)."""
+"""A customer starts or reopens a conversation. Arguments: `conversation`, about to be saved by the action: a
+receiver may give it to somebody by setting its status and assignee, and must not save it."""
 
 message_received = Signal()
 """A customer's message was stored. Arguments: `conversation` (locked row), `message`."""

@@ -22,6 +22,7 @@ from core.threads import borrowed
 
 logger = logging.getLogger(__name__)
 task = app.task
+periodic = app.periodic
 
 HEARTBEAT_SECONDS = 3
 STALLED_AFTER_SECONDS = 12
@@ -55,7 +56,7 @@ def defer(
         deferrer.defer(**arguments)
 
 
-@app.periodic(cron="* * * * * */15")
+@periodic(cron="* * * * * */15")
 @task(name="core.rescue_stalled", pass_context=True)
 async def rescue_stalled(_context: Any, timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
     """Puts jobs whose worker died back into the queue. It carries no lock: with one it would stall itself."""

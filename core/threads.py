@@ -33,9 +33,10 @@ def borrowed() -> ThreadSensitiveContext:
     return ThreadSensitiveContext(executor=_executors[next(_turn) % len(_executors)])
 
 
-async def in_thread(call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Runs blocking code, ORM included, off the event loop and returns its result."""
-    return await database_sync_to_async(call)(*args, **kwargs)
+    result: R = await database_sync_to_async(call)(*args, **kwargs)
+    return result
 
 
 class BorrowedThreads:

@@ -40,7 +40,7 @@ routes = BorrowedThreads(ProtocolTypeRouter({"http": pages, "websocket": sockets
 
 
 def settle_memory() -> None:
-    """Takes what start-up has made out of the collector's sight: measured, fan-out p99 fell from 48 to 10 ms."""
+    """Takes what start-up made out of the collector's sight: measured, fan-out p99 fell from 48 to 10 ms."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -120,7 +120,7 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-# --- Postgres: the truth -----------------------------------------------------------------------------------
+# --- Postgres: the truth ----------------------------------------------------------------------------------
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url_config(secret("DATABASE_URL") or embedded.url(HELPDESK_HOME))
 }
@@ -132,7 +132,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update({"connect_timeout": 5})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 
-# --- Redis: hints and caches; without it, one process ---------------------------------------------------------
+# --- Redis: hints and caches; without it, one process -----------------------------------------------------
 REDIS_URL = secret("REDIS_URL")
 RUN_WORKER = env.bool("HELPDESK_WORKER", default=True)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=20)
@@ -156,7 +156,7 @@ else:
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_WORKER_DEFAULTS = {"delete_jobs": "successful"}
 
-# --- People ---------------------------------------------------------------------------------------------------
+# --- People -----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -229,7 +229,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
 }
 
-# --- Browser security: strict on every page, since staff pages show what strangers wrote -------------------
+# --- Browser security: strict on every page, since staff pages show what strangers wrote ------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -255,7 +255,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT = SEC
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# --- Languages, files, logs ---------------------------------------------------------------------------------
+# --- Languages, files, logs -------------------------------------------------------------------------------
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("pt-br", _("Portuguese (Brazil)")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -4,7 +4,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
-    """Hashed names and compressed copies; a file no manifest knows (tests, runserver) keeps its plain name."""
+    """Hashed names and compressed copies; a file that no manifest knows keeps its plain name."""
 
     manifest_strict = False
     # ES modules import each other by plain relative names; hashing must follow them.

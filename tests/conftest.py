@@ -5,7 +5,6 @@ customer with a conversation in the support inbox.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -15,6 +14,14 @@ from accounts.models import Team, User
 from conversations.actions import Sender, receive
 from conversations.models import Contact, Conversation, Inbox
 from core.actor import Actor
+from tests.live import LiveServer, close_database_threads
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_thread_keeps_the_test_database(django_db_setup: None) -> Iterator[None]:
+    """Threads keep their connections for good; the test database can only be dropped without them."""
+    yield
+    close_database_threads()
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +30,6 @@ def _fresh_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """Password hashing costs a quarter of a second by design; here it costs nothing."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -96,3 +97,17 @@ def davi(conversation: Conversation) -> Contact:
 def system() -> Actor:
     """The machine itself."""
     return Actor.system()
+
+
+@pytest.fixture
+def server(transactional_db: None) -> Iterator[LiveServer]:
+    """The whole product on a port of its own, worker included, on the test database."""
+    with LiveServer(worker=True) as running:
+        yield running
+
+
+@pytest.fixture
+def quiet_server(transactional_db: None) -> Iterator[LiveServer]:
+    """The product without a worker: nobody answers by itself."""
+    with LiveServer(worker=False) as running:
+        yield running

@@ -146,7 +146,9 @@ def set_priority(*, conversation: Conversation, by: Actor, priority: int) -> Con
 
 def operator_by_id(user_id: str) -> User:
     """Returns the active member of staff with that id; raises NotFound."""
-    user = User.objects.filter(pk=user_id, is_active=True, is_staff=True).first() if user_id.isdigit() else None
+    user = (
+        User.objects.filter(pk=user_id, is_active=True, is_staff=True).first() if user_id.isdigit() else None
+    )
     if user is None:
         raise NotFound
     return user

@@ -1,5 +1,7 @@
 """Files that customers and operators send."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
@@ -16,7 +18,7 @@ SIGNATURES = {
 }
 
 
-def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile) -> Attachment:
+def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile[Any]) -> Attachment:
     """Stores a file before the message that will carry it; `uploader` alone may send it.
 
     Raises TooLarge and Invalid (type not allowed, or content that is not of the type it claims). It looks at
@@ -37,7 +39,7 @@ def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile) -> Atta
     )
 
 
-def checked_type(upload: UploadedFile) -> str:
+def checked_type(upload: UploadedFile[Any]) -> str:
     """Returns the file's type when it is allowed and its first bytes agree."""
     claimed = (upload.content_type or "").split(";")[0].strip().lower()
     head = upload.read(512)

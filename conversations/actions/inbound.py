@@ -108,10 +108,11 @@ def _locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
     identity = _locked_identity(inbox, sender)
     if found := _current(inbox, sender.external_id):
         return found
-    conversation = Conversation.objects.create(
+    conversation = Conversation(
         inbox=inbox, contact=identity.contact, identity=identity, team_id=inbox.team_id
     )
     signals.conversation_opened.send(Conversation, conversation=conversation)
+    conversation.save(force_insert=True)
     return conversation
 
 
@@ -150,7 +151,9 @@ def _learn(contact: Contact, sender: Sender) -> None:
         contact.save(update_fields=list(news))
 
 
-def _known_message(conversation: Conversation, client_id: UUID | None, external_id: str | None) -> Message | None:
+def _known_message(
+    conversation: Conversation, client_id: UUID | None, external_id: str | None
+) -> Message | None:
     keys = Q()
     if client_id is not None:
         keys |= Q(conversation=conversation, client_id=client_id)

@@ -21,7 +21,7 @@ def read_by_contact(*, conversation_id: UUID, seq: int) -> None:
 
 def read_by_operator(*, conversation: Conversation, seq: int, by: Actor) -> None:
     """Marks the conversation as seen by the team up to `seq`, never back nor past the end."""
-    rows = Conversation.objects.visible_to(by).filter(pk=conversation.pk)  # type: ignore[attr-defined]
+    rows = Conversation.objects.visible_to(by).filter(pk=conversation.pk)
     if not rows.exists():
         raise NotFound
     if rows.filter(read_by_operator_seq__lt=seq, last_seq__gte=seq).update(read_by_operator_seq=seq):

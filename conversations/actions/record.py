@@ -45,7 +45,7 @@ def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
     the present state. Raises NotFound when the actor may not see it. Needs a transaction.
     """
     rows = Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "assignee")
-    found = rows.visible_to(by).filter(pk=conversation_id).first()  # type: ignore[attr-defined]
+    found = rows.visible_to(by).filter(pk=conversation_id).first()
     if not isinstance(found, Conversation):
         raise NotFound
     return found

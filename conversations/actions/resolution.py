@@ -49,7 +49,6 @@ def reopen_locked(row: Conversation, *, by: Actor) -> None:
     row.status, row.resolved_at = Status.OPEN, None
     if by.kind == ActorKind.CONTACT:
         row.assignee = None
+        signals.conversation_opened.send(Conversation, conversation=row)
     row.save(update_fields=["status", "resolved_at", "assignee"])
     announce(row, by=by)
-    if by.kind == ActorKind.CONTACT:
-        signals.conversation_opened.send(Conversation, conversation=row)

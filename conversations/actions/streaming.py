@@ -34,7 +34,7 @@ async def forget_text(*, conversation_id: UUID) -> None:
 
 async def request_stop(*, conversation_id: UUID) -> None:
     """Asks the run of a conversation to stop. A hint: the run looks for it between two pieces of text."""
-    await cache.aset(stop_key(conversation_id), True, 60)
+    await cache.aset(stop_key(conversation_id), 1, 60)
 
 
 async def stop_requested(*, conversation_id: UUID) -> bool:

@@ -46,9 +46,7 @@ class ContactIdentity(models.Model):
 
     inbox = models.ForeignKey(Inbox, models.PROTECT, related_name="identities", verbose_name=_("inbox"))
     external_id = models.CharField(_("external id"), max_length=200)
-    contact = models.ForeignKey(
-        Contact, models.CASCADE, related_name="identities", verbose_name=_("contact")
-    )
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="identities", verbose_name=_("contact"))
     is_verified = models.BooleanField(_("verified"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

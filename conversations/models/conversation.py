@@ -41,7 +41,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
 
 class Conversation(models.Model):
-    """A thread with one contact in one inbox. Its row lock is what makes `seq` gapless and in commit order."""
+    """A thread with one contact in one inbox. Its row lock makes `seq` gapless and in commit order."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     inbox = models.ForeignKey(Inbox, models.PROTECT, verbose_name=_("inbox"))
@@ -72,7 +72,7 @@ class Conversation(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
-    objects: ClassVar[models.Manager["Conversation"]] = ConversationQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["Conversation"]] = ConversationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("conversation")

@@ -91,7 +91,7 @@ def attachment_path(attachment: "Attachment", name: str) -> str:
 
 
 class Attachment(models.Model):
-    """A file sent with a message. Uploaded first (no message yet), then claimed by the message that names it."""
+    """A file sent with a message. Uploaded first, then claimed by the message that names it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     inbox = models.ForeignKey(Inbox, models.PROTECT, related_name="+")

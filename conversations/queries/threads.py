@@ -29,12 +29,18 @@ def events_after(
     if not internal:
         events = events.filter(is_internal=False)
     return list(
-        events.select_related("message", "message__inbox").prefetch_related(attachments).order_by("seq")[:limit]
+        events.select_related("message", "message__inbox")
+        .prefetch_related(attachments)
+        .order_by("seq")[:limit]
     )
 
 
 def last_messages(
-    conversation_id: UUID, *, internal: bool = False, before: int | None = None, limit: int = SNAPSHOT_MESSAGES
+    conversation_id: UUID,
+    *,
+    internal: bool = False,
+    before: int | None = None,
+    limit: int = SNAPSHOT_MESSAGES,
 ) -> list[Message]:
     """Returns the newest messages (before a number, when given), oldest first; notes only when asked for."""
     messages = Message.objects.filter(conversation_id=conversation_id)
@@ -52,7 +58,7 @@ def history(conversation: Conversation, *, limit: int = 60) -> list[Message]:
 
 
 def unsent_attachments(ids: Iterable[UUID], *, uploader: str) -> list[Attachment]:
-    """Returns the uploaded files that this uploader may still attach; raises NotFound if one is not among them."""
+    """Returns the files that this uploader may still attach; raises NotFound if one is not among them."""
     wanted = set(ids)
     found = list(Attachment.objects.filter(pk__in=wanted, uploader=uploader, message=None))
     if len(found) != len(wanted):

@@ -44,7 +44,7 @@ def author_name(message: Message) -> str:
 
 
 def message_frame(message: Message) -> dict[str, Any]:
-    """One message. Needs `inbox` and `attachments` at hand (`with_frames`), or it asks the database for them."""
+    """One message; `messages_for_frames` fetches what it shows for many at once."""
     return {
         "id": str(message.pk),
         "seq": message.seq,

@@ -1,6 +1,7 @@
 """Client frames of the protocol, parsed and checked at the door."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -84,7 +85,7 @@ def parse(raw: str | bytes) -> dict[str, Any]:
 
 def to_frame(data: dict[str, Any]) -> Frame:
     """Returns the typed frame; raises BadFrame that names the first wrong field."""
-    readers = {
+    readers: dict[object, Callable[[dict[str, Any]], Frame]] = {
         "hello": _hello,
         "send": _send,
         "typing": lambda d: Typing(_value(d, "on", bool)),
@@ -92,7 +93,8 @@ def to_frame(data: dict[str, Any]) -> Frame:
         "stop": lambda _d: Stop(),
         "pong": lambda _d: Pong(),
     }
-    reader = readers.get(data.get("type") if isinstance(data.get("type"), str) else "")
+    kind = data.get("type")
+    reader = readers.get(kind) if isinstance(kind, str) else None
     if reader is None:
         detail = "Unknown type of frame."
         raise BadFrame(detail, field="type")

@@ -56,7 +56,7 @@ def digest(token: str) -> str:
 
 
 def visitor_by_token(inbox: Inbox, token: str) -> VisitorToken | None:
-    """Returns the visitor's unexpired token row in this inbox; None for an empty, unknown or foreign token."""
+    """Returns the visitor's unexpired token row here; None for an empty, unknown or foreign token."""
     if not token:
         return None
     return VisitorToken.objects.filter(

@@ -3,7 +3,7 @@
 from core import queue
 
 
-@queue.app.periodic(cron="17 4 * * *")
+@queue.periodic(cron="17 4 * * *")
 @queue.task(name="web.delete_expired_tokens")
 def delete_expired_tokens(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
     """Removes visitors' tokens past their time, once a day."""

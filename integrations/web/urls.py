@@ -1,3 +1,5 @@
+"""Addresses of the widget, its HTTP twin and the pages that carry it."""
+
 from django.urls import path
 
 from integrations.web import views

@@ -1,13 +1,14 @@
 """The HTTP twin of the socket, the pages that carry the widget, and the one-question stream."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
 from typing import Any, cast
 from uuid import uuid4
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
@@ -20,7 +21,7 @@ from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated
 from core.threads import in_thread
 from integrations.web import feed
 from integrations.web.consumers import error_frame
-from integrations.web.errors import BadFrame, OriginNotAllowed, UnknownInbox
+from integrations.web.errors import BadFrame, UnknownInbox
 from integrations.web.frames import MAX_FRAME_BYTES, Hello, Send, parse, to_frame
 from integrations.web.queries import (
     check_origin,
@@ -29,9 +30,12 @@ from integrations.web.queries import (
     inbox_by_key,
     visitor_by_token,
 )
-from integrations.web.session import Json, VisitorSession, uploader
+from integrations.web.session import Json, VisitorSession
 
-AsyncView = Callable[..., Awaitable[HttpResponse | StreamingHttpResponse]]
+# Digits of a cursor: a number that a column holds.
+LONGEST_NUMBER = 9
+
+AsyncView = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
 def open_to_sites(view: AsyncView) -> AsyncView:
@@ -43,9 +47,9 @@ def open_to_sites(view: AsyncView) -> AsyncView:
 
     @csrf_exempt
     @wraps(view)
-    async def wrapped(request: HttpRequest, **arguments: Any) -> HttpResponse | StreamingHttpResponse:
+    async def wrapped(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
         if request.method == "OPTIONS":
-            response: HttpResponse | StreamingHttpResponse = HttpResponse(status=204)
+            response: HttpResponseBase = HttpResponse(status=204)
         else:
             try:
                 response = await view(request, **arguments)
@@ -123,7 +127,7 @@ async def resumed(request: HttpRequest, key: str, since: int | None) -> tuple[Vi
 async def widget_events(request: HttpRequest, key: str) -> StreamingHttpResponse:
     """The server's frames as an event stream, from `since` or Last-Event-ID on."""
     given = request.headers.get("Last-Event-ID") or request.GET.get("since")
-    if given is not None and not (given.isdecimal() and len(given) < 10):
+    if given is not None and not (given.isdecimal() and len(given) <= LONGEST_NUMBER):
         raise BadFrame(field="since")
     session, missed = await resumed(request, key, int(given) if given else None)
 

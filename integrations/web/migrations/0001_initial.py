@@ -5,29 +5,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('conversations', '0001_initial'),
+        ("conversations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='VisitorToken',
+            name="VisitorToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('external_id', models.CharField(max_length=200, verbose_name='identity')),
-                ('expires_at', models.DateTimeField(verbose_name='expires')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('inbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='conversations.inbox', verbose_name='inbox')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("external_id", models.CharField(max_length=200, verbose_name="identity")),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "inbox",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="conversations.inbox",
+                        verbose_name="inbox",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'visitor token',
-                'verbose_name_plural': 'visitor tokens',
-                'indexes': [models.Index(fields=['expires_at'], name='visitor_token_expiry')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('digest', ''), _negated=True), name='visitor_token_not_empty')],
+                "verbose_name": "visitor token",
+                "verbose_name_plural": "visitor tokens",
+                "indexes": [models.Index(fields=["expires_at"], name="visitor_token_expiry")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("digest", ""), _negated=True), name="visitor_token_not_empty"
+                    )
+                ],
             },
         ),
     ]
