@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 TRIES = 2
 RETRY_PAUSE = (0.2, 0.6)  # seconds, drawn at random so that workers do not come back together
 RETRY_AFTER_LIMIT = 3.0  # a provider that asks for more is not waited for
+_sleep = asyncio.sleep
 
 
 async def stream(
@@ -84,7 +85,7 @@ async def _ask(question: Question, model: str | None) -> Completion:
         candidates.append(second)
     failure = ModelError("Every model is resting after failures in a row.", temporary=True)
     for provider in candidates:
-        if breaker.is_resting(provider.model):
+        if breaker.is_resting(provider.model) or _left(deadline) <= 0:
             continue
         try:
             return await _ask_twice(question, provider, deadline)
@@ -104,15 +105,19 @@ async def _ask_twice(question: Question, provider: Provider, deadline: float) ->
         except ModelError as error:
             if error.temporary:
                 breaker.note_failure(provider.model)
-            left = deadline - asyncio.get_running_loop().time()
+            may_help = error.temporary and not error.partial and not breaker.is_resting(provider.model)
             pause = _pause(error)
-            if tried == TRIES or not error.temporary or error.partial or pause > min(left, RETRY_AFTER_LIMIT):
+            if tried == TRIES or not may_help or pause >= min(_left(deadline), RETRY_AFTER_LIMIT):
                 raise
-            await asyncio.sleep(pause)
+            await _sleep(pause)
         else:
             breaker.note_success(provider.model)
             return answer
     raise AssertionError
+
+
+def _left(deadline: float) -> float:
+    return deadline - asyncio.get_running_loop().time()
 
 
 def _pause(error: ModelError) -> float:

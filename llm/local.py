@@ -51,34 +51,39 @@ def get_local_model(name: str) -> LocalModel:
 def custom_handler() -> "CustomLLM":
     """Returns what LiteLLM's `custom_provider_map` wants: the registered models behind its interface."""
     from litellm.llms.custom_llm import CustomLLM  # slow import
-    from litellm.types.utils import GenericStreamingChunk, ModelResponse
+    from litellm.types.utils import ModelResponse
 
     class Builtin(CustomLLM):
-        """Hands a call on to the model of that name; LiteLLM gives far more than is needed."""
+        """Hands a call on to the model of that name.
 
-        async def astreaming(
+        LiteLLM passes much more than is needed, and declares a coroutine where it wants a generator.
+        """
+
+        async def astreaming(  # type: ignore[override]
             self, model: str, messages: list[Any], optional_params: dict[str, Any], **_rest: Any
-        ) -> AsyncIterator[GenericStreamingChunk]:
+        ) -> AsyncIterator[dict[str, Any]]:
             called = 0
             async for part in get_local_model(model).stream(messages, optional_params.get("tools") or []):
-                yield GenericStreamingChunk(**_chunk(part, called))
+                yield _chunk(part, called)
                 called += isinstance(part, ToolCall)
-            yield GenericStreamingChunk(**_chunk("", called, finish="tool_calls" if called else "stop"))
+            yield _chunk("", called, finish="tool_calls" if called else "stop")
 
-        async def acompletion(
+        async def acompletion(  # type: ignore[override]
             self, model: str, messages: list[Any], optional_params: dict[str, Any], **_rest: Any
         ) -> ModelResponse:
-            text, calls = "", []
-            async for part in get_local_model(model).stream(messages, optional_params.get("tools") or []):
-                if isinstance(part, ToolCall):
-                    calls.append(_call(part, len(calls)))
-                else:
-                    text += part
-            message = {"role": "assistant", "content": text, "tool_calls": calls or None}
+            parts = [
+                part
+                async for part in get_local_model(model).stream(messages, optional_params.get("tools") or [])
+            ]
+            calls = [part for part in parts if isinstance(part, ToolCall)]
+            message = {
+                "role": "assistant",
+                "content": "".join(part for part in parts if isinstance(part, str)),
+                "tool_calls": [_call(call, index) for index, call in enumerate(calls)] or None,
+            }
             finish = "tool_calls" if calls else "stop"
-            return ModelResponse(
-                model=model, choices=[{"index": 0, "message": message, "finish_reason": finish}]
-            )
+            choices = [{"index": 0, "message": message, "finish_reason": finish}]
+            return ModelResponse(model=model, choices=choices)
 
     return Builtin()
 

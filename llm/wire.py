@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -71,7 +72,7 @@ class Piece:
 
 async def pieces(
     provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], *, seconds: float
-) -> AsyncIterator[Piece]:
+) -> AsyncGenerator[Piece]:
     """Streams an answer; the last pieces carry the finish reason and, where the provider counts, the tokens.
 
     A stream that ends without saying that the answer is finished raises ModelError.
@@ -120,6 +121,7 @@ async def close() -> None:
 def warm() -> None:
     """Does ahead what the first call would otherwise wait for: imports, tables, client classes. Blocks."""
     litellm = _litellm()
+    import_module("openai.resources.chat")  # half a second that the first call would spend on the event loop
     price(Provider("openai", "openai/gpt-4o-mini", "openai/gpt-4o-mini"), 1, 1)
     # Answers from memory, after the whole way through argument checks and provider lookup.
     litellm.completion(model="openai/warm", messages=[{"role": "user", "content": "x"}], mock_response="x")
@@ -151,7 +153,7 @@ def as_model_error(provider: Provider, error: Exception) -> ModelError:
     if provider.api_key:
         said = said.replace(provider.api_key, "[key]")
     told = ModelError(f"{provider.model} failed. {said[:500]}", temporary=_is_temporary(status))
-    told.retry_after = _retry_after(cause)
+    told.retry_after = _retry_after(error)
     return told
 
 
@@ -310,7 +312,7 @@ def _is_temporary(status: int | None) -> bool:
 
 def _retry_after(error: Exception) -> float | None:
     """Returns the seconds a provider asks to wait, or None where it names none (or a date)."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers = getattr(error, "litellm_response_headers", None) or {}
     try:
         return max(0.0, float(headers.get("retry-after", "")))
     except ValueError:

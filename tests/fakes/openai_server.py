@@ -76,6 +76,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: dict[str, Any] = field(default_factory=dict)
+    port: int = 0  # of the client: the same for requests over one connection
 
 
 Answer = Reply | Callable[[Request], Reply]
@@ -89,6 +90,7 @@ class OpenAIServer:
         self.port = port
         self.requests: list[Request] = []
         self._script: deque[Answer] = deque()
+        self._connections: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="openai-fake", daemon=True)
@@ -132,27 +134,32 @@ class OpenAIServer:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
+        for task in self._connections:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.gather(*self._connections, return_exceptions=True))
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)  # a loop holds its tasks weakly
         try:
-            while request := await _read(reader):
+            while request := await _read(reader, writer.get_extra_info("peername")[1]):
                 self.requests.append(request)
-                if not await self._respond(request, writer):
+                if not await self._respond(request, reader, writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
+            self._connections.discard(task)
             writer.close()
 
-    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def _respond(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         if request.path.endswith("/models"):
             writer.write(_json({"object": "list", "data": [{"id": "fake", "object": "model"}]}))
         elif request.path.endswith("/embeddings"):
@@ -161,7 +168,8 @@ class OpenAIServer:
             writer.write(_json({"error": {"message": "no such path"}}, status=404))
         else:
             answer = self._script.popleft() if self._script else self.default
-            return await _play(answer(request) if callable(answer) else answer, request.body, writer)
+            reply = answer(request) if callable(answer) else answer
+            return await _play(reply, request.body, reader, writer)
         await writer.drain()
         return True
 
@@ -176,7 +184,7 @@ def running(default: Answer | None = None) -> Iterator[OpenAIServer]:
         server.close()
 
 
-async def _read(reader: asyncio.StreamReader) -> Request | None:
+async def _read(reader: asyncio.StreamReader, port: int) -> Request | None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     except asyncio.IncompleteReadError:
@@ -185,30 +193,41 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     raw = await reader.readexactly(int(headers.get("content-length", "0")))
     method, path, _ = first.split(" ", 2)
-    return Request(method, path, headers, json.loads(raw) if raw else {})
+    return Request(method, path, headers, json.loads(raw) if raw else {}, port)
 
 
-async def _play(reply: Reply, body: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+async def _play(
+    reply: Reply, body: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool:
     """Does what the reply says; returns whether the connection stays open."""
     if reply.wait:
         await asyncio.sleep(reply.wait)
     if reply.hang:
-        await asyncio.Event().wait()
+        return await _gone(reader)
     if reply.status != 200:
         extra = f"Retry-After: {reply.retry_after}\r\n" if reply.retry_after else ""
-        message = {"error": {"message": f"scripted {reply.status}", "type": "scripted", "code": None}}
+        said = reply.text or f"scripted {reply.status}"
+        message = {"error": {"message": said, "type": "scripted", "code": None}}
         writer.write(_json(message, status=reply.status, extra=extra))
     elif reply.body:
         writer.write(_response(reply.body.encode(), 200))
     elif not body.get("stream"):
         writer.write(_json(_whole(reply, str(body.get("model")))))
     else:
-        return await _stream(reply, body, writer)
+        return await _stream(reply, body, reader, writer)
     await writer.drain()
     return True
 
 
-async def _stream(reply: Reply, body: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+async def _gone(reader: asyncio.StreamReader) -> bool:
+    """Says nothing more until the client gives up."""
+    await reader.read()
+    return False
+
+
+async def _stream(
+    reply: Reply, body: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool:
     wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     frames = _frames(reply, str(body.get("model")), wants_usage)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -219,12 +238,16 @@ async def _stream(reply: Reply, body: dict[str, Any], writer: asyncio.StreamWrit
         return True
     writer.write(head)
     for _ in range(reply.keepalives):
+        if writer.transport.is_closing():
+            return False
         writer.write(_chunk(b": keep-alive\n\n"))
         await asyncio.sleep(reply.delay)
     for sent, frame in enumerate(frames):
         # The first frame only carries the role: what follows it is token number one.
-        if (over := await _misbehave(reply, sent - 1, writer)) is not None:
+        if (over := await _misbehave(reply, sent - 1, reader, writer)) is not None:
             return over
+        if writer.transport.is_closing():
+            return False
         await asyncio.sleep(reply.delay if sent else 0)
         writer.write(_chunk(frame))
         await writer.drain()
@@ -233,10 +256,12 @@ async def _stream(reply: Reply, body: dict[str, Any], writer: asyncio.StreamWrit
     return True
 
 
-async def _misbehave(reply: Reply, sent: int, writer: asyncio.StreamWriter) -> bool | None:
+async def _misbehave(
+    reply: Reply, sent: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> bool | None:
     """Goes wrong as scripted once that many tokens are out; None means nothing happened."""
     if sent == reply.stall_after:
-        await asyncio.Event().wait()
+        return await _gone(reader)
     if sent == reply.cut_after:
         await writer.drain()
         return False
@@ -262,8 +287,15 @@ def _frames(reply: Reply, model: str, wants_usage: bool) -> tuple[bytes, ...]:  
     if wants_usage and reply.usage:
         chunks.append({"choices": [], "usage": _usage(reply.usage)})
     base = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1, "model": model}
-    lines = [json.dumps({**base, **chunk}, ensure_ascii=False).encode() for chunk in chunks]
+    lines = [_dumped({**base, **chunk}) for chunk in chunks]
     return (*(b"data: " + line + b"\n\n" for line in lines), b"data: [DONE]\n\n")
+
+
+def _dumped(value: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a sign can only be written as an escape
+        return json.dumps(value).encode()
 
 
 @lru_cache(maxsize=32)
