@@ -15,6 +15,8 @@ import psycopg
 import pytest
 
 from helpdesk import embedded
+from helpdesk.embedded import cluster, process, programs
+from helpdesk.embedded.state import State, data_of
 
 ROOT = Path(__file__).resolve().parents[2]
 UNDER_ROOT = os.geteuid() == 0
@@ -69,7 +71,7 @@ def ask(home: Path, question: str) -> object:
 
 
 def pid(home: Path) -> int:
-    number = embedded._pid(embedded._data(home))
+    number = process.pid_of(data_of(home))
     assert number is not None
     return number
 
@@ -77,7 +79,7 @@ def pid(home: Path) -> int:
 def kill(home: Path) -> None:
     number = pid(home)
     os.kill(number, signal.SIGKILL)
-    while embedded._is_alive(number):
+    while process.is_alive(number):
         pass
 
 
@@ -96,10 +98,10 @@ def process_using(home: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() in {"True", "False"}
-        yield process
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() in {"True", "False"}
+        yield other
 
 
 # --- A new cluster -----------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ def test_role_is_no_superuser_and_still_finds_the_extensions(home: Path) -> None
         ask(home, "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname=current_user")
         is False
     )
-    for name in embedded.EXTENSIONS:
+    for name in cluster.EXTENSIONS:
         ask(home, f'CREATE EXTENSION IF NOT EXISTS "{name}"')
     assert ask(home, "SELECT '[1,2]'::vector <-> '[1,2]'::vector") == 0
     assert ask(home, "SELECT unaccent('ação')") == "acao"
@@ -143,14 +145,14 @@ def test_server_listens_on_loopback_only_and_keeps_what_it_commits(home: Path) -
     embedded.ensure(home)
     assert ask(home, "SHOW listen_addresses") == "127.0.0.1"
     # The fifth line of its file names the directory of the socket.
-    assert embedded._pid_file(embedded._data(home))[4] == ""
+    assert process.pid_file(data_of(home))[4] == ""
     for name in ("fsync", "synchronous_commit", "full_page_writes"):
         assert ask(home, f"SHOW {name}") == "on"
 
 
 def test_nobody_can_log_in_as_superuser_or_without_password(home: Path) -> None:
     embedded.ensure(home)
-    state = embedded._State.read(home)
+    state = State.read(home)
     assert state is not None
     for user, password in (("postgres", ""), ("postgres", state.password), ("helpdesk", "wrong")):
         with pytest.raises(psycopg.OperationalError):
@@ -193,7 +195,7 @@ def test_killed_server_comes_back_with_everything_committed(home: Path) -> None:
 
 def test_pid_file_naming_another_living_process_does_not_hinder_a_start(home: Path) -> None:
     embedded.ensure(home)
-    file = embedded._data(home) / "postmaster.pid"
+    file = data_of(home) / "postmaster.pid"
     before = file.read_text()
     kill(home)
     file.write_text(before.replace(before.splitlines()[0], str(os.getpid()), 1))
@@ -205,7 +207,7 @@ def test_pid_file_naming_another_living_process_does_not_hinder_a_start(home: Pa
 def test_taken_port_is_replaced_and_the_address_follows(home: Path) -> None:
     embedded.ensure(home)
     before = embedded.url(home)
-    state = embedded._State.read(home)
+    state = State.read(home)
     assert state is not None
     embedded.stop(home)
     with socket.socket() as other:
@@ -228,9 +230,9 @@ def test_lost_password_file_is_replaced_even_while_the_server_runs(home: Path) -
 def test_newer_programs_bring_their_extensions_along(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedded.ensure(home)
     embedded.stop(home)
-    monkeypatch.setattr(embedded, "_version", lambda: "18.99")
+    monkeypatch.setattr(programs, "version", lambda: "18.99")
     embedded.ensure(home)
-    state = embedded._State.read(home)
+    state = State.read(home)
     assert state is not None
     assert state.program == "18.99"
     assert ask(home, "SELECT 1") == 1
@@ -240,7 +242,7 @@ def test_newer_programs_bring_their_extensions_along(home: Path, monkeypatch: py
 
 
 def test_cluster_of_another_major_version_says_what_to_do(home: Path) -> None:
-    file = embedded._data(home) / "PG_VERSION"
+    file = data_of(home) / "PG_VERSION"
     before = file.read_text()
     file.write_text("17\n")
     with pytest.raises(embedded.ServerError, match=r"written by PostgreSQL 17.*pg_dump"):
@@ -249,7 +251,7 @@ def test_cluster_of_another_major_version_says_what_to_do(home: Path) -> None:
 
 
 def test_damaged_cluster_shows_the_end_of_the_log(home: Path) -> None:
-    file = embedded._data(home) / "global" / "pg_control"
+    file = data_of(home) / "global" / "pg_control"
     file.rename(f"{file}.away")
     with pytest.raises(embedded.ServerError, match="could not find the database system"):
         embedded.ensure(home)
@@ -264,7 +266,7 @@ def test_missing_package_says_what_to_do(new_home: Path, monkeypatch: pytest.Mon
 
 
 def test_failing_program_is_quoted(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_letters", lambda: "no_SUCH.locale")
+    monkeypatch.setattr(cluster, "_letters", lambda: "no_SUCH.locale")
     with pytest.raises(embedded.ServerError, match=r"initdb failed: .*locale"):
         embedded.ensure(new_home)
     monkeypatch.undo()
@@ -279,13 +281,13 @@ def test_processes_starting_at_once_start_one_server(new_home: Path) -> None:
         "import sys; from pathlib import Path; from helpdesk import embedded\n"
         "print(embedded.ensure(Path(sys.argv[1])), embedded.url(Path(sys.argv[1])))"
     )
-    processes = [
+    others = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(new_home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         for _ in range(4)
     ]
-    answers = [process.communicate()[0].split() for process in processes]
+    answers = [other.communicate()[0].split() for other in others]
     assert sorted(started for started, _ in answers) == ["False", "False", "False", "True"]
     assert {address for _, address in answers} == {embedded.url(new_home)}
 
@@ -352,12 +354,12 @@ def test_deleted_home_does_not_come_back_to_life(closed_home: Path) -> None:
     shutil.rmtree(closed_home)
     embedded.ensure(closed_home)
     assert ask(closed_home, "SELECT to_regclass('old')") is None
-    shutil.rmtree(f"{embedded._data(closed_home).parent}.old", ignore_errors=True)
+    shutil.rmtree(f"{data_of(closed_home).parent}.old", ignore_errors=True)
 
 
 def test_destroy_leaves_nothing(closed_home: Path) -> None:
     embedded.ensure(closed_home)
-    place = embedded._data(closed_home).parent
+    place = data_of(closed_home).parent
     embedded.destroy(closed_home)
     assert not place.exists()
     assert not (closed_home / "postgres").is_symlink()
@@ -366,16 +368,16 @@ def test_destroy_leaves_nothing(closed_home: Path) -> None:
 
 def test_programs_out_of_reach_are_copied_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = home / "shared"
-    monkeypatch.setattr(embedded, "SHARED", shared)
-    works = embedded._works
+    monkeypatch.setattr(programs, "SHARED", shared)
+    works = programs._works
     monkeypatch.setattr(
-        embedded, "_works", lambda account, program: shared in program.parents and works(account, program)
+        programs, "_works", lambda account, program: shared in program.parents and works(account, program)
     )
-    account = embedded._Account(*((65534, 65534) if UNDER_ROOT else (os.getuid(), os.getgid())))
-    folder = embedded._programs(account)
+    account = programs.Account(*((65534, 65534) if UNDER_ROOT else (os.getuid(), os.getgid())))
+    folder = programs.find(account)
     assert shared in folder.parents
     made = folder.stat().st_mtime_ns
-    assert embedded._programs(account) == folder
+    assert programs.find(account) == folder
     assert folder.stat().st_mtime_ns == made
 
 
@@ -383,7 +385,25 @@ def test_directory_of_another_user_says_what_to_do(home: Path, monkeypatch: pyte
     def refuse(*_arguments: object, **_options: object) -> None:
         raise PermissionError(13, "Permission denied", str(home / "postgres.json"))
 
-    monkeypatch.setattr(embedded._State, "read", refuse)
+    monkeypatch.setattr(State, "read", refuse)
     with pytest.raises(embedded.ServerError, match="belongs to another user"):
         embedded.ensure(home)
     monkeypatch.undo()
+
+
+def test_long_log_is_turned_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LOG_BYTES", 10)
+    (home / "postgres.log").write_text("an old and long story\n")
+    embedded.ensure(home)
+    assert (home / "postgres.log.old").read_text() == "an old and long story\n"
+
+
+def test_zombie_is_not_alive() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        assert process.is_alive(other.pid)
+        assert "sleep 60" in process._command_line(other.pid)
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        assert not process.is_alive(other.pid)
+    assert not process.is_alive(other.pid)
+    assert process._command_line(other.pid) == ""
