@@ -399,9 +399,13 @@ def test_long_log_is_turned_over(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_zombie_is_not_alive() -> None:
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write(b"x")
+        assert other.stdout.read(1) == b"x"
         assert process.is_alive(other.pid)
-        assert "sleep 60" in process._command_line(other.pid)
+        assert process._command_line(other.pid).strip() == "cat"
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
         assert not process.is_alive(other.pid)
