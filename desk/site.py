@@ -1,9 +1,84 @@
 """The admin site with the desk's pages."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the sidebar. `prefix`: addresses below it are within the place."""
+
+    name: str
+    label: str | Promise
+    url: str
+    is_current: bool
+
+
+# Records that have an entry of their own: name, label, model.
+RECORDS = (
+    ("contacts", _("Contacts"), "conversations.Contact"),
+    ("knowledge", _("Knowledge"), "knowledge.Article"),
+    ("agents", _("AI agents"), "agents.Agent"),
+)
 
 
 class DeskSite(admin.AdminSite):
-    """Django's admin with the desk in front."""
+    """Django's admin with the desk in front: it opens on the inbox, and a sidebar leads to the rest."""
 
     site_title = site_header = "Helpdesk"
+    index_title = _("Settings")
+    enable_nav_sidebar = False
+
+    def get_urls(self) -> "list[URLResolver | URLPattern]":
+        """Puts the desk's pages before Django's own."""
+        from desk.urls import desk_urls  # leaf: the views name the site
+
+        own = path("settings/", self.admin_view(self.settings), name="settings")
+        return [*desk_urls(self), own, *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Leads to the inbox, where the work is."""
+        del request, extra_context
+        return HttpResponseRedirect(reverse("admin:desk_inbox"))
+
+    def settings(self, request: HttpRequest) -> TemplateResponse:
+        """The list of everything that can be set, which is Django's index."""
+        return super().index(request)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Adds the sidebar."""
+        context = super().each_context(request)
+        return {**context, "places": list(self.places(request)) if context["has_permission"] else []}
+
+    def places(self, request: HttpRequest) -> Iterator[Place]:
+        """Yields the entries of the sidebar that exist and that the user may open."""
+        yield self._place(request, "inbox", _("Inbox"), reverse("admin:desk_inbox"))
+        yield self._place(request, "tickets", _("Tickets"), reverse("admin:desk_tickets"))
+        for name, label, model_name in RECORDS:
+            model = apps.get_model(model_name)
+            model_admin = self._registry.get(model)
+            if model_admin is not None and model_admin.has_view_permission(request):
+                address = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+                yield self._place(request, name, label, reverse(address))
+        address = reverse("admin:settings")
+        yield Place("settings", _("Settings"), address, is_current=self._is_elsewhere(request))
+
+    def _place(self, request: HttpRequest, name: str, label: str | Promise, url: str) -> Place:
+        return Place(name, label, url, is_current=request.path.startswith(url))
+
+    def _is_elsewhere(self, request: HttpRequest) -> bool:
+        """Whatever has no entry of its own is reached through the settings."""
+        own = [reverse("admin:desk_inbox"), reverse("admin:desk_tickets")]
+        for _name, _label, model_name in RECORDS:
+            meta = apps.get_model(model_name)._meta
+            own.append(f"{reverse('admin:index')}{meta.app_label}/{meta.model_name}/")
+        return not request.path.startswith(tuple(own))

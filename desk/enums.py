@@ -1,0 +1,25 @@
+"""Closed sets of the desk."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Queue(models.TextChoices):
+    """The lists people work from; the values are part of addresses."""
+
+    OPEN = "open", _("Open")
+    MINE = "mine", _("Mine")
+    UNASSIGNED = "unassigned", _("Unassigned")
+    AGENT = "agent", _("AI agent")
+    RESOLVED = "resolved", _("Resolved")
+    ALL = "all", _("All")
+
+
+class TicketView(models.TextChoices):
+    """The lists of tickets; the values are part of addresses."""
+
+    OPEN = "open", _("To do")
+    MINE = "mine", _("Mine")
+    UNASSIGNED = "unassigned", _("Unassigned")
+    DONE = "done", _("Done")
+    ALL = "all", _("All")

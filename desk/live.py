@@ -1,0 +1,146 @@
+"""Reads that all sockets of a process share, so that a hint to a hundred operators costs one query, not a hundred."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from conversations.models import Conversation
+from core.threads import borrowed, in_thread
+from desk.queries.rows import Group, groups, row_frame, rows_by_id
+from desk.queries.threads import item_frame, missed_events
+
+T = TypeVar("T")
+
+# How long a read waits for other sockets that were told of the same change.
+GATHER_SECONDS = 0.001
+# Counts are read for everybody at most this often.
+COUNTS_SECONDS = 1.0
+KEPT_THREADS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it goes out, with what decides who may get it."""
+
+    id: str
+    team_id: int | None
+    assignee_id: int | None
+    seq: int
+    frame: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An event as it goes out."""
+
+    seq: int
+    frame: str
+
+
+def encode(frame: dict[str, Any]) -> str:
+    """Returns a frame as text."""
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_rows(ids: Iterable[str]) -> dict[str, Row]:
+    """Reads rows, encoded once for all sockets."""
+    return {str(row.pk): to_row(row) for row in rows_by_id(ids)}
+
+
+def to_row(row: Conversation) -> Row:
+    """Encodes a row."""
+    frame = encode({"type": "row", "row": row_frame(row)})
+    return Row(str(row.pk), row.team_id, row.assignee_id, row.last_seq, frame)
+
+
+def read_items(conversation_id: str, after: int, upto: int) -> list[Item] | None:
+    """Reads events, encoded once for all sockets; None when too many were missed."""
+    events = missed_events(conversation_id, after=after, upto=upto)
+    if events is None:
+        return None
+    frame = {"conversation": conversation_id}
+    return [Item(event.seq, encode({**item_frame(event), **frame})) for event in events]
+
+
+async def _apart(call: Callable[..., T], *args: Any) -> T:
+    """Runs a blocking read that outlives the socket which asked first."""
+    async with borrowed():
+        return await in_thread(call, *args)
+
+
+class SharedReads:
+    """The shared reads of one event loop."""
+
+    def __init__(self) -> None:
+        """Starts with nothing asked for."""
+        self._wanted: dict[str, asyncio.Future[Row | None]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._threads: OrderedDict[tuple[str, int, int], asyncio.Task[list[Item] | None]] = OrderedDict()
+        self._counts: asyncio.Task[list[Group]] | None = None
+        self._counts_age = 0.0
+
+    async def row(self, conversation_id: str) -> Row | None:
+        """Returns the row as it was after this call began, or None when it is gone.
+
+        One query runs at a time, for everything that was asked for while the one before ran: a read that
+        began before the question never answers it, so that no change is missed.
+        """
+        loop = asyncio.get_running_loop()
+        future = self._wanted.setdefault(conversation_id, loop.create_future())
+        if self._reader is None:
+            self._reader = loop.create_task(self._read_rows())
+        return await asyncio.shield(future)
+
+    async def _read_rows(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        while self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            try:
+                found = await _apart(read_rows, list(wanted))
+            except Exception as error:  # noqa: BLE001 (every asker gets it)
+                for future in wanted.values():
+                    future.set_exception(error)
+                    # Marks it as seen: the sockets that asked may be gone.
+                    future.exception()
+            else:
+                for key, future in wanted.items():
+                    future.set_result(found.get(key))
+        self._reader = None
+
+    async def items(self, conversation_id: str, after: int, upto: int) -> list[Item] | None:
+        """Returns the events in (after, upto], or None when there are too many to replay.
+
+        Events never change, so that one read serves all sockets that stand at the same number.
+        """
+        key = (conversation_id, after, upto)
+        task = self._threads.get(key)
+        if task is None or (task.done() and task.exception() is not None):
+            task = asyncio.get_running_loop().create_task(_apart(read_items, *key))
+            self._threads[key] = task
+            if len(self._threads) > KEPT_THREADS:
+                self._threads.popitem(last=False)
+        return await asyncio.shield(task)
+
+    async def groups(self) -> list[Group]:
+        """Returns the counts of all open work, at most a second old."""
+        loop = asyncio.get_running_loop()
+        is_old = loop.time() - self._counts_age > COUNTS_SECONDS
+        if self._counts is None or (is_old and self._counts.done()):
+            self._counts, self._counts_age = loop.create_task(_apart(groups)), loop.time()
+        return await asyncio.shield(self._counts)
+
+
+_reads: "WeakKeyDictionary[asyncio.AbstractEventLoop, SharedReads]" = WeakKeyDictionary()
+
+
+def shared() -> SharedReads:
+    """Returns the shared reads of the running loop."""
+    loop = asyncio.get_running_loop()
+    found = _reads.get(loop)
+    if found is None:
+        found = _reads[loop] = SharedReads()
+    return found

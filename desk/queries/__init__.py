@@ -1,0 +1,1 @@
+"""Reads of the desk: rows, threads, the context panel, tickets."""

@@ -1,0 +1,30 @@
+"""Addresses of the desk, below those of the admin site."""
+
+from typing import TYPE_CHECKING
+
+from django.urls import URLPattern, path
+
+from desk import ticket_views, views
+
+if TYPE_CHECKING:
+    from desk.site import DeskSite
+
+
+def desk_urls(site: "DeskSite") -> list[URLPattern]:
+    """Returns the desk's pages, behind the site's login, and what their scripts ask for."""
+    page = site.admin_view
+    inbox, tickets = "inbox/<uuid:conversation_id>/", "tickets/<int:number>/"
+    return [
+        path("inbox/", page(views.inbox), name="desk_inbox"),
+        path("inbox/rows/", views.rows, name="desk_rows"),
+        path(inbox, page(views.inbox), name="desk_conversation"),
+        path(f"{inbox}thread/", views.thread, name="desk_thread"),
+        path(f"{inbox}context/", views.panel, name="desk_context"),
+        path(f"{inbox}files/", views.upload, name="desk_upload"),
+        path(f"{inbox}<slug:verb>/", views.act, name="desk_act"),
+        path("tickets/", page(ticket_views.tickets), name="desk_tickets"),
+        path("tickets/rows/", ticket_views.rows, name="desk_ticket_rows"),
+        path(tickets, page(ticket_views.ticket), name="desk_ticket"),
+        path(f"{tickets}state/", ticket_views.state, name="desk_ticket_state"),
+        path(f"{tickets}change/", ticket_views.change, name="desk_ticket_change"),
+    ]

@@ -1,0 +1,146 @@
+"""What an operator can do to a conversation, by the name it has in an address. Each is one action."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import Team
+from conversations import actions
+from conversations.actions.assignment import operator_by_id
+from conversations.enums import Priority
+from conversations.models import Conversation
+from conversations.queries.threads import unsent_attachments
+from core.actor import Actor
+from core.errors import Invalid, NotFound
+from tickets.actions import create_ticket
+
+Json = dict[str, Any]
+Verb = Callable[[Conversation, Json, Actor], Json]
+
+
+def uploader(actor: Actor) -> str:
+    """Returns the name under which an operator's uploads wait for their message."""
+    return f"operator:{actor.id}"
+
+
+def word(data: Json, name: str) -> str:
+    """Returns a text of the frame, empty when it is missing; raises Invalid for other types."""
+    value = data.get(name, "")
+    if not isinstance(value, str):
+        raise Invalid(field=name)
+    return value
+
+
+def uuid_or_none(value: object, name: str) -> UUID | None:
+    """Returns an id that may be missing; raises Invalid for what is none."""
+    if value is None:
+        return None
+    try:
+        return UUID(str(value))
+    except ValueError as error:
+        raise Invalid(field=name) from error
+
+
+def reply(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Sends a message, and resolves in the same step when `resolve` is true."""
+    wanted = data.get("attachments", [])
+    if not isinstance(wanted, list):
+        raise Invalid(field="attachments")
+    ids = [key for value in wanted if (key := uuid_or_none(value, "attachments"))]
+    with transaction.atomic():
+        message = actions.reply(
+            conversation=conversation,
+            text=word(data, "text"),
+            by=actor,
+            client_id=uuid_or_none(data.get("client_id"), "client_id"),
+            attachments=unsent_attachments(ids, uploader=uploader(actor)) if ids else [],
+        )
+        if data.get("resolve") is True:
+            actions.resolve(conversation=conversation, by=actor)
+    return {"message": str(message.pk), "seq": message.seq}
+
+
+def note(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Writes an internal note."""
+    client_id = uuid_or_none(data.get("client_id"), "client_id")
+    message = actions.note(conversation=conversation, text=word(data, "text"), by=actor, client_id=client_id)
+    return {"message": str(message.pk), "seq": message.seq}
+
+
+def take_over(conversation: Conversation, _data: Json, actor: Actor) -> Json:
+    """Makes the operator responsible."""
+    actions.take_over(conversation=conversation, by=actor)
+    return {}
+
+
+def hand_back(conversation: Conversation, _data: Json, actor: Actor) -> Json:
+    """Lets the agent answer again."""
+    actions.hand_back(conversation=conversation, by=actor)
+    return {}
+
+
+def assign(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Makes an operator (or nobody: null) responsible; a `team` moves it there."""
+    to = data.get("to", conversation.assignee_id)
+    team_id = data.get("team")
+    team = None if team_id is None else Team.objects.filter(pk=number(team_id, "team")).first()
+    if team_id is not None and team is None:
+        raise NotFound(field="team")
+    operator = None if to is None else operator_by_id(str(number(to, "to")))
+    actions.assign(conversation=conversation, by=actor, to=operator, team=team)
+    return {}
+
+
+def resolve(conversation: Conversation, _data: Json, actor: Actor) -> Json:
+    """Closes the matter."""
+    actions.resolve(conversation=conversation, by=actor)
+    return {}
+
+
+def reopen(conversation: Conversation, _data: Json, actor: Actor) -> Json:
+    """Opens it again."""
+    actions.reopen(conversation=conversation, by=actor)
+    return {}
+
+
+def priority(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Sets the urgency."""
+    wanted = number(data.get("priority"), "priority")
+    actions.set_priority(conversation=conversation, by=actor, priority=wanted)
+    return {}
+
+
+def ticket(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Opens a ticket about the matter; the same `client_id` again opens no second one."""
+    client_id = uuid_or_none(data.get("client_id"), "client_id")
+    made = create_ticket(
+        conversation=conversation,
+        subject=word(data, "subject"),
+        description=word(data, "description"),
+        priority=number(data.get("priority", Priority.NORMAL), "priority"),
+        by=actor,
+        idempotency_key=f"desk:{actor.id}:{client_id}" if client_id else None,
+    )
+    return {"number": made.number, "is_new": made.just_created}
+
+
+def number(value: object, name: str) -> int:
+    """Returns a whole number; raises Invalid for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Invalid(field=name)
+    return value
+
+
+VERBS: Mapping[str, Verb] = {
+    "reply": reply,
+    "note": note,
+    "take-over": take_over,
+    "hand-back": hand_back,
+    "assign": assign,
+    "resolve": resolve,
+    "reopen": reopen,
+    "priority": priority,
+    "ticket": ticket,
+}

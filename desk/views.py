@@ -1,0 +1,152 @@
+"""The inbox: one page, and what its script asks for."""
+
+from typing import cast
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST
+
+from conversations.actions import add_attachment
+from conversations.models import Conversation
+from conversations.queries.wire import attachment_frame
+from core.actor import Actor
+from core.errors import Invalid, NotFound
+from desk.enums import Queue
+from desk.http import Json, body, json_view, staff_user
+from desk.queries.context import context
+from desk.queries.people import operators, teams
+from desk.queries.rows import counts, find, groups, page, row_frame, visible
+from desk.queries.threads import THREAD_PAGE, item_frame, thread_events
+from desk.queries.tickets import priorities
+from desk.strings import strings
+from desk.verbs import VERBS, uploader
+
+
+def chosen_queue(request: HttpRequest) -> Queue:
+    """Returns the queue of the address; an unknown one is the first."""
+    value = request.GET.get("queue", Queue.OPEN)
+    return Queue(value) if value in Queue.values else Queue.OPEN
+
+
+@require_GET
+@ensure_csrf_cookie
+def inbox(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
+    """The inbox page with everything its first view needs, so that nothing is fetched before it stands."""
+    actor, queue = staff_user(request).as_actor(), chosen_queue(request)
+    try:
+        opened = thread_state(actor, conversation_id) if conversation_id else None
+    except NotFound as error:
+        raise Http404 from error
+    state = {
+        "me": {"id": int(actor.id), "name": actor.name},
+        "queue": queue,
+        **rows_state(actor, queue),
+        "opened": opened,
+        "operators": operators(),
+        "teams": teams(),
+        "priorities": priorities(),
+        "strings": strings(),
+        "urls": {"inbox": reverse("admin:desk_inbox"), "tickets": reverse("admin:desk_tickets")},
+    }
+    page_context = {
+        **admin.site.each_context(request),
+        "title": None,
+        "desk_state": state,
+        "queues": Queue,
+        "queue": queue,
+    }
+    return TemplateResponse(request, "desk/inbox.html", page_context)
+
+
+def rows_state(actor: Actor, queue: Queue, *, search: str = "", after: str = "") -> Json:
+    """Returns a page of a queue and the numbers beside all queues."""
+    rows, following = page(actor, queue, search=search, after=after)
+    return {
+        "rows": [row_frame(row) for row in rows],
+        "next": following,
+        "counts": counts(actor, groups()),
+    }
+
+
+def thread_state(actor: Actor, conversation_id: UUID) -> Json:
+    """Returns an open conversation: its row, its newest events, its context; `seq` is where a socket goes on."""
+    row = found_with_identity(actor, conversation_id)
+    events = thread_events(row.pk)
+    return {
+        "row": row_frame(row),
+        "items": [item_frame(event) for event in events],
+        "has_more": bool(events) and events[0].seq > 1,
+        "seq": events[-1].seq if events else row.last_seq,
+        "context": context(row, actor),
+    }
+
+
+def found_with_identity(actor: Actor, conversation_id: UUID) -> Conversation:
+    """Returns a conversation with all that thread and context show of its row; raises NotFound."""
+    rows = visible(actor).select_related("contact", "inbox", "assignee", "team", "identity")
+    found = rows.filter(pk=conversation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+@require_GET
+@json_view
+def rows(request: HttpRequest, actor: Actor) -> Json:
+    """A page of a queue: `queue`, `q` (search), `after` (cursor)."""
+    words = {"search": request.GET.get("q", "")[:200], "after": request.GET.get("after", "")[:400]}
+    return rows_state(actor, chosen_queue(request), **words)
+
+
+@require_GET
+@json_view
+def thread(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """An open conversation; with `before`, only the events before that number."""
+    before = request.GET.get("before")
+    if before is None:
+        return thread_state(actor, conversation_id)
+    if not before.isdecimal() or len(before) > 9:  # noqa: PLR2004 (what an integer column holds)
+        raise Invalid(field="before")
+    row = find(actor, conversation_id)
+    events = thread_events(row.pk, before=int(before), limit=THREAD_PAGE)
+    return {
+        "items": [item_frame(event) for event in events],
+        "has_more": bool(events) and events[0].seq > 1,
+    }
+
+
+@require_GET
+@json_view
+def panel(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """The context panel, read again after something in it changed."""
+    return {"context": context(found_with_identity(actor, conversation_id), actor)}
+
+
+@require_POST
+@json_view
+def act(request: HttpRequest, actor: Actor, conversation_id: UUID, verb: str) -> Json:
+    """Does something to a conversation and returns its row as it is afterwards."""
+    if verb not in VERBS:
+        raise NotFound
+    result = VERBS[verb](find(actor, conversation_id), body(request), actor)
+    after = visible(actor).select_related("contact", "inbox", "assignee", "team").filter(pk=conversation_id)
+    row = after.first()
+    # An operator may move a conversation out of their own sight.
+    return {**result, "row": row_frame(row) if row else None}
+
+
+@require_POST
+@json_view
+def upload(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """Keeps a file until the message that carries it is sent."""
+    row = find(actor, conversation_id)
+    file = request.FILES.get("file")
+    if file is None:
+        raise Invalid(field="file")
+    attachment = add_attachment(inbox=row.inbox, uploader=uploader(actor), upload=cast("UploadedFile", file))
+    return {"attachment": attachment_frame(attachment)}

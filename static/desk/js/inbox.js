@@ -1,0 +1,24 @@
+// The inbox: every behaviour is a module of its own, started here.
+
+import "./head.js";
+import { startActions } from "./actions.js";
+import { startComposer } from "./composer.js";
+import { startContext } from "./context.js";
+import { startCounts } from "./counts.js";
+import { startKeys } from "./keys.js";
+import { startList } from "./list.js";
+import { startMenus } from "./menu.js";
+import { startOutbox } from "./outbox.js";
+import { connect } from "./socket.js";
+import { startThread } from "./thread.js";
+
+startMenus();
+startCounts();
+startList();
+startActions();
+startComposer();
+startKeys();
+startContext();
+startThread();
+startOutbox();
+connect();

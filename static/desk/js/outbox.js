@@ -1,0 +1,101 @@
+// Messages on their way: shown at once, kept over a reload, sent again under the same id until stored.
+
+import { copyOf, hook, slot } from "./dom.js";
+import { post } from "./http.js";
+import { hasItem } from "./items.js";
+import { atTheEnd } from "./scroll.js";
+import { on, state, t, tell } from "./state.js";
+import { openId } from "./thread.js";
+
+const KEY = "desk:outbox";
+const list = hook("items");
+const messages = new Map(JSON.parse(sessionStorage.getItem(KEY) ?? "[]"));
+
+function keep() {
+  sessionStorage.setItem(KEY, JSON.stringify([...messages]));
+}
+
+/** Sends a reply or a note; it is never lost before the server has it. */
+export function sendMessage({ conversation, verb, text, attachments = [], resolve = false }) {
+  const message = { clientId: crypto.randomUUID(), conversation, verb, text, attachments, resolve, state: "sending" };
+  messages.set(message.clientId, message);
+  keep();
+  show(message);
+  deliver(message);
+}
+
+async function deliver(message) {
+  message.state = "sending";
+  update(message);
+  const data = { text: message.text, client_id: message.clientId };
+  if (message.verb === "reply") Object.assign(data, { attachments: message.attachments.map((file) => file.id), resolve: message.resolve });
+  try {
+    const answer = await post(`${state.urls.inbox}${message.conversation}/${message.verb}/`, data);
+    message.state = "stored";
+    message.seq = answer.seq;
+    if (answer.row) tell("row", answer.row);
+    // The message itself comes over the socket; it may have come already.
+    if (message.conversation !== openId() || hasItem(answer.seq)) remove(message.clientId);
+    else keepUntilShown(message);
+  } catch (problem) {
+    message.state = "failed";
+    message.problem = problem.message;
+    update(message);
+    keep();
+  }
+}
+
+function keepUntilShown(message) {
+  messages.delete(message.clientId);
+  keep();
+  setTimeout(() => elementOf(message.clientId)?.classList.add("is-stored"), 0);
+}
+
+function elementOf(clientId) {
+  return list.querySelector(`[data-pending="${clientId}"]`);
+}
+
+function remove(clientId) {
+  elementOf(clientId)?.remove();
+  messages.delete(clientId);
+  keep();
+}
+
+function show(message) {
+  if (message.conversation !== openId() || elementOf(message.clientId)) return;
+  const node = copyOf("pending");
+  node.dataset.pending = message.clientId;
+  node.classList.add(message.verb === "note" ? "note" : "from-operator");
+  const files = message.attachments.map((file) => file.name).join(", ");
+  slot(node, "body").textContent = [message.text, files].filter(Boolean).join("\n");
+  node.querySelector("[data-retry]").addEventListener("click", () => deliver(message));
+  node.querySelector("[data-discard]").addEventListener("click", () => remove(message.clientId));
+  atTheEnd(() => list.append(node));
+  update(message);
+}
+
+function update(message) {
+  const node = elementOf(message.clientId);
+  if (!node) return;
+  const isFailed = message.state === "failed";
+  node.classList.toggle("failed", isFailed);
+  slot(node, "state").textContent = isFailed ? t("not-sent", { why: message.problem ?? "" }) : t("sending");
+  node.querySelector("[data-retry]").hidden = !isFailed;
+  node.querySelector("[data-discard]").hidden = !isFailed;
+}
+
+on("stored", ({ clientId }) => remove(clientId));
+on("opened", ({ id }) => {
+  for (const message of messages.values()) if (message.conversation === id) show(message);
+});
+on("connected", () => {
+  for (const message of messages.values()) if (message.state === "failed") deliver(message);
+});
+
+/** Sends what an earlier page could not. */
+export function startOutbox() {
+  for (const message of messages.values()) {
+    show(message);
+    deliver(message);
+  }
+}
