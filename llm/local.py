@@ -4,7 +4,7 @@ LiteLLM serves them as a custom provider named `builtin`; to the door, the loop 
 providers like the others.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import NotFound
@@ -63,9 +63,14 @@ def custom_handler() -> "CustomLLM":
             self, model: str, messages: list[Any], optional_params: dict[str, Any], **_rest: Any
         ) -> AsyncIterator[dict[str, Any]]:
             called = 0
-            async for part in get_local_model(model).stream(messages, optional_params.get("tools") or []):
-                yield _chunk(part, called)
-                called += isinstance(part, ToolCall)
+            parts = get_local_model(model).stream(messages, optional_params.get("tools") or [])
+            try:
+                async for part in parts:
+                    yield _chunk(part, called)
+                    called += isinstance(part, ToolCall)
+            finally:
+                if isinstance(parts, AsyncGenerator):
+                    await parts.aclose()
             yield _chunk("", called, finish="tool_calls" if called else "stop")
 
         async def acompletion(  # type: ignore[override]

@@ -138,6 +138,8 @@ class _Run:
                     return "steps"
                 if await self.step(call):
                     return "tool"
+                if self.is_late():
+                    return "deadline"
 
     async def say(self, piece: str) -> None:
         """Gives text out; a second answer of the same run starts a new paragraph."""
@@ -164,6 +166,11 @@ class _Run:
             }
         )
         return result.ends_run
+
+    def is_late(self) -> bool:
+        """Whether time ran out while the clock was held."""
+        deadline = self.limit.when() if self.limit else None
+        return deadline is not None and deadline <= asyncio.get_running_loop().time()
 
     async def undisturbed(self, call: ToolCall, number: int) -> ToolResult:
         """Executes a tool with the run's clock held: its transaction ends, whatever the time."""

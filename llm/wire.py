@@ -111,11 +111,14 @@ async def whole(
 
 
 async def close() -> None:
-    """Closes the connections of the running event loop; call it where a loop ends."""
+    """Closes the connections to providers; call it where an event loop ends, in that loop."""
     session = _sessions.pop(asyncio.get_running_loop(), None)
-    if session is not None:
-        _litellm().in_memory_llm_clients_cache.flush_cache()
-        await session.close()
+    if session is None:
+        return
+    litellm = _litellm()
+    await litellm.close_litellm_async_clients()
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    await session.close()
 
 
 def warm() -> None:

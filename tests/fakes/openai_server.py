@@ -282,11 +282,18 @@ def _frames(reply: Reply, model: str, wants_usage: bool) -> tuple[bytes, ...]:  
     deltas += [{"reasoning_content": thought} for thought in reply.reasoning]
     deltas += [{"content": word} for word in reply.words()]
     deltas += _call_deltas(reply)
-    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+    ]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason()}]})
     if wants_usage and reply.usage:
         chunks.append({"choices": [], "usage": _usage(reply.usage)})
-    base = {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 1, "model": model}
+    base: dict[str, Any] = {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": model,
+    }
     lines = [_dumped({**base, **chunk}) for chunk in chunks]
     return (*(b"data: " + line + b"\n\n" for line in lines), b"data: [DONE]\n\n")
 
