@@ -1,0 +1,126 @@
+"""Agents, their runs and the steps of a run."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from agents.enums import RunStatus
+from conversations.models import Conversation, Inbox
+from core.actor import Actor, ActorKind
+
+
+def default_tools() -> list[str]:
+    """What a new agent may call."""
+    return ["search_knowledge", "offer_choices", "create_ticket", "hand_over"]
+
+
+class Agent(models.Model):
+    """An AI agent: who it is, which model speaks, what it may call, where it answers."""
+
+    name = models.CharField(_("name"), max_length=40, unique=True)
+    persona = models.TextField(
+        _("persona"), blank=True, help_text=_("Tone and house rules, in your own words. May stay empty.")
+    )
+    model = models.CharField(
+        _("model"), max_length=120, blank=True, help_text=_("Empty: the one the settings choose.")
+    )
+    tools = ArrayField(
+        models.CharField(max_length=60), verbose_name=_("tools"), default=default_tools, blank=True
+    )
+    inboxes = models.ManyToManyField(Inbox, verbose_name=_("inboxes"), related_name="agents", blank=True)
+    max_steps = models.PositiveSmallIntegerField(_("most steps in a run"), default=8)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("AI agent")
+        verbose_name_plural = _("AI agents")
+        ordering = ("name",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(max_steps__range=(1, 8)), name="agent_steps_1_to_8"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_actor(self) -> Actor:
+        """Returns the agent as the `by=` of an action; it may see nothing by itself."""
+        return Actor(ActorKind.AGENT, str(self.pk), self.name)
+
+
+class Run(models.Model):
+    """One answer in the making: from the customer's last message to the agent's, or to a hand-over.
+
+    A run that was killed is continued by the next attempt: its finished steps are not done again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="runs", verbose_name=_("agent"))
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="runs")
+    status = models.CharField(_("status"), max_length=12, choices=RunStatus, default=RunStatus.RUNNING)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
+    # The customer's message up to which this run answers.
+    up_to_seq = models.PositiveIntegerField()
+    model = models.CharField(_("model"), max_length=120, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(
+        _("cost"), max_digits=12, decimal_places=6, default=0, help_text=_("US dollars.")
+    )
+    detail = models.CharField(_("detail"), max_length=300, blank=True)
+    started_at = models.DateTimeField(_("started"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["conversation"],
+                condition=Q(status=RunStatus.RUNNING),
+                name="run_one_at_a_time_per_conversation",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=RunStatus.RUNNING, finished_at=None)
+                | (~Q(status=RunStatus.RUNNING) & Q(finished_at__isnull=False)),
+                name="run_finished_has_time",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["conversation", "-up_to_seq"], name="run_of_conversation"),
+            models.Index(fields=["-started_at"], name="run_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.status} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Step(models.Model):
+    """One tool call of a run, written in the same transaction as its effect: done once or not at all."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="steps")
+    number = models.PositiveSmallIntegerField(_("number"))
+    tool = models.CharField(_("tool"), max_length=64)
+    call_id = models.CharField(max_length=120, blank=True)
+    arguments = models.TextField(_("arguments"), blank=True)
+    result = models.TextField(_("result"), blank=True)
+    citations: "models.JSONField[Any, Any]" = models.JSONField(default=list, blank=True)
+    choices: "models.JSONField[Any, Any]" = models.JSONField(default=list, blank=True)
+    ends_run = models.BooleanField(default=False)
+    failed = models.BooleanField(_("refused"), default=False)
+    created_at = models.DateTimeField(_("done"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("step")
+        verbose_name_plural = _("steps")
+        ordering = ("run", "number")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "number"], name="step_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.tool}"

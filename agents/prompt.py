@@ -1,0 +1,80 @@
+"""What the model is told: rules from a file, the agent's persona, the conversation since the last resolve."""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from django.utils import timezone
+
+from agents.citations import shifted
+from agents.models import Agent, Step
+from conversations.enums import AuthorKind
+from conversations.models import Contact, Message
+from llm.fence import fence
+from llm.types import ChatMessage
+
+PROMPTS = Path(__file__).parent / "prompts"
+LONGEST_MESSAGE = 4_000  # characters of one message of the history
+
+
+@cache
+def _system() -> str:
+    return (PROMPTS / "system.md").read_text(encoding="utf-8")
+
+
+def build(
+    *, agent: Agent, contact: Contact, history: Iterable[Message], steps: Sequence[Step]
+) -> list[ChatMessage]:
+    """Returns the messages of a run: rules, history, and the tool calls that an earlier attempt finished.
+
+    Only what was said in public since the last resolve is in it, and nothing about other customers. What the
+    customer wrote is fenced as data.
+    """
+    rules = _system().format(
+        name=agent.name,
+        persona=agent.persona.strip(),
+        locale=contact.locale or "en",
+        time=timezone.now().strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    messages: list[ChatMessage] = [{"role": "system", "content": rules}]
+    messages.extend(as_chat(message) for message in history)
+    messages.extend(part for step in replayed(steps) for part in step)
+    return messages
+
+
+def as_chat(message: Message) -> ChatMessage:
+    """Returns one message of the conversation as the model sees it; offered buttons are named."""
+    text = message.text[:LONGEST_MESSAGE]
+    if message.author_kind == AuthorKind.CONTACT:
+        return {"role": "user", "content": fence(text or "(a file)", label="customer")}
+    if message.choices:
+        labels = " | ".join(choice["label"] for choice in message.choices)
+        text = f"{text}\n[buttons: {labels}]"
+    return {"role": "assistant", "content": text}
+
+
+def replayed(steps: Sequence[Step]) -> Iterable[tuple[ChatMessage, ChatMessage]]:
+    """Yields call and result of each finished step, numbered as they were shown the first time."""
+    shown = 0
+    for step in steps:
+        function = {"name": step.tool, "arguments": _object(step.arguments)}
+        call_id = f"{step.call_id or 'call'}_{step.number}"
+        call = {"id": call_id, "type": "function", "function": function}
+        yield (
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {
+                "role": "tool",
+                "tool_call_id": call_id,
+                "content": fence(shifted(step.result, shown), label=step.tool),
+            },
+        )
+        shown += len(step.citations)
+
+
+def _object(arguments: str) -> str:
+    """Returns arguments that a provider takes back; broken ones become an empty object."""
+    try:
+        return arguments if isinstance(json.loads(arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"

@@ -1,0 +1,39 @@
+"""What the agents do when something happens in a conversation."""
+
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.dispatch import receiver
+
+from agents.actions import drop_running
+from agents.queries import agent_of
+from agents.tasks import answer
+from conversations import signals
+from conversations.actions.streaming import stop_key
+from conversations.enums import Status
+from conversations.models import Conversation
+from core.queue import defer
+
+
+@receiver(signals.conversation_opened)
+def take_up(conversation: Conversation, **_: Any) -> None:
+    """Gives a new or reopened conversation to the agent of its inbox; the action saves the row."""
+    if agent_of(conversation.inbox_id):
+        conversation.status, conversation.assignee = Status.BOT, None
+
+
+@receiver(signals.message_received)
+def plan_answer(conversation: Conversation, **_: Any) -> None:
+    """Adds one job, however many messages come before it starts."""
+    if conversation.status == Status.BOT:
+        lock = f"agent:{conversation.pk}"
+        defer(answer, lock=lock, queueing_lock=lock, conversation_id=str(conversation.pk))
+
+
+@receiver(signals.conversation_taken_over)
+def fall_silent(conversation: Conversation, **_: Any) -> None:
+    """Ends a running answer: its row now, in this transaction; its text as soon as the run looks."""
+    drop_running(conversation)
+    key = stop_key(conversation.pk)
+    transaction.on_commit(lambda: cache.set(key, 1, 60), robust=True)

@@ -1,0 +1,159 @@
+"""A run, from the customer's message to the answer. Models are asked between short transactions."""
+
+import asyncio
+import contextlib
+import logging
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from agents.actions import Outcome, begin_run, end_run, finish_run, run_step
+from agents.builtin.intents import is_person_button
+from agents.citations import cite, shifted
+from agents.enums import RunStatus
+from agents.live import LiveText
+from agents.models import Run, Step
+from agents.prompt import build
+from conversations.actions import forget_text, set_typing, stop_requested
+from conversations.enums import AuthorKind
+from conversations.queries.threads import history
+from core.threads import in_thread
+from llm.errors import ModelError
+from llm.loop import LoopResult, tool_loop
+from llm.tools import Tool, ToolResult, all_tools
+from llm.types import ChatMessage, Citation, ToolCall
+
+logger = logging.getLogger(__name__)
+
+# The customer has a final word within 90 s, whatever a provider does.
+RUN_SECONDS = 75
+STOP_LOOKED_FOR_EVERY = 0.25
+
+
+async def answer(conversation_id: UUID | str) -> None:
+    """Answers what is unanswered in a conversation, or hands it to people; safe to call twice.
+
+    Returns when nothing is left to do. Raises only database errors, so that the job is tried again: what was
+    done is not done again.
+    """
+    run = await in_thread(begin_run, conversation_id=conversation_id)
+    if run is None:
+        return
+    performance = Performance(run)
+    try:
+        await performance.play()
+    except DatabaseError:
+        raise
+    except Exception as error:
+        logger.exception("run %s failed", run.pk)
+        await in_thread(end_run, run=run, status=RunStatus.FAILED, detail=_reason(error))
+    finally:
+        await performance.leave()
+
+
+def _reason(error: Exception) -> str:
+    return error.detail if isinstance(error, ModelError) else "An unexpected error; the log has it."
+
+
+class Performance:
+    """One attempt at a run."""
+
+    def __init__(self, run: Run) -> None:
+        """Takes the run that `begin_run` opened."""
+        self.run = run
+        self.live = LiveText(conversation_id=run.conversation_id, run=run.pk)
+        self.found: list[Citation] = []
+        self.steps = 0
+
+    async def play(self) -> None:
+        """Writes the answer, unless the customer asked for a person or to stop."""
+        messages, tools, asks_for_person = await in_thread(self._prepare)
+        if asks_for_person:
+            call = ToolCall("button", "hand_over", '{"reason": "The customer asked for a person."}')
+            await self.execute(call, self.steps)
+            await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
+            return
+        await self._typing(on=True)
+        result = await self._unless_stopped(messages, tools)
+        await self.live.close()
+        if result is None:
+            await in_thread(
+                end_run, run=self.run, status=RunStatus.CANCELLED, detail="Stopped by the customer."
+            )
+        else:
+            await self._settle(result)
+
+    def _prepare(self) -> tuple[list[ChatMessage], list[Tool], bool]:
+        conversation, agent = self.run.conversation, self.run.agent
+        steps = list(Step.objects.filter(run=self.run).order_by("number"))
+        self.steps = len(steps)
+        self.found = [citation for step in steps for citation in step.citations]
+        said = history(conversation)
+        asked = [message.text for message in said if message.author_kind == AuthorKind.CONTACT]
+        messages = build(agent=agent, contact=conversation.contact, history=said, steps=steps)
+        # A name that no tool has any more is left out rather than ending every run.
+        tools = [tool for tool in all_tools() if tool.name in agent.tools]
+        return messages, tools, bool(asked) and is_person_button(asked[-1])
+
+    async def _unless_stopped(self, messages: list[ChatMessage], tools: list[Tool]) -> LoopResult | None:
+        """Runs the tool loop; None when somebody asked it to stop."""
+        loop = asyncio.create_task(
+            tool_loop(
+                messages,
+                tools=tools,
+                execute=self.execute,
+                on_text=self.live.add,
+                purpose="answer",
+                reference=str(self.run.pk),
+                model=self.run.agent.model or None,
+                max_steps=self.run.agent.max_steps,
+                first_step=self.steps,
+                seconds=RUN_SECONDS,
+            )
+        )
+        try:
+            while not loop.done():
+                await asyncio.wait({loop}, timeout=STOP_LOOKED_FOR_EVERY)
+                if not loop.done() and await stop_requested(conversation_id=self.run.conversation_id):
+                    return None
+            return loop.result()
+        finally:
+            loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await loop
+
+    async def execute(self, call: ToolCall, number: int) -> ToolResult:
+        """Carries out a step; passages go on counting where the last search ended."""
+        result = await in_thread(run_step, run=self.run, call=call, number=number)
+        text = shifted(result.text, len(self.found))
+        self.found.extend(result.citations)
+        return ToolResult(
+            text, result.citations, result.choices, ends_run=result.ends_run, failed=result.failed
+        )
+
+    async def _settle(self, result: LoopResult) -> None:
+        """Writes down what the loop came to."""
+        if result.ended_by == "tool":
+            await self._end(RunStatus.HANDED_OVER, result, "")
+        elif result.ended_by != "answer" or not result.text.strip():
+            await self._end(RunStatus.FAILED, result, f"No answer within the limits ({result.ended_by}).")
+        else:
+            cited = cite(result.text, self.found)
+            outcome = Outcome(cited.text, cited, result.choices, result.usage, result.model)
+            await in_thread(finish_run, run=self.run, outcome=outcome)
+
+    async def _end(self, status: RunStatus, result: LoopResult, detail: str) -> None:
+        await in_thread(
+            end_run, run=self.run, status=status, detail=detail, usage=result.usage, model=result.model
+        )
+
+    async def leave(self) -> None:
+        """Takes what was shown while writing off the screen and out of the cache."""
+        await self.live.close()
+        await forget_text(conversation_id=self.run.conversation_id)
+        await self._typing(on=False)
+
+    async def _typing(self, *, on: bool) -> None:
+        await set_typing(
+            conversation_id=self.run.conversation_id, who="agent", name=self.run.agent.name, on=on
+        )

@@ -1,0 +1,23 @@
+"""What an agent may show besides text."""
+
+from typing import Annotated
+
+from llm.tools import ToolContext, ToolResult, tool
+from llm.types import Choice
+
+MOST_CHOICES = 5
+LONGEST_LABEL = 120
+
+
+@tool(
+    description="Show the customer up to five buttons below your answer; a click sends the button's text as "
+    "their next message. Use it to offer articles or next steps. Ask the question in your text."
+)
+def offer_choices(
+    context: ToolContext, *, labels: Annotated[list[str], "The texts of the buttons, in order."]
+) -> ToolResult:
+    """Turns labels into buttons; it changes nothing by itself. Empty and repeated labels are left out."""
+    del context
+    kept = list(dict.fromkeys(label.strip()[:LONGEST_LABEL] for label in labels if label.strip()))
+    choices = tuple(Choice(label=label, value=label) for label in kept[:MOST_CHOICES])
+    return ToolResult("The buttons are shown below your answer.", choices=choices)

@@ -1,0 +1,26 @@
+"""`manage.py work`: a worker process beside any number of web processes."""
+
+import asyncio
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from core import queue
+
+
+class Command(BaseCommand):
+    """Runs jobs until Ctrl-C or SIGTERM; jobs in hand get ten seconds to end, the others stay queued."""
+
+    help = "Runs jobs; start as many as you need. Needs REDIS_URL for live text to reach the web processes."
+
+    def handle(self, **_options: Any) -> None:
+        """Prepares the models in the background and works."""
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        from llm.door import warm_up  # deferred: slow import
+
+        warming = asyncio.create_task(warm_up())
+        self.stderr.write("The worker is ready.")
+        await queue.work(alone=False, stop_on_signals=True)
+        warming.cancel()
