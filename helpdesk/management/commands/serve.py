@@ -16,7 +16,7 @@ from django.db import connection
 
 from accounts.models import User
 from conversations.models import Inbox
-from helpdesk import demo, startup
+from helpdesk import startup
 
 
 class Command(BaseCommand):
@@ -127,11 +127,13 @@ def _welcome(here: str) -> list[str]:
 
 def _logins() -> list[str]:
     """Returns the demonstration's logins that still exist."""
+    if not settings.DEMO:
+        return []
+    from helpdesk.demo import LOGINS  # deferred: slow import
+
     names = set(User.objects.filter(is_active=True).values_list("username", flat=True))
     return [
-        f"  {name:<8} {password:<12} {role.label}"
-        for name, password, role, _teams in demo.LOGINS
-        if settings.DEMO and name in names
+        f"  {name:<8} {password:<12} {role.label}" for name, password, role, _teams in LOGINS if name in names
     ]
 
 
