@@ -65,7 +65,7 @@ def settings_read() -> set[str]:
         node.args[0].value
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
-        if ast.unparse(node.func).startswith("env.") or ast.unparse(node.func) == "secret"
+        if re.fullmatch(r"env\.\w+|secret", ast.unparse(node.func))
     }
     return {name for name in names if isinstance(name, str)} | set(settings.LLM)
 
