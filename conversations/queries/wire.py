@@ -5,10 +5,11 @@ from typing import Any, TypedDict
 from django.core import signing
 from django.urls import reverse
 
-from conversations.enums import AuthorKind
+from conversations.enums import AuthorKind, EventType
 from conversations.models import Attachment, Conversation, Event, Message
 
 ATTACHMENT_SALT = "conversations.attachment"
+PUBLIC_STATE = ("status", "assignee")
 
 
 class Author(TypedDict):
@@ -61,9 +62,15 @@ def message_frame(message: Message) -> dict[str, Any]:
     }
 
 
-def event_frame(event: Event) -> dict[str, Any]:
-    """One event as clients get it: its payload's keys stand beside `event`."""
-    frame: dict[str, Any] = {"type": "event", "seq": event.seq, "event": event.type, **event.payload}
+def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
+    """One event as clients get it: its payload's keys stand beside `event`.
+
+    What only the desk may know (why the agent handed over, which team) is left out unless `internal`.
+    """
+    payload = event.payload
+    if event.type == EventType.CONVERSATION_UPDATED and not internal:
+        payload = {name: payload[name] for name in PUBLIC_STATE if name in payload}
+    frame: dict[str, Any] = {"type": "event", "seq": event.seq, "event": event.type, **payload}
     if event.message is not None:
         frame["message"] = message_frame(event.message)
     return frame

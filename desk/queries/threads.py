@@ -44,7 +44,7 @@ def missed_events(conversation_id: UUID | str, *, after: int, upto: int) -> list
 def item_frame(event: Event) -> dict[str, Any]:
     """One event as the desk gets it: as on the wire to customers, with who did it, when, and who may know."""
     return {
-        **event_frame(event),
+        **event_frame(event, internal=True),
         "internal": event.is_internal,
         "by": {"kind": event.actor_kind, "name": event.actor_name},
         "at": event.created_at.isoformat(),
