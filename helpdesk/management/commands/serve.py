@@ -18,6 +18,10 @@ from accounts.models import User
 from conversations.models import Inbox
 from helpdesk import startup
 
+# A proxy in front lives here; the customer is the last address in X-Forwarded-For that does not. Trusting
+# everybody would believe the first, which the customer writes.
+OWN_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1,fc00::/7"
+
 
 class Command(BaseCommand):
     """Prepares what is missing and serves until Ctrl-C or SIGTERM; then ends with exit code 0.
@@ -92,6 +96,7 @@ def _configuration(host: str, port: int) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=getattr(settings, "SECURE_PROXY_SSL_HEADER", None) is not None,
+        forwarded_allow_ips=OWN_NETWORKS,
         timeout_graceful_shutdown=10,
     )
 
