@@ -14,5 +14,7 @@ class LlmConfig(AppConfig):
     verbose_name = _("Models")
 
     def ready(self) -> None:
-        """Fills the tool registry."""
+        """Fills the tool registry and registers the checks."""
+        from llm import checks  # noqa: F401  # deferred: app ready
+
         autodiscover_modules("tools")

@@ -78,10 +78,10 @@ async def _listen(question: Question, provider: Provider, deadline: float, draft
     try:
         async with limit:
             if question.on_text is None:
-                answer = await wire.whole(provider, question.messages, question.tools, seconds=seconds)
+                answer = await wire.whole(provider, question.messages, question.tools)
                 await draft.take(answer)
                 return
-            source = wire.pieces(provider, question.messages, question.tools, seconds=seconds)
+            source = wire.pieces(provider, question.messages, question.tools)
             async with aclosing(source):
                 async for piece in source:
                     if not piece.is_sign_of_life:

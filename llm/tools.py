@@ -108,7 +108,7 @@ class Tool:
 
     @cached_property
     def _model(self) -> "type[BaseModel]":
-        from pydantic import ConfigDict, Field, create_model  # slow import
+        from pydantic import ConfigDict, Field, create_model  # deferred: slow import
 
         fields: dict[str, Any] = {
             name: (parameter.type, Field(parameter.default, description=parameter.description))
@@ -251,7 +251,7 @@ def _storable(value: Any) -> Any:
 
 def _told(error: ValueError) -> str:
     """Says what is wrong with arguments without repeating them: they may be long, or hostile."""
-    from pydantic import ValidationError  # slow import
+    from pydantic import ValidationError  # deferred: slow import
 
     if not isinstance(error, ValidationError):
         return str(error)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 CONNECT_SECONDS = 5.0
+# The door's deadlines are shorter. One figure for all calls: LiteLLM makes a new client for each other one.
+READ_SECONDS = 600.0
 LINE_LIMIT = 1_000_000  # bytes in one event of a stream
 DRAIN_SECONDS = 0.2
 # Providers whose prices LiteLLM's table knows; a model of the same name elsewhere costs something else.
@@ -71,14 +73,14 @@ class Piece:
 
 
 async def pieces(
-    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], *, seconds: float
+    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]]
 ) -> AsyncGenerator[Piece]:
     """Streams an answer; the last pieces carry the finish reason and, where the provider counts, the tokens.
 
     A stream that ends without saying that the answer is finished raises ModelError.
     """
     try:
-        opened = await _call(provider, messages, tools, seconds, stream=True)
+        opened = await _call(provider, messages, tools, stream=True)
         source = opened.completion_stream
         if hasattr(source, "response"):
             read = _read_lines(source.response)
@@ -99,11 +101,11 @@ async def pieces(
 
 
 async def whole(
-    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], *, seconds: float
+    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]]
 ) -> Piece:
     """Asks for an answer in one piece."""
     try:
-        answer = (await _call(provider, messages, tools, seconds, stream=False)).model_dump()
+        answer = (await _call(provider, messages, tools, stream=False)).model_dump()
         choice = answer["choices"][0]
         return _piece({**choice, "delta": choice["message"]}, answer.get("usage"))
     except Exception as error:
@@ -167,7 +169,7 @@ def as_model_error(provider: Provider, error: Exception) -> ModelError:
 def _litellm() -> ModuleType:
     # Without this the import asks the internet for prices.
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    import litellm  # slow import
+    import litellm  # deferred: slow import
 
     litellm.telemetry = False
     litellm.suppress_debug_info = True
@@ -182,7 +184,7 @@ _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, "ClientSession"] = WeakK
 
 def _session() -> "ClientSession":
     """Returns the one HTTP session of the running loop, with its open connections."""
-    from aiohttp import ClientSession, TCPConnector  # slow import
+    from aiohttp import ClientSession, TCPConnector  # deferred: slow import
 
     loop = asyncio.get_running_loop()
     found = _sessions.get(loop)
@@ -197,11 +199,10 @@ async def _call(
     provider: Provider,
     messages: Sequence[ChatMessage],
     tools: Sequence[dict[str, Any]],
-    seconds: float,
     *,
     stream: bool,
 ) -> Any:
-    from httpx import Timeout  # slow import
+    from httpx import Timeout  # deferred: slow import
 
     litellm = _litellm()
     options: dict[str, Any] = {"tools": list(tools)} if tools else {}
@@ -214,7 +215,7 @@ async def _call(
         model=provider.litellm_model,
         messages=[dict(message) for message in messages],
         stream=stream,
-        timeout=Timeout(seconds, connect=CONNECT_SECONDS),
+        timeout=Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         max_retries=0,
         **options,
     )

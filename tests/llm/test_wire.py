@@ -24,7 +24,7 @@ def groq(server: OpenAIServer) -> Provider:
 
 async def read(server: OpenAIServer, *replies: Reply) -> list[Piece]:
     server.script(*replies)
-    return [piece async for piece in wire.pieces(groq(server), ASKED, (), seconds=5)]
+    return [piece async for piece in wire.pieces(groq(server), ASKED, ())]
 
 
 async def test_other_protocol_streams_text_calls_counts_and_the_end(server: OpenAIServer):
@@ -96,7 +96,7 @@ async def test_close_leaves_the_next_call_a_fresh_connection(server: OpenAIServe
 
 async def test_connection_is_let_go_when_nobody_reads_on(server: OpenAIServer):
     server.script(Reply(text="one two three", stall_after=2))
-    stream = wire.pieces(groq(server), ASKED, (), seconds=5)
+    stream = wire.pieces(groq(server), ASKED, ())
     async for piece in stream:
         if piece.text:
             break

@@ -1,0 +1,47 @@
+"""What `manage.py check` says about the settings of models."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's name)
+
+from llm.providers import PROVIDERS, resolve
+
+SECONDS = ("LLM_TIMEOUT_SECONDS", "LLM_FIRST_TOKEN_SECONDS")
+MODELS = ("LLM_MODEL", "LLM_FALLBACK_MODEL")
+
+
+@register()
+def check_seconds(**_: Any) -> list[CheckMessage]:
+    """llm.E001: a deadline is not a number of seconds above zero."""
+    return [
+        Error(f"{name} is {settings.LLM.get(name)!r}, not a number of seconds above zero.", id="llm.E001")
+        for name in SECONDS
+        if not _is_positive(settings.LLM.get(name, ""))
+    ]
+
+
+@register()
+def check_models(**_: Any) -> list[CheckMessage]:
+    """llm.W001: a model names a provider that has no key, so that another one is asked for it."""
+    found: list[CheckMessage] = []
+    for name in MODELS:
+        model = settings.LLM.get(name, "").strip()
+        wanted = next((known for known in PROVIDERS if model.startswith(f"{known.name}/")), None)
+        asked = resolve(settings.LLM, model)
+        if wanted and asked.name != wanted.name:
+            key = wanted.address or wanted.key
+            hint = f"Set {key}, or name a model of {asked.name}."
+            found.append(
+                Warning(
+                    f"{name} is {model}, but {key} is not set: {asked.model} is asked.", hint, id="llm.W001"
+                )
+            )
+    return found
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return float(text) > 0
+    except ValueError:
+        return False

@@ -1,0 +1,27 @@
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+
+
+def found(settings: Any, **values: str) -> list[str]:
+    settings.LLM = (
+        settings.LLM | dict.fromkeys(("OPENAI_API_KEY", "GROQ_API_KEY", "LLM_BASE_URL"), "") | values
+    )
+    return [str(message.id) for message in run_checks() if str(message.id).startswith("llm.")]
+
+
+def test_checks_are_silent_without_any_key(settings: Any):
+    assert found(settings) == []
+
+
+@pytest.mark.parametrize("seconds", ["", "0", "-1", "soon", "nan"])
+def test_checks_name_a_deadline_that_is_none(settings: Any, seconds: str):
+    assert found(settings, LLM_TIMEOUT_SECONDS=seconds) == ["llm.E001"]
+
+
+def test_checks_name_a_model_whose_provider_has_no_key(settings: Any):
+    assert found(settings, OPENAI_API_KEY="sk", LLM_MODEL="groq/llama") == ["llm.W001"]
+    assert found(settings, OPENAI_API_KEY="sk", LLM_FALLBACK_MODEL="groq/llama") == ["llm.W001"]
+    assert found(settings, OPENAI_API_KEY="sk", GROQ_API_KEY="gq", LLM_MODEL="groq/llama") == []
+    assert found(settings, OPENAI_API_KEY="sk", LLM_MODEL="gpt-4o") == []
