@@ -11,7 +11,7 @@ from pathlib import Path
 
 from helpdesk.embedded import process, programs
 from helpdesk.embedded.programs import Account
-from helpdesk.embedded.state import DATABASE, ROLE, ServerError, State, data_of, free_port
+from helpdesk.embedded.state import DATABASE, ROLE, SYNC_METHOD, ServerError, State, data_of, free_port
 
 EXTENSIONS = ("vector", "pg_trgm", "unaccent")
 AUTHENTICATION = "host all all 127.0.0.1/32 scram-sha-256\n"
@@ -30,7 +30,7 @@ def create(home: Path, *, durable: bool) -> State:
         binaries / "initdb",
         *("-D", new, "-U", "postgres", "-E", "UTF8", "--no-instructions"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", f"--lc-ctype={_letters()}"),
-        *(() if durable else ("--no-sync",)),
+        f"--sync-method={SYNC_METHOD}" if durable else "--no-sync",
         # Nobody can log in as the superuser: it gets no password, and AUTHENTICATION asks for one.
         "--auth=trust",
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from helpdesk.embedded import programs
-from helpdesk.embedded.state import ServerError, State, free_port, is_free, log_of
+from helpdesk.embedded.state import SYNC_METHOD, ServerError, State, free_port, is_free, log_of
 
 START_SECONDS = 120  # recovery after a crash can take a while
 STOP_SECONDS = 30
@@ -37,6 +37,7 @@ log_checkpoints = off
 fsync = {durable}
 synchronous_commit = {durable}
 full_page_writes = {durable}
+recovery_init_sync_method = {sync}
 """
 
 # A server started here is our child: without asking for its exit code it would stay behind as a zombie.
@@ -51,7 +52,7 @@ def launch(home: Path, data: Path, state: State, *, durable: bool) -> None:
         if not is_free(state.port):
             state = replace(state, port=free_port())
             state.write(home)
-        text = CONFIGURATION.format(port=state.port, durable="on" if durable else "off")
+        text = CONFIGURATION.format(port=state.port, durable="on" if durable else "off", sync=SYNC_METHOD)
         account.write(data / "postgresql.conf", text)
         forget_dead(data)
         _turn_over(log_of(home))

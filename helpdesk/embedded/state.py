@@ -4,9 +4,12 @@ import json
 import os
 import secrets
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+# One call for the whole file system took a third of the time of one for each of a thousand files.
+SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 ROLE = DATABASE = "helpdesk"
 
 

@@ -1,12 +1,10 @@
 """What is prepared before the first request, and what is left alone the second time."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.staticfiles.finders import get_finder
 from django.core.management import CommandError
 from django.db import connection
 
@@ -23,7 +21,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def source(tmp_path: Path, settings: Any) -> Iterator[Path]:
+def source(tmp_path: Path, settings: Any) -> Path:
     """A directory that holds the only static files there are."""
     folder = tmp_path / "source"
     folder.mkdir()
@@ -31,9 +29,7 @@ def source(tmp_path: Path, settings: Any) -> Iterator[Path]:
     settings.STATICFILES_DIRS = [folder]
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     settings.STATIC_ROOT = tmp_path / "static"
-    get_finder.cache_clear()
-    yield folder
-    get_finder.cache_clear()
+    return folder
 
 
 def quiet(_line: str) -> None:
