@@ -1,8 +1,9 @@
 """The staff's socket: rows of the list, the open thread, text that is being written.
 
-Client to server: `open {conversation, since?}`, `close`, `typing {on}`, `read {seq}`, `ping`. Server to client:
-`ready`, `row`, `gone`, `counts`, `event`, `delta`, `typing`, `read`, `reload`, `pong`, `error`. It writes nothing but
-signs of life; everything else that an operator does goes by HTTP.
+Client to server: `open {conversation, since?}`, `close`, `typing {on}`, `read {seq}`, `ping`.
+Server to client: `ready`, `row`, `gone`, `counts`, `ticket`, `ticket.gone`, `event`, `delta`, `typing`,
+`read`, `reload`, `pong`, `error`.
+It writes nothing but signs of life; all else that an operator does goes by HTTP.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 25
 FRAMES_PER_MINUTE = 600
 MAX_FRAME = 4_096
+# Rows whose last frame a socket remembers, so as not to send the same twice.
+KEPT_ROWS = 1_000
 SIGNED_OUT = 4401
 INTERNAL = 1011
 
@@ -56,6 +59,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self.joined: set[str] = set()
         self.open_id, self.sent = "", 0
         self.dirty: set[str] = set()
+        self.dirty_tickets: set[str] = set()
         self.wakeup = asyncio.Event()
         self.counts_due = asyncio.Event()
         self.told_rows: dict[str, int] = {}
@@ -68,7 +72,9 @@ class DeskConsumer(AsyncWebsocketConsumer):
             return
         await self.accept()
         await self._join()
-        self.tasks = [asyncio.create_task(self._keep(job)) for job in (self._tell_news, self._tell_counts, self._beat)]
+        self.tasks = [
+            asyncio.create_task(self._keep(job)) for job in (self._tell_news, self._tell_counts, self._beat)
+        ]
         await self._tell({"type": "ready", "user": int(self.actor.id)})
 
     async def disconnect(self, code: int) -> None:
@@ -163,6 +169,11 @@ class DeskConsumer(AsyncWebsocketConsumer):
         """A conversation has changed; what it is now is read once for all sockets of the process."""
         self._mark(message["conversation"])
 
+    async def ticket(self, message: dict[str, Any]) -> None:
+        """A ticket has changed."""
+        self.dirty_tickets.add(message["ticket"])
+        self.wakeup.set()
+
     async def delta(self, message: dict[str, Any]) -> None:
         """A piece of text that the agent is writing."""
         await self._pass_on(message)
@@ -186,7 +197,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
     # The three things a socket does by itself.
 
     async def _keep(self, job: Callable[[], Awaitable[None]]) -> None:
-        """Runs one of them; a mistake in it ends the socket, so that the browser starts afresh with a new one."""
+        """Runs one of them; a mistake in it ends the socket, so that the browser makes a new one."""
         try:
             await job()
         except Exception:
@@ -199,27 +210,37 @@ class DeskConsumer(AsyncWebsocketConsumer):
             await self.wakeup.wait()
             self.wakeup.clear()
             dirty, self.dirty = self.dirty, set()
+            tickets, self.dirty_tickets = self.dirty_tickets, set()
+            conversations = (self._tell_conversation(key) for key in dirty)
             try:
-                await asyncio.gather(*(self._tell_conversation(key) for key in dirty))
+                await asyncio.gather(*conversations, *(self._tell_ticket(key) for key in tickets))
             except DatabaseError:
                 logger.warning("the desk could not read what changed; it tries again", exc_info=True)
                 await asyncio.sleep(1)
                 self.dirty |= dirty
+                self.dirty_tickets |= tickets
                 self.wakeup.set()
 
     async def _tell_conversation(self, key: str) -> None:
-        row = await shared().row(key)
+        row = await shared().rows.get(key)
         if row is None or not sees(self.actor, team_id=row.team_id, assignee_id=row.assignee_id):
             await self._tell_gone(key)
             return
         if self.told_rows.get(key) != hash(row.frame):
-            if len(self.told_rows) > 1_000:
+            if len(self.told_rows) > KEPT_ROWS:
                 self.told_rows.clear()
             self.told_rows[key] = hash(row.frame)
             self.counts_due.set()
             await self.send(row.frame)
         if key == self.open_id and row.seq > self.sent:
             await self._tell_thread(row)
+
+    async def _tell_ticket(self, key: str) -> None:
+        ticket = await shared().tickets.get(key)
+        if ticket is None or not sees(self.actor, team_id=ticket.team_id, assignee_id=ticket.assignee_id):
+            await self._tell({"type": "ticket.gone", "ticket": key})
+        else:
+            await self.send(ticket.frame)
 
     async def _tell_gone(self, key: str) -> None:
         """Takes a conversation off a screen that may not show it any more; tells nothing but its id."""

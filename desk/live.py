@@ -1,4 +1,4 @@
-"""Reads that all sockets of a process share, so that a hint to a hundred operators costs one query, not a hundred."""
+"""Reads that all sockets of a process share: a hint to a hundred operators costs one query, not a hundred."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ from conversations.models import Conversation
 from core.threads import borrowed, in_thread
 from desk.queries.rows import Group, groups, row_frame, rows_by_id
 from desk.queries.threads import item_frame, missed_events
+from desk.queries.tickets import ticket_frame, tickets_by_id
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ KEPT_THREADS = 128
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it goes out, with what decides who may get it."""
+    """A conversation or a ticket as it goes out, with what decides who may get it."""
 
     id: str
     team_id: int | None
@@ -57,6 +58,20 @@ def to_row(row: Conversation) -> Row:
     return Row(str(row.pk), row.team_id, row.assignee_id, row.last_seq, frame)
 
 
+def read_tickets(ids: Iterable[str]) -> dict[str, Row]:
+    """Reads tickets, encoded once for all sockets."""
+    return {
+        str(ticket.pk): Row(
+            str(ticket.pk),
+            ticket.team_id,
+            ticket.assignee_id,
+            ticket.last_seq,
+            encode({"type": "ticket", "ticket": ticket_frame(ticket)}),
+        )
+        for ticket in tickets_by_id(ids)
+    }
+
+
 def read_items(conversation_id: str, after: int, upto: int) -> list[Item] | None:
     """Reads events, encoded once for all sockets; None when too many were missed."""
     events = missed_events(conversation_id, after=after, upto=upto)
@@ -72,44 +87,58 @@ async def _apart(call: Callable[..., T], *args: Any) -> T:
         return await in_thread(call, *args)
 
 
-class SharedReads:
-    """The shared reads of one event loop."""
+class Batch:
+    """Reads of rows by id, gathered.
 
-    def __init__(self) -> None:
-        """Starts with nothing asked for."""
+    One query runs at a time, for everything that was asked for while the one before ran. A query that began
+    before a question never answers it, so that no change is missed, and no answer is older than one given
+    before.
+    """
+
+    def __init__(self, read: Callable[[Iterable[str]], dict[str, Row]]) -> None:
+        """Takes the function that reads many at once."""
+        self._read = read
         self._wanted: dict[str, asyncio.Future[Row | None]] = {}
         self._reader: asyncio.Task[None] | None = None
-        self._threads: OrderedDict[tuple[str, int, int], asyncio.Task[list[Item] | None]] = OrderedDict()
-        self._counts: asyncio.Task[list[Group]] | None = None
-        self._counts_age = 0.0
 
-    async def row(self, conversation_id: str) -> Row | None:
-        """Returns the row as it was after this call began, or None when it is gone.
-
-        One query runs at a time, for everything that was asked for while the one before ran: a read that
-        began before the question never answers it, so that no change is missed.
-        """
+    async def get(self, key: str) -> Row | None:
+        """Returns the row as it was after this call began, or None when there is none."""
         loop = asyncio.get_running_loop()
-        future = self._wanted.setdefault(conversation_id, loop.create_future())
+        future = self._wanted.get(key)
+        if future is None:
+            future = self._wanted[key] = loop.create_future()
         if self._reader is None:
-            self._reader = loop.create_task(self._read_rows())
+            self._reader = loop.create_task(self._work())
+        # The others go on waiting when one who asked goes away.
         return await asyncio.shield(future)
 
-    async def _read_rows(self) -> None:
+    async def _work(self) -> None:
         await asyncio.sleep(GATHER_SECONDS)
         while self._wanted:
             wanted, self._wanted = self._wanted, {}
             try:
-                found = await _apart(read_rows, list(wanted))
+                found = await _apart(self._read, list(wanted))
             except Exception as error:  # noqa: BLE001 (every asker gets it)
                 for future in wanted.values():
                     future.set_exception(error)
-                    # Marks it as seen: the sockets that asked may be gone.
+                    # Marks it as seen: those who asked may be gone.
                     future.exception()
             else:
                 for key, future in wanted.items():
                     future.set_result(found.get(key))
         self._reader = None
+
+
+class SharedReads:
+    """The shared reads of one event loop."""
+
+    def __init__(self) -> None:
+        """Starts with nothing asked for."""
+        self.rows = Batch(read_rows)
+        self.tickets = Batch(read_tickets)
+        self._threads: OrderedDict[tuple[str, int, int], asyncio.Task[list[Item] | None]] = OrderedDict()
+        self._counts: asyncio.Task[list[Group]] | None = None
+        self._counts_age = 0.0
 
     async def items(self, conversation_id: str, after: int, upto: int) -> list[Item] | None:
         """Returns the events in (after, upto], or None when there are too many to replay.

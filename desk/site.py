@@ -45,7 +45,9 @@ class DeskSite(admin.AdminSite):
         own = path("settings/", self.admin_view(self.settings), name="settings")
         return [*desk_urls(self), own, *super().get_urls()]
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Leads to the inbox, where the work is."""
         del request, extra_context
         return HttpResponseRedirect(reverse("admin:desk_inbox"))

@@ -1,4 +1,4 @@
-"""The words that the desk's scripts say, in the language of the request. {names} are filled in by the script."""
+"""The words that the desk's scripts say, in the language of the request; scripts fill in the {names}."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -46,7 +46,9 @@ def _lists() -> dict[str, str]:
         "empty-search-title": _("Nothing found"),
         "empty-search": _("Try a part of the name, the e-mail address or the last message."),
         "empty-open-title": _("Nobody is waiting"),
-        "empty-open": _("Conversations appear here when the AI agent hands them over or a customer asks for you."),
+        "empty-open": _(
+            "Conversations appear here when the AI agent hands them over or a customer asks for you."
+        ),
         "empty-mine-title": _("Nothing is assigned to you"),
         "empty-mine": _("Open a conversation and press a to take charge of it."),
         "empty-unassigned-title": _("Everything has somebody in charge"),

@@ -102,7 +102,7 @@ def state(_request: HttpRequest, actor: Actor, number: int) -> Json:
 @require_POST
 @json_view
 def change(request: HttpRequest, actor: Actor, number: int) -> Json:
-    """Changes what the body names (subject, description, status, priority, team, assignee) and returns the result."""
+    """Changes what the body names (see `wanted_changes`) and returns the ticket as it is then."""
     row = find_ticket(actor, number)
     update_ticket(ticket=row, by=actor, **wanted_changes(body(request)))
     try:

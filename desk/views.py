@@ -1,10 +1,8 @@
 """The inbox: one page, and what its script asks for."""
 
-from typing import cast
 from uuid import UUID
 
 from django.contrib import admin
-from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -74,7 +72,7 @@ def rows_state(actor: Actor, queue: Queue, *, search: str = "", after: str = "")
 
 
 def thread_state(actor: Actor, conversation_id: UUID) -> Json:
-    """Returns an open conversation: its row, its newest events, its context; `seq` is where a socket goes on."""
+    """Returns an open conversation: row, newest events, context; `seq` is where a socket goes on."""
     row = found_with_identity(actor, conversation_id)
     events = thread_events(row.pk)
     return {
@@ -148,5 +146,5 @@ def upload(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     file = request.FILES.get("file")
     if file is None:
         raise Invalid(field="file")
-    attachment = add_attachment(inbox=row.inbox, uploader=uploader(actor), upload=cast("UploadedFile", file))
+    attachment = add_attachment(inbox=row.inbox, uploader=uploader(actor), upload=file)
     return {"attachment": attachment_frame(attachment)}
