@@ -222,11 +222,30 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Helpdesk API",
     "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v[0-9]+",
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "PREPROCESSING_HOOKS": ["api.schema.only_canonical"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "api.schema.with_introduction",
+        "api.schema.with_strict_bodies",
+        "api.schema.with_pages",
+        "api.schema.with_problems",
+    ],
+    # Names of the schemas of values, which would be called after the first field that uses them otherwise.
+    "ENUM_NAME_OVERRIDES": {
+        "ConversationStatus": "conversations.enums.Status",
+        "AuthorKind": "conversations.enums.AuthorKind",
+        "Direction": "conversations.enums.Direction",
+        "Validation": "conversations.enums.Validation",
+        "TicketStatus": "tickets.enums.TicketStatus",
+        "TicketSource": "tickets.enums.TicketSource",
+        "TicketEventType": "tickets.enums.TicketEventType",
+        "Priority": ["low", "normal", "high", "urgent"],
+        "SettableStatus": ["open", "resolved", "bot"],
+    },
 }
 
 # --- Browser security: strict on every page, since staff pages show what strangers wrote ------------------

@@ -3,6 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+# Problems for programs, pages for people.
+handler400 = "api.errors.bad_request"
+handler404 = "api.errors.page_not_found"
+handler500 = "api.errors.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("api.urls")),

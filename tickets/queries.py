@@ -1,6 +1,7 @@
 """Reads about tickets."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.postgres.lookups import Unaccent
@@ -23,16 +24,32 @@ def tickets_for(actor: Actor) -> TicketQuerySet:
     return rows.select_related("team", "assignee", "requester").order_by("-number")
 
 
-def ticket_by_id(ticket_id: UUID | str, *, actor: Actor) -> Ticket:
-    """Returns the ticket with team, assignee, customer and conversations at hand.
+@dataclass(frozen=True, slots=True)
+class TicketFile:
+    """A ticket, its history, and those of its conversations that the reader may see."""
 
-    Raises NotFound when there is none or the actor may not see it. Which of its conversations the actor may
-    open is decided by `Conversation.objects.visible_to`, not here.
+    ticket: Ticket
+    history: list[TicketEvent]
+    conversation_ids: list[UUID]
+
+
+def ticket_by_id(ticket_id: UUID | str, *, actor: Actor) -> Ticket:
+    """Returns the ticket with team, assignee and customer at hand.
+
+    Raises NotFound when there is none or the actor may not see it.
     """
-    found = tickets_for(actor).filter(pk=ticket_id).prefetch_related("conversations").first()
+    found = tickets_for(actor).filter(pk=ticket_id).first()
     if found is None:
         raise NotFound
     return found
+
+
+def ticket_file(ticket: Ticket, *, actor: Actor) -> TicketFile:
+    """Returns the ticket with everything that belongs to it: two queries, none of them about the ticket."""
+    seen = Conversation.objects.visible_to(actor).filter(tickets=ticket)
+    return TicketFile(
+        ticket, timeline(ticket), list(seen.order_by("created_at").values_list("pk", flat=True))
+    )
 
 
 def tickets_of(conversation: Conversation, *, actor: Actor) -> list[Ticket]:
@@ -43,6 +60,12 @@ def tickets_of(conversation: Conversation, *, actor: Actor) -> list[Ticket]:
 def timeline(ticket: Ticket) -> list[TicketEvent]:
     """Returns who did what to the ticket, oldest first."""
     return list(TicketEvent.objects.filter(ticket=ticket).order_by("seq"))
+
+
+def contact_by_id(contact_id: UUID, *, actor: Actor) -> Contact | None:
+    """Returns the customer if there is one and the actor may open a ticket for them."""
+    found = Contact.objects.filter(pk=contact_id).first()
+    return found if found is not None and may_be_requester(found, actor=actor) else None
 
 
 def may_be_requester(contact: Contact, *, actor: Actor) -> bool:

@@ -1,0 +1,177 @@
+"""Fields that take what their type says and nothing that merely looks like it."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.models import User
+from accounts.queries import team_by_slug
+from api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from conversations.actions.assignment import operator_by_id
+from conversations.enums import Priority
+from conversations.models import Contact, Conversation
+from core.errors import NotFound
+from tickets.queries import contact_by_id
+
+PRIORITIES = {priority.name.lower(): priority for priority in Priority}
+LARGEST_ID = 2**63 - 1
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body or query in which an unknown field is an error."""
+
+    default_error_messages = {"unknown": "There is no such field."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses what is not declared before looking at the rest."""
+        if isinstance(data, dict):
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                message = serializers.ErrorDetail(str(self.error_messages["unknown"]), code="unknown")
+                raise serializers.ValidationError({str(name)[:100]: [message] for name in unknown[:10]})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A JSON string; numbers are not turned into one. Lone surrogates, which nobody can store, fail."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Takes what any field takes; says in the description too that an empty text is none."""
+        if not kwargs.get("allow_blank"):
+            kwargs.setdefault("min_length", 1)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Returns the text."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            data.encode()
+        except UnicodeEncodeError:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """true or false; neither "yes" nor 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Returns the truth value."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Id(serializers.UUIDField):
+    """A UUID as text."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        """Returns the id."""
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class PriorityWord(serializers.ChoiceField):
+    """`low`, `normal`, `high` or `urgent`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Takes what any field takes."""
+        super().__init__(choices=list(PRIORITIES), **kwargs)
+
+    def to_internal_value(self, data: Any) -> Priority:  # type: ignore[override]
+        """Returns the priority."""
+        return PRIORITIES[super().to_internal_value(data)]
+
+    def to_representation(self, value: Any) -> str:
+        """Returns the word."""
+        return Priority(value).name.lower()
+
+
+@extend_schema_field({"type": "string", "example": "support"})
+class TeamSlug(Text):
+    """A team by its short name."""
+
+    default_error_messages = {"missing": "There is no such team."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Returns the team."""
+        team = team_by_slug(super().to_internal_value(data))
+        if team is None:
+            self.fail("missing")
+        return team
+
+    def to_representation(self, value: Any) -> str:
+        """Returns the short name."""
+        return str(value.slug)
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID, "example": 1})
+class OperatorId(serializers.Field[User, Any, int, Any]):
+    """An active member of staff by id."""
+
+    default_error_messages = {"missing": "There is no such active member of staff."}
+
+    def to_internal_value(self, data: Any) -> User:
+        """Returns the user."""
+        if isinstance(data, bool) or not isinstance(data, int) or not 0 < data <= LARGEST_ID:
+            self.fail("missing")
+        try:
+            return operator_by_id(str(data))
+        except NotFound:
+            self.fail("missing")
+
+    def to_representation(self, value: User) -> int:
+        """Returns the id."""
+        return int(value.pk)
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class ConversationId(Id):
+    """A conversation that the actor may see."""
+
+    default_error_messages = {"missing": "There is no such conversation, or you may not see it."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Returns the conversation."""
+        pk = super().to_internal_value(data)
+        found = Conversation.objects.visible_to(self.context["actor"]).filter(pk=pk).first()
+        if found is None:
+            self.fail("missing")
+        return found
+
+    def to_representation(self, value: Any) -> Any:
+        """Returns the id."""
+        return str(value.pk)
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class ContactId(Id):
+    """A customer that the actor may name."""
+
+    default_error_messages = {"missing": "There is no such customer, or you may not see them."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Returns the contact."""
+        pk = super().to_internal_value(data)
+        found: Contact | None = contact_by_id(pk, actor=self.context["actor"])
+        if found is None:
+            self.fail("missing")
+        return found
+
+    def to_representation(self, value: Any) -> Any:
+        """Returns the id."""
+        return str(value.pk)
+
+
+class PageQuery(Strict):
+    """The query of a list. Subclasses declare `ordering`."""
+
+    cursor = serializers.CharField(
+        required=False, max_length=500, help_text="Where to go on; taken from `next` of the page before."
+    )
+    limit = serializers.IntegerField(
+        default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Rows on a page."
+    )

@@ -1,0 +1,52 @@
+"""The description as a document and as two pages to read and try it, all served from here."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+
+from api.errors import problem_response
+from api.schema import rendered
+from core.errors import HelpdeskError
+
+SAFE = ("GET", "HEAD")
+
+
+class NotAllowed(HelpdeskError):
+    """Only reading is possible here."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+def schema(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI document: YAML, or JSON for `?format=json` and for clients that accept JSON."""
+    if request.method not in SAFE:
+        return not_allowed(request)
+    asked = request.GET.get("format") or ("json" if "json" in request.headers.get("Accept", "") else "yaml")
+    if asked == "json":
+        return HttpResponse(rendered("json"), content_type="application/vnd.oai.openapi+json")
+    return HttpResponse(rendered("yaml"), content_type="application/vnd.oai.openapi")
+
+
+def not_allowed(request: HttpRequest) -> HttpResponse:
+    """Refuses everything but reading."""
+    response = problem_response(request, NotAllowed())
+    response["Allow"] = ", ".join(SAFE)
+    return response
+
+
+@ensure_csrf_cookie
+def docs(request: HttpRequest) -> HttpResponse:
+    """Swagger UI: read and try."""
+    return _page(request, "api/docs.html")
+
+
+def redoc(request: HttpRequest) -> HttpResponse:
+    """Redoc: read."""
+    return _page(request, "api/redoc.html")
+
+
+def _page(request: HttpRequest, template: str) -> HttpResponse:
+    if request.method not in SAFE:
+        return not_allowed(request)
+    return render(request, template)

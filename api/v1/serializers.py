@@ -1,0 +1,176 @@
+"""What goes out. Read-only; nothing in here writes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from api.fields import PriorityWord, TeamSlug
+from conversations.enums import AuthorKind, Direction, Status, Validation
+from conversations.models import Message
+from conversations.queries.wire import message_frame
+from tickets.enums import TicketEventType, TicketSource, TicketStatus
+from tickets.queries import TicketFile
+
+
+class Shown(serializers.Serializer[Any]):
+    """Something that is only ever sent."""
+
+
+class PersonSerializer(Shown):
+    """A member of staff."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField(source="display_name")
+
+
+class ContactSerializer(Shown):
+    """A customer. `name` is something to call them by, even if they never gave a name."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField(source="display_name")
+    email = serializers.CharField(help_text="May be empty.")
+
+
+class InboxSerializer(Shown):
+    """The endpoint a customer wrote to."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    channel = serializers.CharField()
+
+
+class ConversationSerializer(Shown):
+    """A thread with one customer in one inbox."""
+
+    id = serializers.UUIDField()
+    inbox = InboxSerializer()
+    contact = ContactSerializer()
+    status = serializers.ChoiceField(
+        choices=Status.choices, help_text="`bot`: the AI agent answers; `open`: people do."
+    )
+    assignee = PersonSerializer(allow_null=True)
+    team = TeamSlug(allow_null=True)
+    priority = PriorityWord()
+    tags = serializers.ListField(child=serializers.CharField())
+    subject = serializers.CharField(help_text="May be empty.")
+    preview = serializers.CharField(help_text="Beginning of the last public message.")
+    last_seq = serializers.IntegerField(help_text="Number of the newest event; only ever grows.")
+    unread = serializers.BooleanField(
+        source="is_unread", help_text="The customer wrote what nobody has seen."
+    )
+    waiting_since = serializers.DateTimeField(allow_null=True)
+    first_reply_at = serializers.DateTimeField(allow_null=True)
+    resolved_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class AuthorSerializer(Shown):
+    """Who wrote a message."""
+
+    kind = serializers.ChoiceField(choices=AuthorKind.choices)
+    name = serializers.CharField()
+    avatar = serializers.CharField(help_text="Address of a picture, or empty.")
+
+
+class CitationSerializer(Shown):
+    """Where the AI agent has an answer from."""
+
+    title = serializers.CharField()
+    url = serializers.CharField()
+
+
+class ChoiceSerializer(Shown):
+    """A button that sends its value as the customer's next message."""
+
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.CharField()
+
+
+class AttachmentSerializer(Shown):
+    """A file. `url` is relative to this site and valid for a day."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes.")
+    content_type = serializers.CharField()
+    url = serializers.CharField()
+
+
+class MessageSerializer(Shown):
+    """One thing said, in the shape of the socket protocol with three fields more."""
+
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    seq = serializers.IntegerField(help_text="Place in the conversation.")
+    author = AuthorSerializer()
+    direction = serializers.ChoiceField(choices=Direction.choices)
+    text = serializers.CharField()
+    html = serializers.CharField(help_text="Safe to show.")
+    citations = CitationSerializer(many=True)
+    choices = ChoiceSerializer(many=True)
+    attachments = AttachmentSerializer(many=True)
+    client_id = serializers.UUIDField(allow_null=True)
+    run = serializers.UUIDField(allow_null=True, help_text="The run of the AI agent that wrote it.")
+    validated_by = serializers.ChoiceField(choices=Validation.choices)
+    created_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: Message) -> dict[str, Any]:
+        """Returns the frame that sockets get, so that there is one shape of a message."""
+        frame = message_frame(instance)
+        return {**frame, "conversation": str(instance.conversation_id), "validated_by": instance.validated_by}
+
+
+class TicketSerializer(Shown):
+    """A piece of work with a number."""
+
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    reference = serializers.CharField(help_text="The number as people write it: `#1001`.")
+    subject = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(choices=TicketStatus.choices)
+    priority = PriorityWord()
+    team = TeamSlug(allow_null=True)
+    assignee = PersonSerializer(allow_null=True)
+    requester = ContactSerializer(allow_null=True)
+    source = serializers.ChoiceField(choices=TicketSource.choices)  # type: ignore[assignment]
+    solved_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class DoerSerializer(Shown):
+    """Who did something, as they were called then."""
+
+    kind = serializers.CharField(source="actor_kind")
+    name = serializers.CharField(source="actor_name")
+
+
+class TicketEventSerializer(Shown):
+    """One line of a ticket's history."""
+
+    seq = serializers.IntegerField()
+    type = serializers.ChoiceField(choices=TicketEventType.choices)
+    by = DoerSerializer(source="*")
+    changes = serializers.DictField(
+        child=serializers.DictField(child=serializers.CharField(allow_null=True)),
+        help_text='Old and new values: `{"status": {"from": "new", "to": "open"}}`.',
+    )
+    text = serializers.CharField(help_text="What a second request for the same matter said; else empty.")
+    created_at = serializers.DateTimeField()
+
+
+class TicketFileSerializer(TicketSerializer):
+    """A ticket with its history and those of its conversations that you may see."""
+
+    conversations = serializers.ListField(child=serializers.UUIDField())
+    history = TicketEventSerializer(many=True)
+
+    def to_representation(self, instance: TicketFile) -> dict[str, Any]:
+        """Joins the ticket with what belongs to it."""
+        return {
+            **TicketSerializer(instance.ticket).data,
+            "conversations": [str(pk) for pk in instance.conversation_ids],
+            "history": TicketEventSerializer(instance.history, many=True).data,
+        }

@@ -1,0 +1,155 @@
+"""Tickets: list, create, read, change."""
+
+import re
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.base import ApiViewSet
+from api.fields import (
+    LARGEST_ID,
+    ContactId,
+    ConversationId,
+    OperatorId,
+    PageQuery,
+    PriorityWord,
+    Strict,
+    TeamSlug,
+    Text,
+)
+from api.queries import narrowed
+from api.v1.serializers import TicketFileSerializer, TicketSerializer
+from conversations.enums import Priority
+from core.actor import Actor
+from core.errors import Invalid
+from tickets.actions import MAX_DESCRIPTION, MAX_SUBJECT, create_ticket, update_ticket
+from tickets.enums import TicketSource, TicketStatus
+from tickets.models import Ticket
+from tickets.queries import ticket_by_id, ticket_file, tickets_for
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+class TicketQuery(PageQuery):
+    """Which tickets, in which order."""
+
+    status = serializers.ChoiceField(choices=TicketStatus.choices, required=False)
+    priority = PriorityWord(required=False)
+    team = serializers.SlugField(required=False, help_text="Short name of a team, or `none`.")
+    assignee = serializers.RegexField(
+        r"^(me|none|[0-9]{1,18})$", required=False, help_text="Id of a member of staff, `me` or `none`."
+    )
+    requester = serializers.UUIDField(required=False, help_text="Id of a customer.")
+    conversation = serializers.UUIDField(required=False)
+    number = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
+    ordering = serializers.ChoiceField(
+        choices=["-number", "number", "-updated_at", "updated_at"], default="-number"
+    )
+
+
+class NewTicket(Strict):
+    """A ticket to be opened."""
+
+    subject = Text(max_length=MAX_SUBJECT)
+    description = Text(max_length=MAX_DESCRIPTION, required=False, allow_blank=True)
+    conversation = ConversationId(required=False, help_text="The conversation it came up in.")
+    contact = ContactId(required=False, help_text="The customer, when there is no conversation.")
+    team = TeamSlug(required=False, help_text="Left out: the conversation's team, else the inbox's.")
+    priority = PriorityWord(default=Priority.NORMAL)
+
+
+class TicketChange(Strict):
+    """What shall be different; what is left out stays."""
+
+    subject = Text(max_length=MAX_SUBJECT, required=False)
+    description = Text(max_length=MAX_DESCRIPTION, required=False, allow_blank=True)
+    status = serializers.ChoiceField(choices=TicketStatus.choices, required=False)
+    priority = PriorityWord(required=False)
+    team = TeamSlug(required=False, allow_null=True)
+    assignee = OperatorId(required=False, allow_null=True)
+
+
+class Tickets(ApiViewSet):
+    """Work with a number."""
+
+    queries: ClassVar = {"list": TicketQuery}
+
+    @extend_schema(summary="List tickets", parameters=[TicketQuery], responses=TicketSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """Those of your teams, those without a team and those assigned to you; all of them for admins."""
+        del request
+        lookups = {
+            "status": "status",
+            "priority": "priority",
+            "team": "team__slug",
+            "assignee": "assignee",
+            "requester": "requester",
+            "conversation": "conversations",
+            "number": "number",
+        }
+        return self.page(
+            narrowed(tickets_for(self.actor), self.query, lookups, actor=self.actor), TicketSerializer
+        )
+
+    @extend_schema(
+        summary="Open a ticket",
+        request=NewTicket,
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="Up to 128 visible ASCII characters. Sent again, the same ticket is returned.",
+            )
+        ],
+        responses={
+            201: TicketFileSerializer,
+            200: OpenApiResponse(
+                TicketFileSerializer, "An unsolved ticket about the same matter exists in that conversation."
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Opens a ticket, never twice for the same matter in one conversation."""
+        wanted = self.body(NewTicket)
+        key = idempotency_key(request, self.actor)
+        ticket = create_ticket(by=self.actor, source=TicketSource.API, idempotency_key=key, **wanted)
+        created = ticket.just_created or (key is not None and ticket.idempotency_key == key)
+        return self._answer(ticket, status=201 if created else 200)
+
+    @extend_schema(operation_id="tickets_read", summary="Read a ticket", responses=TicketFileSerializer)
+    def retrieve(self, request: Request, ticket_id: UUID) -> Response:
+        """One ticket with its history."""
+        del request
+        return self._answer(ticket_by_id(ticket_id, actor=self.actor))
+
+    @extend_schema(
+        operation_id="tickets_change",
+        summary="Change a ticket",
+        request=TicketChange,
+        responses=TicketFileSerializer,
+    )
+    def partial_update(self, request: Request, ticket_id: UUID) -> Response:
+        """Changes what the body names. It may move the ticket out of your own sight."""
+        del request
+        wanted: dict[str, Any] = self.body(TicketChange)
+        ticket = ticket_by_id(ticket_id, actor=self.actor)
+        return self._answer(update_ticket(ticket=ticket, by=self.actor, **wanted))
+
+    def _answer(self, ticket: Ticket, *, status: int = 200) -> Response:
+        return Response(TicketFileSerializer(ticket_file(ticket, actor=self.actor)).data, status=status)
+
+
+def idempotency_key(request: Request, actor: Actor) -> str | None:
+    """Returns the sender's key with the sender in front, so that nobody meets another's ticket by a key."""
+    sent = request.headers.get("Idempotency-Key")
+    if sent is None:
+        return None
+    if not _KEY.fullmatch(sent):
+        raise Invalid("The key must be 1 to 128 visible ASCII characters.", field="Idempotency-Key")
+    return f"api:{actor.kind}:{actor.id}:{sent}"

@@ -1,0 +1,334 @@
+"""Who may do what to whose rows: every route, every method, every kind of caller.
+
+The routes are read from the URLconf, so that a new one without a row here fails the test.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.urls import URLPattern, URLResolver
+from rest_framework.test import APIClient
+
+from accounts.enums import Role
+from accounts.models import ApiKey, Team, User
+from api.urls import urlpatterns
+from conversations.actions import Sender, receive
+from conversations.models import Conversation, Inbox, Message
+from tests.api.conftest import KeyMaker, signed_in
+from tests.conftest import make_user
+from tickets.models import Ticket
+
+VERBS = ("get", "post", "put", "patch", "delete")
+
+# (route, method): body, and the answers to {own row, row of another team} for a caller that may do it.
+# `own` is what those get who see the row, `foreign` what those get who do not; for a list both are 200 and
+# what differs is what is in it.
+ROWS: dict[tuple[str, str], tuple[Any, int, int]] = {
+    ("api/v1/conversations", "get"): (None, 200, 200),
+    ("api/v1/conversations/<uuid:conversation_id>", "get"): (None, 200, 404),
+    ("api/v1/conversations/<uuid:conversation_id>/messages", "get"): (None, 200, 404),
+    ("api/v1/conversations/<uuid:conversation_id>/messages", "post"): ({"text": "Olá"}, 201, 404),
+    ("api/v1/conversations/<uuid:conversation_id>/assign", "patch"): ({"assignee": None}, 200, 404),
+    ("api/v1/conversations/<uuid:conversation_id>/status", "patch"): ({"status": "resolved"}, 200, 404),
+    ("api/v1/messages", "get"): (None, 200, 200),
+    ("api/v1/messages/<uuid:message_id>", "get"): (None, 200, 404),
+    ("api/v1/tickets", "get"): (None, 200, 200),
+    ("api/v1/tickets", "post"): ({"subject": "Pedido"}, 201, 201),
+    ("api/v1/tickets/<uuid:ticket_id>", "get"): (None, 200, 404),
+    ("api/v1/tickets/<uuid:ticket_id>", "patch"): ({"status": "open"}, 200, 404),
+}
+# Open to everybody, and nobody's rows are in them.
+PUBLIC = {
+    "api/schema": 200,
+    "docs": 200,
+    "redoc": 200,
+    "health": 200,
+    "health/live": 200,
+    "health/ready": 200,
+}
+
+
+def routes(patterns: Any = urlpatterns, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        route = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        else:
+            assert isinstance(pattern, URLPattern)
+            yield route, pattern.callback
+
+
+def methods(view: Any) -> set[str]:
+    return set(getattr(view, "actions", {})) & set(VERBS)
+
+
+def canonical() -> list[tuple[str, Any]]:
+    return [(route, view) for route, view in routes() if not route.endswith("/")]
+
+
+def test_every_route_and_method_has_a_row() -> None:
+    served = {(route, verb) for route, view in canonical() for verb in methods(view)}
+    assert served == set(ROWS)
+    assert {route for route, view in canonical() if not methods(view)} == set(PUBLIC)
+
+
+def test_every_route_comes_with_and_without_a_slash() -> None:
+    served = dict(routes())
+    assert {f"{route}/" for route, _ in canonical()} == {route for route in served if route.endswith("/")}
+    assert all(served[f"{route}/"] is view for route, view in canonical())
+
+
+def test_every_view_names_who_may_use_it() -> None:
+    for _route, view in canonical():
+        if methods(view):
+            assert [rule.__name__ for rule in view.cls.permission_classes] == ["StaffOnly"]
+
+
+@pytest.fixture
+def strangers(inbox: Inbox, other_team: Team) -> Conversation:
+    """A conversation of the finance team, with a ticket."""
+    row = receive(inbox=inbox, sender=Sender("eva", name="Eva"), text="Segredo").conversation
+    Conversation.objects.filter(pk=row.pk).update(team=other_team)
+    ticket = Ticket.objects.create(subject="Segredo", source="api", requester=row.contact, team=other_team)
+    ticket.conversations.add(row)
+    return row
+
+
+@dataclass
+class Stage:
+    support: Conversation
+    finance: Conversation
+
+
+@pytest.fixture
+def stage(conversation: Conversation, ticket: Ticket, strangers: Conversation) -> Stage:
+    """Two conversations with a ticket each."""
+    return Stage(conversation, strangers)
+
+
+@pytest.fixture
+def callers(
+    ana: User,
+    bruno: User,
+    clara: User,
+    with_key: KeyMaker,
+) -> dict[str, APIClient]:
+    team, other_team = bruno.teams.get(), clara.teams.get()
+    plain = APIClient()
+    plain.force_login(User.objects.create_user("eduardo", password="eduardo"))
+    left = make_user("fabio", Role.ADMIN, team)
+    gone = APIClient()
+    gone.force_login(left)
+    User.objects.filter(pk=left.pk).update(is_active=False)
+    return {
+        "anonymous": APIClient(),
+        "ana": signed_in(ana),
+        "bruno": signed_in(bruno),
+        "clara": signed_in(clara),
+        "user without staff rights": plain,
+        "user who left": gone,
+        "key": with_key("read", "write"),
+        "key of the team": with_key("read", "write", teams=[team]),
+        "key of another team": with_key("read", "write", teams=[other_team]),
+        "key that reads": with_key("read"),
+        "key that writes": with_key("write"),
+        "key without scopes": with_key(),
+        "key with admin scope of the team": with_key("admin", teams=[team]),
+        "key with admin scope of another team": with_key("admin", teams=[other_team]),
+    }
+
+
+# Who sees the row of the support team, and who may not even ask (by reading, by writing).
+SEES = {"ana", "bruno", "key", "key of the team", "key that reads", "key that writes", "key without scopes",
+        "key with admin scope of the team"}  # fmt: skip
+SEES_FINANCE = SEES - {"bruno", "key of the team", "key with admin scope of the team"} | {
+    "clara", "key of another team", "key with admin scope of another team"
+}  # fmt: skip
+REFUSED = {
+    "anonymous": 401,
+    "user who left": 401,
+    "user without staff rights": 403,
+}
+MAY_NOT = {("key that reads", "write"), ("key without scopes", "write"), ("key that writes", "read")}
+
+
+def expected(caller: str, verb: str, *, sees: bool, own: int, foreign: int) -> int:
+    if caller in REFUSED:
+        return REFUSED[caller]
+    if (caller, "read" if verb == "get" else "write") in MAY_NOT:
+        return 403
+    return own if sees else foreign
+
+
+def address(route: str, conversation: Conversation) -> str:
+    ticket = Ticket.objects.filter(conversations=conversation).get()
+    message = Message.objects.filter(conversation=conversation).earliest("seq")
+    filled = route.replace("<uuid:conversation_id>", str(conversation.pk))
+    return "/" + filled.replace("<uuid:ticket_id>", str(ticket.pk)).replace(
+        "<uuid:message_id>", str(message.pk)
+    )
+
+
+@pytest.mark.parametrize(("route", "verb"), sorted(ROWS))
+@pytest.mark.parametrize("of", ["support", "finance"])
+def test_matrix(route: str, verb: str, of: str, callers: dict[str, APIClient], stage: Stage) -> None:
+    data, own, foreign = ROWS[route, verb]
+    row, seen_by = (stage.support, SEES) if of == "support" else (stage.finance, SEES_FINANCE)
+    answers, wanted = {}, {}
+    for caller, client in callers.items():
+        response = getattr(client, verb)(address(route, row), data, format="json")
+        answers[caller] = response.status_code
+        wanted[caller] = expected(caller, verb, sees=caller in seen_by, own=own, foreign=foreign)
+        if caller not in SEES_FINANCE:
+            assert "Segredo" not in response.content.decode(), caller
+    assert answers == wanted
+
+
+@pytest.mark.parametrize(("route", "verb"), sorted(row for row in ROWS if "<" in row[0]))
+def test_rows_that_do_not_exist_look_like_those_one_may_not_see(
+    route: str, verb: str, as_bruno: APIClient, stage: Stage
+) -> None:
+    foreign = address(route, stage.finance)
+    missing = foreign.replace(foreign.split("/")[4], str(uuid4()))
+    data = ROWS[route, verb][0]
+    one = getattr(as_bruno, verb)(foreign, data, format="json")
+    other = getattr(as_bruno, verb)(missing, data, format="json")
+    assert (one.status_code, one.json()) == (other.status_code, other.json()) == (404, other.json())
+
+
+@pytest.mark.parametrize("route", ["api/v1/conversations", "api/v1/messages", "api/v1/tickets"])
+def test_lists_hold_what_the_caller_may_see(
+    route: str,
+    callers: dict[str, APIClient],
+    conversation: Conversation,
+    ticket: Ticket,
+    strangers: Conversation,
+) -> None:
+    for caller, client in callers.items():
+        response = client.get(f"/{route}")
+        if response.status_code != 200:
+            continue
+        assert len(response.json()["results"]) == (caller in SEES) + (caller in SEES_FINANCE), caller
+
+
+NESTED = [
+    ("conversation", lambda row: str(row.pk)),
+    ("contact", lambda row: str(row.contact_id)),
+]
+
+
+@pytest.mark.parametrize(("field", "id_of"), NESTED)
+def test_ids_in_a_body_are_checked_like_those_in_an_address(
+    field: str, id_of: Any, callers: dict[str, APIClient], strangers: Conversation
+) -> None:
+    for caller, client in callers.items():
+        body = {"subject": "Pedido", field: id_of(strangers)}
+        status = client.post("/api/v1/tickets", body, format="json").status_code
+        wanted = expected(caller, "post", sees=caller in SEES_FINANCE, own=201, foreign=422)
+        assert status == wanted or (caller in SEES_FINANCE and status in {200, 201}), caller
+
+
+def test_foreign_ids_in_a_query_find_nothing(
+    as_bruno: APIClient, strangers: Conversation, conversation: Conversation
+) -> None:
+    for query in (
+        f"tickets?conversation={strangers.pk}",
+        f"tickets?requester={strangers.contact_id}",
+        f"messages?conversation={strangers.pk}",
+        f"conversations?contact={strangers.contact_id}",
+        "conversations?team=finance",
+        "tickets?team=finance",
+    ):
+        assert as_bruno.get(f"/api/v1/{query}").json()["results"] == [], query
+
+
+def test_ticket_of_two_teams_shows_only_the_conversations_one_may_see(
+    as_bruno: APIClient,
+    as_ana: APIClient,
+    ticket: Ticket,
+    conversation: Conversation,
+    strangers: Conversation,
+) -> None:
+    ticket.conversations.add(strangers)
+    url = f"/api/v1/tickets/{ticket.pk}"
+    assert as_bruno.get(url).json()["conversations"] == [str(conversation.pk)]
+    assert set(as_ana.get(url).json()["conversations"]) == {str(conversation.pk), str(strangers.pk)}
+
+
+@pytest.mark.parametrize("route", sorted(PUBLIC))
+def test_public_routes_need_nobody_and_only_read(route: str, anonymous: APIClient, db: None) -> None:
+    for slash in ("", "/"):
+        assert anonymous.get(f"/{route}{slash}").status_code == PUBLIC[route]
+        assert anonymous.head(f"/{route}{slash}").status_code == PUBLIC[route]
+        refused = anonymous.post(f"/{route}{slash}", {}, format="json")
+        assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
+
+
+def test_headers_that_name_a_user_are_ignored(anonymous: APIClient, ana: User) -> None:
+    for name in ("HTTP_REMOTE_USER", "HTTP_X_FORWARDED_USER", "REMOTE_USER"):
+        assert anonymous.get("/api/v1/tickets", **{name: "ana"}).status_code == 401
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"expires_at": "2020-01-01T00:00:00Z"}])
+def test_key_that_was_switched_off_or_has_expired_is_refused(key: APIClient, change: dict[str, Any]) -> None:
+    assert key.get("/api/v1/tickets").status_code == 200
+    ApiKey.objects.update(**change)
+    refused = key.get("/api/v1/tickets")
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+
+
+def test_session_needs_the_token_to_write(ana: User, conversation: Conversation) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(ana)
+    url = f"/api/v1/conversations/{conversation.pk}/messages"
+    refused = client.post(url, {"text": "Olá"}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    client.get("/docs")
+    token = client.cookies["csrftoken"].value
+    assert client.post(url, {"text": "Olá"}, format="json", HTTP_X_CSRFTOKEN=token).status_code == 201
+
+
+def test_key_needs_no_token_even_beside_a_session(
+    ana: User, key: APIClient, conversation: Conversation
+) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(ana)
+    client.credentials(**key._credentials)
+    response = client.post(
+        f"/api/v1/conversations/{conversation.pk}/messages", {"text": "Olá"}, format="json"
+    )
+    assert response.json()["author"]["name"] == "Shop"
+
+
+def test_key_works_in_either_header_and_never_in_the_address(
+    with_key: KeyMaker, anonymous: APIClient
+) -> None:
+    sent = with_key("read")._credentials["HTTP_AUTHORIZATION"].removeprefix("Api-Key ")
+    assert anonymous.get("/api/v1/tickets", HTTP_X_API_KEY=sent).status_code == 200
+    assert anonymous.get("/api/v1/tickets", HTTP_AUTHORIZATION=f"api-key  {sent} ").status_code == 200
+    for name in ("api_key", "key", "token"):
+        assert anonymous.get(f"/api/v1/tickets?{name}={sent}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Api-Key", "Api-Key ", "Api-Key hd_wrong", "Api-Key \xff\xfe", "Api-Key a b"]
+)
+def test_wrong_key_is_refused_with_a_challenge(anonymous: APIClient, db: None, header: str) -> None:
+    refused = anonymous.get("/api/v1/tickets", HTTP_AUTHORIZATION=header)
+    assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Api-Key realm="api"')
+
+
+def test_use_of_a_key_is_noted(key: APIClient) -> None:
+    assert ApiKey.objects.get().last_used_at is None
+    key.get("/api/v1/tickets")
+    assert ApiKey.objects.get().last_used_at is not None
+
+
+def test_key_opens_no_session(key: APIClient) -> None:
+    key.get("/api/v1/tickets")
+    assert not key.cookies
+    assert not Session.objects.exists()
