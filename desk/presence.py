@@ -8,7 +8,7 @@ from channels.auth import get_user
 from django.conf import settings
 
 from accounts.models import User
-from conversations.groups import DESK_ALL, DESK_NO_TEAM, desk_group
+from conversations.groups import DESK_ALL, DESK_NO_TEAM, desk_group, operator_group
 from core.actor import Actor
 from core.errors import Unauthenticated
 
@@ -33,4 +33,5 @@ def groups_of(actor: Actor) -> set[str]:
     """Returns the realtime groups whose hints concern the actor's list."""
     if actor.is_admin:
         return {DESK_ALL}
-    return {DESK_NO_TEAM, *(desk_group(team_id) for team_id in actor.team_ids)}
+    own = operator_group(int(actor.id))
+    return {DESK_NO_TEAM, own, *(desk_group(team_id) for team_id in actor.team_ids)}

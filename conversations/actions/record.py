@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations.enums import AuthorKind, Direction, EventType, Validation
-from conversations.groups import DESK_ALL, conversation_group, desk_group
+from conversations.groups import DESK_ALL, conversation_group, desk_group, operator_group
 from conversations.models import Attachment, Conversation, Event, Message
 from conversations.queries.wire import public_state
 from core.actor import Actor
@@ -97,6 +97,8 @@ def wake(conversation: Conversation, *other_groups: str) -> None:
         DESK_ALL,
         *other_groups,
     )
+    if conversation.assignee_id is not None:
+        groups = (*groups, operator_group(conversation.assignee_id))
     publish(
         groups,
         {"type": "hint", "conversation": str(conversation.pk), "seq": conversation.last_seq},
