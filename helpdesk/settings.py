@@ -185,8 +185,8 @@ ATTACHMENT_TYPES = [
     "text/plain",
     "text/csv",
 ]
-KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.45)
-KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.30)
+KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.34)
+KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.20)
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 LLM: dict[str, str] = {
     name: secret(name, default)

@@ -1,0 +1,92 @@
+"""Articles saved, indexed, deleted."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from core.actor import Actor
+from core.errors import Forbidden
+from core.queue import defer
+from knowledge.models import Article, Chunk
+from knowledge.tasks import index_article
+from knowledge.text import PassageText, passages
+from knowledge.vectors import Vectors, vectors_of
+
+SAVED_FIELDS = (
+    *("title", "slug", "body", "language", "team", "tags", "status", "source_url", "source_key"),
+    *("source_checksum", "title_key", "checksum", "updated_at"),
+)
+INDEX_BATCH = 32  # articles whose vectors are in memory at once
+
+
+def require_staff(by: Actor) -> None:
+    """Raises Forbidden unless an operator, a key or the system acts: no customer or model writes here."""
+    if not by.is_staff:
+        raise Forbidden
+
+
+@transaction.atomic
+def save_article(*, article: Article, by: Actor) -> Article:
+    """Stores an article as it stands, new or changed, and has its passages made by a job where they must be.
+
+    Until that job has run, the old passages answer. It embeds nothing itself.
+    """
+    require_staff(by)
+    store(article)
+    if article.checksum != article.indexed_checksum:
+        key = f"knowledge.index:{article.pk}"
+        defer(index_article, lock=key, queueing_lock=key, article_id=article.pk)
+    return article
+
+
+def store(article: Article) -> None:
+    """Writes the row with what follows from its title and text, and makes no passages."""
+    article.prepare()
+    if article.pk is None:
+        article.save()
+    else:
+        article.save(update_fields=SAVED_FIELDS)
+
+
+@transaction.atomic
+def delete_articles(*, articles: Sequence[Article], by: Actor) -> int:
+    """Deletes articles with their passages; returns how many there were."""
+    require_staff(by)
+    _total, counts = Article.objects.filter(pk__in=[article.pk for article in articles]).delete()
+    return counts.get(Article._meta.label, 0)
+
+
+def index_articles(*, article_ids: Sequence[int]) -> int:
+    """Makes the passages of those articles whose text has changed since theirs were made; returns how many.
+
+    Embeds first and writes after, each article in its own short transaction. An article that is edited
+    meanwhile keeps its old passages: the edit has brought a job of its own.
+    """
+    done = 0
+    for start in range(0, len(article_ids), INDEX_BATCH):
+        batch = list(Article.objects.filter(pk__in=article_ids[start : start + INDEX_BATCH]).stale())
+        cut = [passages(article.body) for article in batch]
+        vectors = vectors_of([(article.title, found) for article, found in zip(batch, cut, strict=True)])
+        for article, found, meanings in zip(batch, cut, vectors, strict=True):
+            done += _store_chunks(article, found, meanings)
+    return done
+
+
+@transaction.atomic
+def _store_chunks(article: Article, found: Sequence[PassageText], vectors: Vectors) -> bool:
+    """Replaces the passages if the article is still the one they were made from."""
+    current = Article.objects.select_for_update().filter(pk=article.pk, checksum=article.checksum)
+    if not current.update(indexed_checksum=article.checksum):
+        return False
+    article.chunks.all().delete()
+    Chunk.objects.bulk_create(
+        Chunk(
+            article=article,
+            position=position,
+            heading=passage.heading[:300],
+            text=passage.text,
+            vector=vector,
+        )
+        for position, (passage, vector) in enumerate(zip(found, vectors, strict=True))
+    )
+    return True

@@ -1,0 +1,91 @@
+"""Articles in the admin. Every write goes through an action."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from core.actor import Actor
+from knowledge.actions import delete_articles, save_article
+from knowledge.models import Article, Chunk
+
+
+class ChunkInline(admin.TabularInline[Chunk, Article]):
+    """The passages an article is found by, as the last run of the job made them."""
+
+    model = Chunk
+    fields = ("position", "heading", "text")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Passages are made, not written."""
+        del request, obj
+        return False
+
+
+@admin.register(Article)
+class ArticleAdmin(admin.ModelAdmin[Article]):
+    """What we know. After saving, a job makes the passages; until then the old ones answer."""
+
+    list_display = ("title", "language", "status", "team", "passages", "is_current", "updated_at")
+    list_filter = ("status", "language", "team")
+    list_select_related = ("team",)
+    list_per_page = 50
+    search_fields = ("title", "body")
+    ordering = ("-updated_at",)
+    fields = (
+        *("title", "body", ("language", "status", "team"), "tags", "source_url"),
+        *("preview", "source_key", ("created_at", "updated_at")),
+    )
+    readonly_fields = ("preview", "source_key", "created_at", "updated_at")
+    inlines = (ChunkInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
+        """Counts the passages in the same query."""
+        return super().get_queryset(request).annotate(chunks_counted=Count("chunks"))
+
+    @admin.display(description=_("passages"), ordering="chunks_counted")
+    def passages(self, article: Article) -> int:
+        """How many passages it is found by."""
+        return int(getattr(article, "chunks_counted", 0))
+
+    @admin.display(description=_("searchable"), boolean=True)
+    def is_current(self, article: Article) -> bool:
+        """Whether the passages show the present text."""
+        return article.checksum == article.indexed_checksum
+
+    @admin.display(description=_("page"))
+    def preview(self, article: Article) -> SafeString | str:
+        """A link to the help page, which shows drafts to staff."""
+        if article.pk is None:
+            return "-"
+        return format_html(
+            '<a href="{}" target="_blank" rel="noopener">{}</a>',
+            article.get_absolute_url(),
+            _("Show the page"),
+        )
+
+    def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001 (Django's signature)
+        """Saves through the action, which has the passages made."""
+        save_article(article=obj, by=_actor(request))
+
+    def delete_model(self, request: HttpRequest, obj: Article) -> None:
+        """Deletes through the action."""
+        delete_articles(articles=[obj], by=_actor(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        """Deletes through the action."""
+        delete_articles(articles=list(queryset), by=_actor(request))
+
+
+def _actor(request: HttpRequest) -> Actor:
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
+    return user.as_actor()

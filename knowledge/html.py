@@ -1,0 +1,196 @@
+"""From a web page to Markdown: its text with headings, lists, links, tables; nothing that loads or runs.
+
+nh3 (a browser's parser) first makes any tag soup well-formed and drops what is no article: scripts, menus,
+forms. What is left is simple enough for the parser of the standard library.
+"""
+
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import nh3
+
+_KEPT = {
+    *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "ul", "ol", "li", "a", "strong", "b", "em", "i"),
+    *("code", "pre", "blockquote", "table", "tr", "th", "td", "dt", "dd"),
+}
+_DROPPED = {
+    *("script", "style", "nav", "header", "footer", "aside", "form", "noscript", "template", "svg", "math"),
+    *("title", "button", "select", "iframe", "object"),
+}
+_BLOCKS = {"p", "ul", "ol", "table", "tr", "dt", "dd", "blockquote", "pre", "hr"}
+_MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
+_MAIN = re.compile(r"<(main|article)\b[^>]*>(.*)</\1\s*>", re.DOTALL | re.IGNORECASE)
+# What Markdown would take for mark-up, were it not written by hand.
+_SPECIAL = re.compile(r"([\\`*_\[\]<>])")
+_LINE_START = re.compile(r"^(\d*)([#+.)-])(?=\s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says: its title, its text as Markdown, and the language it declares (or none)."""
+
+    title: str
+    body: str
+    language: str
+
+
+def page_from_html(html: str) -> Page:
+    """Reads a page. The title is the first h1, which is then left out of the text, else the <title>."""
+    head = _Head()
+    head.feed(html[:20_000])
+    main = _MAIN.search(html)
+    cleaned = nh3.clean(
+        main[2] if main else html,
+        tags=_KEPT,
+        clean_content_tags=_DROPPED,
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https", "mailto", "tel"},
+        link_rel=None,
+    )
+    writer = _Writer()
+    writer.feed(cleaned)
+    writer.close()
+    body = re.sub(r"\n{3,}", "\n\n", "".join(writer.parts)).strip()
+    return Page(writer.title or " ".join(head.title.split()), body, head.language)
+
+
+class _Head(HTMLParser):
+    """Reads the language and the title off the top of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title = self.language = ""
+        self._in_title = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "html":
+            self.language = dict(attrs).get("lang") or ""
+        self._in_title = tag == "title" and not self.title
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = self._in_title and tag != "title"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+
+
+@dataclass
+class _List:
+    ordered: bool
+    count: int = 0
+
+
+class _Writer(HTMLParser):
+    """Writes well-formed, known tags as Markdown."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.title = ""
+        self._lists: list[_List] = []
+        self._links: list[str] = []
+        self._in_title = self._in_pre = False
+        self._cells: list[str] | None = None
+        self._rows = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        match tag:
+            case "h1" if not self.title:
+                self._in_title = True
+            case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
+                self._write(f"\n\n{'#' * int(tag[1])} ")
+            case "br":
+                self._write("\\\n" if self._cells is None and not self._in_title else " ")
+            case "ul" | "ol":
+                self._lists.append(_List(tag == "ol"))
+                self._write("\n\n" if len(self._lists) == 1 else "\n")
+            case "li":
+                self._item()
+            case "a":
+                self._links.append(dict(attrs).get("href") or "")
+                self._write("[" if self._links[-1] else "")
+            case "strong" | "b" | "em" | "i":
+                self._write(_MARKS[tag])
+            case _:
+                self._open_block(tag)
+
+    def _open_block(self, tag: str) -> None:
+        match tag:
+            case "pre":
+                self._in_pre = True
+                self._write("\n\n```\n")
+            case "code":
+                self._write("" if self._in_pre else "`")
+            case "table":
+                self._rows = 0
+                self._write("\n\n")
+            case "tr":
+                self._cells = []
+            case "td" | "th":
+                (self._cells if self._cells is not None else self.parts).append("")
+            case "blockquote":
+                self._write("\n\n> ")
+            case "hr":
+                self._write("\n\n---\n\n")
+            case "p" | "dt" | "dd" if not self._lists and self._cells is None:
+                self._write("\n\n" if not self.parts or not self.parts[-1].endswith("> ") else "")
+
+    def handle_endtag(self, tag: str) -> None:
+        match tag:
+            case "h1" if self._in_title:
+                self._in_title = False
+                self.title = " ".join(self.title.split())
+            case "a":
+                target = self._links.pop() if self._links else ""
+                self._write(f"](<{target}>)" if target else "")
+            case "strong" | "b" | "em" | "i":
+                self._write(_MARKS[tag])
+            case "code":
+                self._write("" if self._in_pre else "`")
+            case "pre":
+                self._in_pre = False
+                self._write("\n```\n\n")
+            case "ul" | "ol" if self._lists:
+                self._lists.pop()
+                self._write("" if self._lists else "\n\n")
+            case "tr":
+                self._row()
+            case "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "table" if not self._lists:
+                self._write("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+            return
+        if self._in_pre:
+            self._write(data)
+            return
+        text = _SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", data))
+        at_line_start = not self.parts or self.parts[-1].endswith("\n")
+        self._write(_LINE_START.sub(r"\1\\\2", text.lstrip()) if at_line_start else text)
+
+    def _write(self, text: str) -> None:
+        if self._in_title:
+            return
+        if self._cells:
+            self._cells[-1] += text.replace("\n", " ").replace("|", "\\|")
+        elif text:
+            self.parts.append(text)
+
+    def _item(self) -> None:
+        current = self._lists[-1] if self._lists else _List(ordered=False)
+        current.count += 1
+        marker = f"{current.count}." if current.ordered else "-"
+        self._write(f"\n{'    ' * (len(self._lists) - 1)}{marker} ")
+
+    def _row(self) -> None:
+        """Writes a row; the first one is the head that a Markdown table must have."""
+        cells, self._cells = self._cells, None
+        if not cells:
+            return
+        self._write(f"| {' | '.join(cell.strip() for cell in cells)} |\n")
+        if self._rows == 0:
+            self._write(f"|{' --- |' * len(cells)}\n")
+        self._rows += 1

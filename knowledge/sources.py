@@ -1,0 +1,131 @@
+"""Where documents come from: a folder, a file, an address. Reads; stores nothing."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from core.http import OutboundError, fetch
+from knowledge import formats
+from knowledge.documents import Document, Rejected
+from knowledge.enums import Language
+
+_LANGUAGE_FOLDER = re.compile(rf"({'|'.join(Language.values)})(?:[-_][a-z]{{2}})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file or page, not read yet. `key` begins the key of every document in it."""
+
+    key: str
+    name: str
+    read: Callable[[], Iterator[Document | Rejected]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an import was pointed at. The keys of all it held before, or could have, begin with `prefix`."""
+
+    prefix: str
+    items: tuple[Item, ...]
+
+
+class NoSource(Exception):
+    """There is nothing to import at this place."""
+
+
+def open_source(location: str) -> Source:
+    """Returns what is at a path or web address; raises NoSource where there is nothing."""
+    if urlsplit(location).scheme in {"http", "https"}:
+        return from_address(location)
+    path = Path(location).expanduser()
+    if path.is_dir():
+        return from_folder(path, prefix=f"file:{path.resolve()}/")
+    if path.is_file():
+        key = f"file:{path.resolve()}"
+        return Source(f"{key}#", (Item(key, path.name, lambda: _file(path, key, path.name)),))
+    raise NoSource(f"There is no file or folder {location}.")
+
+
+def from_folder(folder: Path, *, prefix: str) -> Source:
+    """Returns every file below a folder except hidden ones, in the order of their names."""
+    items = tuple(
+        Item(
+            f"{prefix}{name}",
+            name,
+            lambda path=path, name=name: _file(path, f"{prefix}{name}", name),  # type: ignore[misc]
+        )
+        for path, name in _files(folder)
+    )
+    if not items:
+        raise NoSource(f"The folder {folder} holds no files.")
+    return Source(prefix, items)
+
+
+def from_address(url: str) -> Source:
+    """Returns the one page or table at a web address."""
+    key = f"url:{url}"
+    return Source(f"{key}#", (Item(key, url, lambda: _fetched(url, key)),))
+
+
+def _files(folder: Path) -> list[tuple[Path, str]]:
+    # os.walk does not follow links to folders, so a loop cannot hold it.
+    found = [
+        (Path(parent) / name, (Path(parent) / name).relative_to(folder).as_posix())
+        for parent, _folders, names in os.walk(folder)
+        for name in names
+    ]
+    visible = [
+        (path, name) for path, name in found if not any(part.startswith(".") for part in name.split("/"))
+    ]
+    return sorted(visible, key=lambda pair: pair[1])
+
+
+def _file(path: Path, key: str, name: str) -> Iterator[Document | Rejected]:
+    kind = formats.SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        yield Rejected(key, name, "not a Markdown, HTML or CSV file")
+        return
+    try:
+        # Never more than is read anyway: the first byte too many is enough to say so.
+        with path.open("rb") as file:
+            data = file.read(formats.MAX_TABLE_BYTES + 1)
+    except OSError as error:
+        yield Rejected(key, name, error.strerror or "cannot be opened")
+        return
+    folder_language = _language_of_folder(path)
+    for found in formats.read(data, kind=kind, key=key, name=name):
+        if isinstance(found, Document) and not found.language:
+            yield replace(found, language=folder_language)
+        else:
+            yield found
+
+
+def _language_of_folder(path: Path) -> str:
+    """The nearest folder named like a language (`pt`, `pt-br`, `en_US`), as ours, or an empty string."""
+    codes = (_LANGUAGE_FOLDER.fullmatch(folder.name.lower()) for folder in path.resolve().parents)
+    return next((code[1] for code in codes if code), "")
+
+
+def _fetched(url: str, key: str) -> Iterator[Document | Rejected]:
+    try:
+        page = fetch(url, max_bytes=formats.MAX_TABLE_BYTES).require_ok()
+    except OutboundError as error:
+        yield Rejected(key, url, error.detail)
+        return
+    suffix = PurePosixPath(urlsplit(page.url).path).suffix.lower()
+    kind = (
+        formats.SUFFIXES.get(suffix)
+        if page.content_type in {"", "text/plain", "application/octet-stream"}
+        else None
+    )
+    kind = kind or formats.MEDIA_TYPES.get(page.content_type)
+    if kind is None:
+        yield Rejected(key, url, f"not Markdown, HTML or CSV but {page.content_type or 'of no known type'}")
+        return
+    name = PurePosixPath(urlsplit(page.url).path).name or urlsplit(page.url).netloc
+    yield from formats.read(
+        page.content, kind=kind, key=key, name=name, url="" if kind == "csv" else page.url
+    )
