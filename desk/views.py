@@ -18,7 +18,7 @@ from desk.enums import Queue
 from desk.http import Json, body, json_view, staff_user
 from desk.queries.context import context
 from desk.queries.people import operators, teams
-from desk.queries.rows import counts, find, groups, page, row_frame, visible
+from desk.queries.rows import counts, find, groups, page, row_frame, visible, with_row
 from desk.queries.threads import THREAD_PAGE, item_frame, thread_events
 from desk.queries.tickets import priorities
 from desk.strings import strings
@@ -86,7 +86,7 @@ def thread_state(actor: Actor, conversation_id: UUID) -> Json:
 
 def found_with_identity(actor: Actor, conversation_id: UUID) -> Conversation:
     """Returns a conversation with all that thread and context show of its row; raises NotFound."""
-    rows = visible(actor).select_related("contact", "inbox", "assignee", "team", "identity")
+    rows = with_row(visible(actor)).select_related("identity")
     found = rows.filter(pk=conversation_id).first()
     if found is None:
         raise NotFound
@@ -132,9 +132,8 @@ def act(request: HttpRequest, actor: Actor, conversation_id: UUID, verb: str) ->
     if verb not in VERBS:
         raise NotFound
     result = VERBS[verb](find(actor, conversation_id), body(request), actor)
-    after = visible(actor).select_related("contact", "inbox", "assignee", "team").filter(pk=conversation_id)
-    row = after.first()
     # An operator may move a conversation out of their own sight.
+    row = with_row(visible(actor)).filter(pk=conversation_id).first()
     return {**result, "row": row_frame(row) if row else None}
 
 

@@ -59,8 +59,9 @@ def find(actor: Actor, conversation_id: UUID | str) -> Conversation:
 
 
 def with_row(rows: ConversationQuerySet) -> ConversationQuerySet:
-    """Fetches along what `row_frame` shows."""
-    return rows.select_related("contact", "inbox", "assignee", "team")
+    """Fetches along what `row_frame` shows, and no secrets."""
+    related = rows.select_related("contact", "inbox", "assignee", "team")
+    return related.defer("assignee__password", "inbox__secret", "inbox__greeting", "inbox__allowed_origins")
 
 
 def in_queue(actor: Actor, queue: Queue) -> ConversationQuerySet:
