@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,10 +33,12 @@ class Reply:
     """What the server does with one request.
 
     `text` is streamed word by word, or `tokens` as they are. `tool_calls` are pairs of name and arguments
-    (JSON text), streamed in pieces of `piece` characters, all of them interleaved. Seconds: `wait` before the
-    first byte, `delay` before each token. After that many tokens: `stall_after` sends no more and keeps the
-    connection open, `cut_after` drops it, `end_after` ends the body properly but without a finish reason,
-    `malformed_after` sends a frame that is not JSON, `error_after` an error object inside the stream.
+    (JSON text), streamed in pieces of `piece` characters, all of them interleaved; unless `indexed`, one after
+    the other and without their index, as some servers do. Seconds: `wait` before the first byte, `delay`
+    before each token, `linger` between the last event and the end of the body. After that many tokens:
+    `stall_after` sends no more and keeps the connection open, `cut_after` drops it, `end_after` ends the body
+    properly but without a finish reason, `malformed_after` sends a frame that is not JSON, `error_after` an
+    error object inside the stream.
     """
 
     text: str = ""
@@ -44,10 +47,13 @@ class Reply:
     tool_calls: tuple[tuple[str, str], ...] = ()
     piece: int = 7
     repeat_name: bool = False
+    indexed: bool = True
+    call_id: str = "call_{}"
     status: int = 200
     retry_after: str = ""
     wait: float = 0.0
     delay: float = 0.0
+    linger: float = 0.0
     hang: bool = False
     stall_after: int | None = None
     cut_after: int | None = None
@@ -232,7 +238,12 @@ async def _stream(
     frames = _frames(reply, str(body.get("model")), wants_usage)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     limits = (reply.stall_after, reply.cut_after, reply.end_after, reply.malformed_after, reply.error_after)
-    if not reply.delay and not reply.keepalives and all(limit is None for limit in limits):
+    if (
+        not reply.delay
+        and not reply.linger
+        and not reply.keepalives
+        and all(limit is None for limit in limits)
+    ):
         writer.write(head + _at_once(frames))
         await writer.drain()
         return True
@@ -251,9 +262,16 @@ async def _stream(
         await asyncio.sleep(reply.delay if sent else 0)
         writer.write(_chunk(frame))
         await writer.drain()
+    await asyncio.sleep(reply.linger)
     writer.write(b"0\r\n\r\n")
     await writer.drain()
     return True
+
+
+def _is_plain(reply: Reply) -> bool:
+    """Whether the whole stream can be written at once."""
+    failures = (reply.stall_after, reply.cut_after, reply.end_after, reply.malformed_after, reply.error_after)
+    return not (reply.delay or reply.linger or reply.keepalives) and failures == (None,) * len(failures)
 
 
 async def _misbehave(
@@ -312,32 +330,37 @@ def _at_once(frames: Sequence[bytes]) -> bytes:
 
 def _call_deltas(reply: Reply) -> list[dict[str, Any]]:
     """Tool calls in pieces: names first, then the arguments of all calls in turn."""
-    deltas = []
-    for index, (name, _) in enumerate(reply.tool_calls):
-        deltas.append(_call_delta(index, "", name=name, call_id=f"call_{index}"))
-    pieces = [
-        [arguments[at : at + reply.piece] for at in range(0, len(arguments), reply.piece)]
-        for _, arguments in reply.tool_calls
+    opened, pieces = [], []
+    for index, (name, arguments) in enumerate(reply.tool_calls):
+        function = {"name": name, "arguments": ""}
+        opened.append({"id": reply.call_id.format(index), "type": "function", "function": function})
+        repeated = {"name": name} if reply.repeat_name else {}
+        cut = [arguments[at : at + reply.piece] for at in range(0, len(arguments), reply.piece)]
+        pieces.append([{"function": {"arguments": part, **repeated}} for part in cut])
+    if not reply.indexed:
+        return [
+            {"tool_calls": [part]}
+            for call, parts in zip(opened, pieces, strict=True)
+            for part in (call, *parts)
+        ]
+    rounds = [opened, *zip_longest(*pieces)]
+    return [
+        {"tool_calls": [{"index": index, **part}]}
+        for parts in rounds
+        for index, part in enumerate(parts)
+        if part is not None
     ]
-    for turn in range(max(map(len, pieces), default=0)):
-        for index, parts in enumerate(pieces):
-            if turn < len(parts):
-                name = reply.tool_calls[index][0] if reply.repeat_name else ""
-                deltas.append(_call_delta(index, parts[turn], name=name))
-    return deltas
-
-
-def _call_delta(index: int, arguments: str, *, name: str = "", call_id: str = "") -> dict[str, Any]:
-    function = {"arguments": arguments} | ({"name": name} if name else {})
-    call = {"index": index, "function": function} | ({"id": call_id, "type": "function"} if call_id else {})
-    return {"tool_calls": [call]}
 
 
 def _whole(reply: Reply, model: str) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "".join(reply.words())}
     if reply.tool_calls:
         message["tool_calls"] = [
-            {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            {
+                "id": reply.call_id.format(index),
+                "type": "function",
+                "function": {"name": name, "arguments": arguments},
+            }
             for index, (name, arguments) in enumerate(reply.tool_calls)
         ]
     whole: dict[str, Any] = {"id": "chatcmpl-fake", "object": "chat.completion", "created": 1, "model": model}

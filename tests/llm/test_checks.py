@@ -5,9 +5,8 @@ from django.core.checks import run_checks
 
 
 def found(settings: Any, **values: str) -> list[str]:
-    settings.LLM = (
-        settings.LLM | dict.fromkeys(("OPENAI_API_KEY", "GROQ_API_KEY", "LLM_BASE_URL"), "") | values
-    )
+    usual = {"LLM_TIMEOUT_SECONDS": "60", "LLM_FIRST_TOKEN_SECONDS": "20"}
+    settings.LLM = dict.fromkeys(settings.LLM, "") | usual | values
     return [str(message.id) for message in run_checks() if str(message.id).startswith("llm.")]
 
 

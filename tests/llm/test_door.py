@@ -60,6 +60,20 @@ async def test_stream_puts_interleaved_tool_calls_together(
     assert answer.tool_calls == tuple(ToolCall(f"call_{at}", *call) for at, call in enumerate(CALLS))
 
 
+async def test_stream_puts_tool_calls_without_an_index_together(server: OpenAIServer, reader: Reader):
+    server.script(Reply(tool_calls=CALLS, piece=3, indexed=False))
+    calls = (await ask(reader)).tool_calls
+    assert calls == tuple(ToolCall(f"call_{at}", *call) for at, call in enumerate(CALLS))
+
+
+@pytest.mark.parametrize("call_id", ["", "same"])
+async def test_stream_gives_every_tool_call_an_id_of_its_own(
+    server: OpenAIServer, reader: Reader, call_id: str
+):
+    server.script(Reply(tool_calls=CALLS, call_id=call_id))
+    assert [call.id for call in (await ask(reader)).tool_calls] == ["call_0", "call_1"]
+
+
 async def test_stream_without_counts_estimates_them(server: OpenAIServer, reader: Reader):
     server.script(Reply(text="x" * 400, usage=None))
     usage = (await ask(reader)).usage
@@ -235,7 +249,14 @@ async def test_filtered_answer_is_a_failure(server: OpenAIServer, reader: Reader
     assert (error.partial, error.temporary) == (FOUR, False)
 
 
-@pytest.mark.parametrize("tokens", [("x" * 10_000_000,), ("x" * 300_000,), ("x" * 100_000,) * 3])
+async def test_event_of_ten_megabytes_is_a_failure(server: OpenAIServer, reader: Reader):
+    server.script(Reply(tokens=("x" * 10_000_000,)))
+    error = await failure(reader)
+    assert "in one event" in error.detail
+    assert not error.temporary
+
+
+@pytest.mark.parametrize("tokens", [("x" * 300_000,), ("x" * 100_000,) * 3])
 async def test_answer_beyond_the_limit_is_a_failure(
     server: OpenAIServer, reader: Reader, tokens: tuple[str, ...]
 ):
@@ -336,6 +357,7 @@ async def test_cancelled_stream_lets_go_of_the_connection(server: OpenAIServer, 
 
 
 async def test_connection_is_used_again(server: OpenAIServer, reader: Reader):
+    server.script(*[Reply(text=FOUR, linger=0.05)] * 3)
     for _ in range(3):
         await ask(reader)
     assert len({request.port for request in server.requests}) == 1
