@@ -1,0 +1,195 @@
+// The conversation as this visitor knows it.
+import { Transport } from "./transport.js";
+
+const ACK_WITHIN = 15_000;
+
+// crypto.randomUUID() needs https.
+const uuid = () => URL.createObjectURL(new Blob()).slice(-36);
+
+export class Chat {
+  draft = null;
+  messages = new Map();
+  #over = new Set();
+  #memory = {};
+
+  constructor({ base, inbox, url, words, identity }, view) {
+    Object.assign(this, { url, view, name: `helpdesk:${base}:${inbox}` });
+    // Another person at the same browser starts with nothing; a guest who logs in goes on.
+    const who = identity?.external_id;
+    if (this.state.who && this.state.who !== who) this.#write({});
+    this.save({ who });
+    const { locale } = words;
+    this.transport = new Transport({
+      base,
+      url,
+      hello: () => ({ type: "hello", v: 1, inbox, locale, identity, token: this.state.token, since: this.seq }),
+      token: () => this.state.token,
+      onframe: (frame) => this[`on${frame.type}`]?.(frame),
+      onstate: (online) => view.state(online),
+    });
+  }
+
+  // What outlives a reload: token, seq (read so far), outbox. Another tab may write it too.
+  get state() {
+    try {
+      return JSON.parse(localStorage[this.name]);
+    } catch {
+      return this.#memory;
+    }
+  }
+
+  save(changes) {
+    this.#write({ ...this.state, ...changes });
+  }
+
+  #write(state) {
+    this.#memory = state;
+    try {
+      localStorage[this.name] = JSON.stringify(state);
+    } catch {
+      // Forbidden: the chat forgets with the page.
+    }
+  }
+
+  get outbox() {
+    return this.state.outbox || [];
+  }
+
+  #waiting(client_id) {
+    return this.outbox.find((message) => message.client_id === client_id && message.state === "pending");
+  }
+
+  // Without a message, what was kept is forgotten.
+  #keep(client_id, message) {
+    const others = this.outbox.filter((other) => other.client_id !== client_id);
+    this.save({ outbox: message ? [...others, message] : others });
+  }
+
+  #mark(message, state) {
+    const marked = { ...message, state };
+    this.#keep(message.client_id, state === "sent" ? null : marked);
+    this.view.put(marked);
+    return marked;
+  }
+
+  send(text, attachments = []) {
+    this.transmit({ client_id: uuid(), text, attachments, author: { kind: "contact" }, created_at: new Date().toJSON() });
+  }
+
+  // Also the way of a second attempt: one client_id can never become two messages.
+  transmit(message) {
+    this.#deliver(this.#mark(message, "pending"));
+  }
+
+  #deliver({ client_id, text, attachments }) {
+    this.transport.send({ type: "send", client_id, text, attachments: attachments.map(({ id }) => id) });
+    setTimeout(() => this.#waiting(client_id) && this.transport.restart(), ACK_WITHIN);
+  }
+
+  async upload(file) {
+    const body = new FormData();
+    body.append("file", file);
+    const headers = { Authorization: `Bearer ${this.state.token}` };
+    const answer = await fetch(`${this.url}attachments`, { method: "POST", headers, body });
+    if (!answer.ok) throw answer;
+    this.send("", [await answer.json()]);
+  }
+
+  get unread() {
+    const { seq: seen = 0 } = this.state;
+    return [...this.messages.values()].filter(({ seq, author }) => seq > seen && /^[ao]/.test(author.kind)).length;
+  }
+
+  read() {
+    const { seq } = this;
+    if (!(seq > (this.state.seq || 0))) return;
+    this.save({ seq });
+    this.transport.send({ type: "read", seq });
+  }
+
+  onwelcome({ token, conversation }) {
+    this.save({ token });
+    this.#discard();
+    if (!conversation) this.seq = undefined;
+    for (const message of this.outbox) if (message.state === "pending") this.#deliver(message);
+  }
+
+  onsnapshot({ seq, messages }) {
+    this.seq = seq;
+    this.messages.clear();
+    for (const message of messages) this.#know(message);
+    this.view.replace(messages, this.outbox);
+  }
+
+  onevent(frame) {
+    const { seq, event, message, run } = frame;
+    if (seq <= this.seq) return;
+    this.seq = seq;
+    if (message) this.#message(message);
+    if (event === "run.started") this.view.typing("agent", true);
+    else if (event.startsWith("run.")) this.#end(run);
+    if (event === "conversation.updated") this.view.people(frame);
+  }
+
+  ondelta({ run, offset, text }) {
+    if (this.#over.has(run)) return;
+    if (!offset) this.draft = { run, text: "", length: 0 };
+    const { draft } = this;
+    if (draft?.run !== run || offset > draft.length) return;
+    // Offsets count code points, strings UTF-16 units.
+    const points = [...text].slice(draft.length - offset);
+    draft.text += points.join("");
+    draft.length += points.length;
+    this.view.write(draft.text);
+  }
+
+  ontyping({ who, on, name }) {
+    this.view.typing(who, on && name);
+  }
+
+  onack({ client_id }) {
+    const message = this.#waiting(client_id);
+    if (message) this.#mark(message, "sent");
+  }
+
+  onerror({ code, client_id, retry_after = 5 }) {
+    const message = this.#waiting(client_id);
+    const closed = code === "unknown_inbox" || code === "origin_not_allowed";
+    if (closed) this.transport.stop();
+    else if (code === "token_invalid") {
+      this.save({ token: undefined });
+      this.onsnapshot({ messages: [] });
+      return this.transport.restart();
+    } else if (message && code === "too_many") setTimeout(() => this.#deliver(message), retry_after * 1000);
+    else if (message) this.#mark(message, "failed");
+    this.view.problem(closed ? "closed" : code, retry_after, message);
+  }
+
+  #message(message) {
+    const { draft } = this;
+    this.#know(message);
+    // It takes the place of the streamed text, so nothing jumps.
+    const answer = message.author.kind === "agent" && draft && (message.run || draft.run) === draft.run;
+    if (answer) {
+      this.#over.add(draft.run);
+      this.draft = null;
+    }
+    this.view.put(message, answer);
+  }
+
+  #know(message) {
+    this.messages.set(message.id, message);
+    if (message.client_id) this.#keep(message.client_id);
+  }
+
+  #end(run) {
+    this.#over.add(run);
+    if (this.draft?.run === run) this.#discard();
+    this.view.typing("agent", false);
+  }
+
+  #discard() {
+    this.draft = null;
+    this.view.write(null);
+  }
+}

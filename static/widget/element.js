@@ -1,0 +1,89 @@
+// <helpdesk-chat inbox="KEY">: the launcher at once, the panel when somebody may want it.
+// Attributes: inbox, locale, position, full (fills the page), external-id, email, name, hash (who is logged in).
+import { h, icon } from "./dom.js";
+import { strings } from "./strings.js";
+
+class HelpdeskChat extends HTMLElement {
+  base = new URL("../..", import.meta.url).href;
+
+  async connectedCallback() {
+    if (this.shadowRoot) return;
+    const root = this.attachShadow({ mode: "open" });
+    this.full = this.hasAttribute("full");
+    this.inbox = this.getAttribute("inbox");
+    this.url = `${this.base}api/v1/widget/${this.inbox}/`;
+    this.words = strings(this.getAttribute("locale") || document.documentElement.lang || navigator.language);
+    const [css, config] = await Promise.all([fetch(new URL("widget.css", import.meta.url)), this.configure()]);
+    if (config.code) return console.warn(`helpdesk: ${config.detail}`);
+    this.config = { title: "Chat", color: "#4f46e5", ...config };
+    // Adopted: the page's `style-src` may forbid <style> and <link>.
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(await css.text());
+    root.adoptedStyleSheets = [sheet];
+    this.paint(this.config.color);
+    this.toggleAttribute("left", (this.getAttribute("position") || config.position) === "left");
+    if (this.full) return this.open();
+    this.badge = h("span.badge");
+    this.launcher = h("button.launcher", { type: "button", onclick: () => this.toggle() }, icon("chat"), this.badge);
+    this.refresh(0);
+    root.append(this.launcher);
+    (window.requestIdleCallback || setTimeout)(() => this.load());
+  }
+
+  configure() {
+    return fetch(`${this.url}config`).then((answer) => answer.json()).catch(() => ({}));
+  }
+
+  // Black or white on the brand's colour: the better one always has 4.5 : 1.
+  paint(color) {
+    const [r, g, b] = color.match(/\w\w/g).map((part) => (parseInt(part, 16) / 255) ** 2.2);
+    this.style.setProperty("--accent", color);
+    this.style.setProperty("--on-accent", 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff");
+  }
+
+  get identity() {
+    const [external_id, email, name, hash] = ["external-id", "email", "name", "hash"].map(
+      (attribute) => this.getAttribute(attribute) ?? undefined,
+    );
+    const identity = window.helpdeskIdentity || { external_id, email, name, hash };
+    return identity.external_id ? identity : undefined;
+  }
+
+  load() {
+    this.loading ||= import("./view.js").then(({ Panel }) => (this.panel = new Panel(this)));
+    return this.loading;
+  }
+
+  toggle() {
+    if (this.panel?.isOpen) this.panel.close();
+    else this.open();
+  }
+
+  async open() {
+    // No await when it is there: it opens within the click.
+    if (!this.panel) await this.load();
+    this.panel.open();
+  }
+
+  refresh(unread) {
+    const { launcher, badge, words, panel } = this;
+    if (!launcher) return;
+    const isOpen = !!panel?.isOpen;
+    const label = isOpen ? words.close : words.open;
+    badge.textContent = unread > 9 ? "9+" : unread || "";
+    launcher.setAttribute("aria-expanded", isOpen);
+    launcher.setAttribute("aria-label", unread ? `${label} (${unread} ${words.unread})` : label);
+    launcher.firstChild.replaceWith(icon(isOpen ? "down" : "chat"));
+  }
+}
+
+customElements.define("helpdesk-chat", HelpdeskChat);
+
+export function mount({ attributes }) {
+  if (document.querySelector("helpdesk-chat")) return;
+  const chat = h("helpdesk-chat");
+  for (const { name, value } of attributes) {
+    if (name.startsWith("data-")) chat.setAttribute(name.slice(5), value);
+  }
+  (document.body || document.documentElement).append(chat);
+}
