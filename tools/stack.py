@@ -132,6 +132,7 @@ class Stack:
     def _variables(self) -> dict[str, str]:
         return {
             **os.environ,
+            "DJANGO_SETTINGS_MODULE": "helpdesk.settings",
             "HELPDESK_HOME": str(self.home),
             "HELPDESK_DEMO": "1",
             "DATABASE_URL": self.database_url,

@@ -15,7 +15,9 @@ ROOT = Path(manage.__file__).parent
 
 def run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {
-        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
     }
     return subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), *arguments],

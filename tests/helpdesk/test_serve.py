@@ -36,7 +36,9 @@ class Server:
 
     def spawn(self, *options: str, port: int | None = None) -> subprocess.Popen[str]:
         environment = {
-            name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
         } | {"HELPDESK_HOME": str(self.home), "HELPDESK_DEMO": "0", "PORT": str(port or self.port)}
         return subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "serve", *options],
