@@ -33,12 +33,12 @@ class Reply:
     """What the server does with one request.
 
     `text` is streamed word by word, or `tokens` as they are. `tool_calls` are pairs of name and arguments
-    (JSON text), streamed in pieces of `piece` characters, all of them interleaved; unless `indexed`, one after
-    the other and without their index, as some servers do. Seconds: `wait` before the first byte, `delay`
-    before each token, `linger` between the last event and the end of the body. After that many tokens:
-    `stall_after` sends no more and keeps the connection open, `cut_after` drops it, `end_after` ends the body
-    properly but without a finish reason, `malformed_after` sends a frame that is not JSON, `error_after` an
-    error object inside the stream.
+    (JSON text), streamed in pieces of `piece` characters, all of them interleaved; unless `indexed`, one
+    after the other and without their index, as some servers do. Seconds: `wait` before the first byte,
+    `delay` before each token, `linger` between the last event and the end of the body. After that many
+    tokens: `stall_after` sends no more and keeps the connection open, `cut_after` drops it, `end_after` ends
+    the body properly but without a finish reason, `malformed_after` sends a frame that is not JSON,
+    `error_after` an error object inside the stream.
     """
 
     text: str = ""

@@ -7,7 +7,9 @@ KEYS = [known.address or known.key for known in PROVIDERS]
 values = st.text(st.characters(codec="ascii", exclude_categories=["C", "Z"]), min_size=1, max_size=20)
 configs = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["", "  ", "http://127.0.0.1:1", "key"]))
 names = st.one_of(
-    st.just(""), values, st.builds("{}/{}".format, st.sampled_from([k.name for k in PROVIDERS]), values)
+    st.just(""),
+    values,
+    st.builds("{}/{}".format, st.sampled_from([k.name for k in PROVIDERS]), st.just("") | values),
 )
 
 
@@ -50,6 +52,11 @@ def test_model_with_a_provider_whose_key_is_present_goes_there():
 def test_model_with_a_provider_that_has_no_key_is_sent_whole_to_the_first_provider():
     config = {"LLM_BASE_URL": "http://gpu/v1", "LLM_MODEL": "openai/gpt-oss-20b"}
     assert choose(config).litellm_model == "openai/openai/gpt-oss-20b"
+
+
+def test_provider_named_without_a_model_is_no_provider():
+    config = {"OPENAI_API_KEY": "sk", "GROQ_API_KEY": "gq", "LLM_MODEL": "groq/"}
+    assert choose(config).name == "openai"
 
 
 def test_builtin_can_be_asked_for_in_spite_of_a_key():
