@@ -65,6 +65,11 @@ def launch(home: Path, data: Path, state: State, *, durable: bool) -> None:
                 raise
         else:
             return
+        finally:
+            if pid_of(data) != process.pid:
+                # Given up before it put its name to the data: nobody would find it any more.
+                process.kill()
+                process.wait()
     message = f"No free port was found for PostgreSQL; see {log_of(home)}."
     raise ServerError(message)
 

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL, with real clusters: made, killed, moved, shared."""
 
 import contextlib
+import importlib.metadata
 import os
 import shutil
 import signal
@@ -406,3 +407,70 @@ def test_zombie_is_not_alive() -> None:
             assert not process.is_alive(other.pid)
     assert not process.is_alive(other.pid)
     assert process._command_line(other.pid) == ""
+
+
+# --- Words for what goes wrong -----------------------------------------------------------------------------
+
+
+def test_ordinary_user_runs_the_server_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert programs.new_owner() == programs.Account()
+    assert programs.owner_of(ROOT) == programs.Account()
+
+
+def test_root_without_useradd_takes_a_user_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr(programs, "_exists", lambda name: name == "nobody")
+    account = programs.new_owner()
+    assert account.uid not in {None, 0}
+
+
+def test_root_without_any_system_user_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr(programs, "_exists", lambda _name: False)
+    with pytest.raises(embedded.ServerError, match="DATABASE_URL"):
+        programs.new_owner()
+
+
+def test_package_without_metadata_is_reported_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", absent)
+    with pytest.raises(embedded.ServerError, match="missing or incomplete"):
+        programs.version()
+
+
+def test_server_that_does_not_get_ready_shows_its_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 0)
+    with pytest.raises(embedded.ServerError, match="did not get ready within 0 s"):
+        embedded.ensure(home)
+
+
+def test_server_that_does_not_stop_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded.ensure(home)
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "STOP_SECONDS", 0)
+        patch.setattr("os.kill", lambda *_arguments: None)
+        with pytest.raises(embedded.ServerError, match=rf"process {pid(home)}\) does not stop"):
+            embedded.stop(home)
+    embedded.stop(home)
+
+
+def test_port_taken_between_choice_and_start_is_chosen_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.ensure(home)
+    state = State.read(home)
+    assert state is not None
+    embedded.stop(home)
+    answers = iter([True, False])
+    monkeypatch.setattr(process, "is_free", lambda port: next(answers, port != state.port))
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", state.port))
+        other.listen()
+        assert embedded.ensure(home)
+    assert ask(home, "SELECT 1") == 1
