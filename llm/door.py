@@ -78,6 +78,7 @@ async def close() -> None:
 
 async def _ask(question: Question, model: str | None) -> Completion:
     """Goes through the providers in turn, each at most twice, until one answers or time is up."""
+    await wire.load()
     config = settings.LLM
     deadline = asyncio.get_running_loop().time() + float(config["LLM_TIMEOUT_SECONDS"])
     candidates = [resolve(config, model) if model else choose(config)]

@@ -77,8 +77,7 @@ async def tool_loop(
     )
     try:
         async with asyncio.timeout(seconds) as limit:
-            run.limit = limit
-            ended_by = await run.play(purpose, reference)
+            ended_by = await run.play(purpose, reference, limit)
     except TimeoutError:
         if not limit.expired():
             raise
@@ -108,14 +107,13 @@ class _Run:
     model: str | None
     max_steps: int
     steps: int
-    limit: asyncio.Timeout | None = None
     text: str = ""
     spoken: int = 0  # length of `text` when the present answer began
     citations: list[Citation] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
 
-    async def play(self, purpose: str, reference: str) -> EndedBy:
+    async def play(self, purpose: str, reference: str, limit: asyncio.Timeout) -> EndedBy:
         schemas = [tool.schema() for tool in self.tools.values()]
         while True:
             self.spoken = len(self.text)
@@ -136,9 +134,14 @@ class _Run:
             for call in completion.tool_calls:
                 if self.steps >= self.max_steps:
                     return "steps"
-                if await self.step(call):
+                # A tool's transaction ends whatever the time: the clock is held, and looked at afterwards.
+                deadline = limit.when()
+                limit.reschedule(None)
+                over = await self.step(call)
+                limit.reschedule(deadline)
+                if over:
                     return "tool"
-                if self.is_late():
+                if deadline is not None and deadline <= asyncio.get_running_loop().time():
                     return "deadline"
 
     async def say(self, piece: str) -> None:
@@ -152,7 +155,7 @@ class _Run:
         """Executes one call and tells the model; returns whether the run is over."""
         number, self.steps = self.steps, self.steps + 1
         if call.name in self.tools:
-            result = await self.undisturbed(call, number)
+            result = await self.execute(call, number)
         else:
             log.warning("A model asked for the tool %.80r, which it was not given", call.name)
             result = refusal(f"there is no tool of that name. There are: {', '.join(self.tools) or 'none'}.")
@@ -166,22 +169,6 @@ class _Run:
             }
         )
         return result.ends_run
-
-    def is_late(self) -> bool:
-        """Whether time ran out while the clock was held."""
-        deadline = self.limit.when() if self.limit else None
-        return deadline is not None and deadline <= asyncio.get_running_loop().time()
-
-    async def undisturbed(self, call: ToolCall, number: int) -> ToolResult:
-        """Executes a tool with the run's clock held: its transaction ends, whatever the time."""
-        if self.limit is None:
-            return await self.execute(call, number)
-        deadline = self.limit.when()
-        self.limit.reschedule(None)
-        try:
-            return await self.execute(call, number)
-        finally:
-            self.limit.reschedule(deadline)
 
 
 def _as_message(completion: Completion) -> ChatMessage:

@@ -112,6 +112,12 @@ async def whole(
         raise as_model_error(provider, error) from error
 
 
+async def load() -> None:
+    """Imports LiteLLM in a thread, where nobody has warmed it up: its two seconds are nobody's patience."""
+    if not _litellm.cache_info().currsize:
+        await asyncio.to_thread(_litellm)
+
+
 async def close() -> None:
     """Closes the connections to providers; call it where an event loop ends, in that loop."""
     session = _sessions.pop(asyncio.get_running_loop(), None)
