@@ -37,7 +37,7 @@ class ApiViewSet(ViewSet):
     parser_classes = (JsonParser,)
     content_negotiation_class = JsonAlways
     # OPTIONS would describe views to whoever asks; /api/schema/ does that better.
-    metadata_class = None
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
     # The query parameters of each action; one that is not listed takes none.
     queries: ClassVar[dict[str, type[Strict]]] = {}
 
@@ -54,6 +54,12 @@ class ApiViewSet(ViewSet):
         super().initial(request, *args, **kwargs)
         if self.action is not None:
             self.query = self.read(self.queries.get(self.action, Strict), request.query_params)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """Keeps answers out of shared caches, and out of others' unless they ask again."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer["Cache-Control"] = "private, no-cache"
+        return answer
 
     def read(self, serializer_class: type[Strict], data: Any) -> dict[str, Any]:
         """Returns what was sent as checked values."""

@@ -1,12 +1,13 @@
 """Fields that take what their type says and nothing that merely looks like it."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts.models import Team, User
 from accounts.queries import team_by_slug
 from api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from conversations.actions.assignment import operator_by_id
@@ -17,6 +18,7 @@ from tickets.queries import contact_by_id
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 LARGEST_ID = 2**63 - 1
+_SLUG = re.compile(r"[-\w]{1,50}", re.ASCII)
 
 
 class Strict(serializers.Serializer[Any]):
@@ -91,14 +93,14 @@ class PriorityWord(serializers.ChoiceField):
 
 
 @extend_schema_field({"type": "string", "example": "support"})
-class TeamSlug(Text):
+class TeamSlug(serializers.Field[Team, Any, str, Any]):
     """A team by its short name."""
 
     default_error_messages = {"missing": "There is no such team."}
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> Team:
         """Returns the team."""
-        team = team_by_slug(super().to_internal_value(data))
+        team = team_by_slug(data) if isinstance(data, str) and _SLUG.fullmatch(data) else None
         if team is None:
             self.fail("missing")
         return team

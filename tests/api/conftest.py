@@ -14,7 +14,17 @@ from core.actor import Actor
 from tickets.actions import create_ticket
 from tickets.models import Ticket
 
-KeyMaker = Callable[..., APIClient]
+
+class KeyClient(APIClient):
+    """A program that sends its key with every request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+        self.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
+
+
+KeyMaker = Callable[..., KeyClient]
 
 
 @pytest.fixture
@@ -45,17 +55,15 @@ def as_clara(clara: User) -> APIClient:
 
 @pytest.fixture
 def with_key(db: None) -> KeyMaker:
-    def make(*scopes: str, teams: Iterable[Team] = ()) -> APIClient:
+    def make(*scopes: str, teams: Iterable[Team] = ()) -> KeyClient:
         _row, key = create_api_key(name="Shop", by=Actor.system(), scopes=scopes, teams=teams)
-        client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
-        return client
+        return KeyClient(key)
 
     return make
 
 
 @pytest.fixture
-def key(with_key: KeyMaker) -> APIClient:
+def key(with_key: KeyMaker) -> KeyClient:
     return with_key(Scope.READ, Scope.WRITE)
 
 

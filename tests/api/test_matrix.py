@@ -18,7 +18,7 @@ from accounts.models import ApiKey, Team, User
 from api.urls import urlpatterns
 from conversations.actions import Sender, receive
 from conversations.models import Conversation, Inbox, Message
-from tests.api.conftest import KeyMaker, signed_in
+from tests.api.conftest import KeyClient, KeyMaker, signed_in
 from tests.conftest import make_user
 from tickets.models import Ticket
 
@@ -270,7 +270,8 @@ def test_public_routes_need_nobody_and_only_read(route: str, anonymous: APIClien
 
 def test_headers_that_name_a_user_are_ignored(anonymous: APIClient, ana: User) -> None:
     for name in ("HTTP_REMOTE_USER", "HTTP_X_FORWARDED_USER", "REMOTE_USER"):
-        assert anonymous.get("/api/v1/tickets", **{name: "ana"}).status_code == 401
+        headers: dict[str, Any] = {name: "ana"}
+        assert anonymous.get("/api/v1/tickets", **headers).status_code == 401
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"expires_at": "2020-01-01T00:00:00Z"}])
@@ -293,11 +294,11 @@ def test_session_needs_the_token_to_write(ana: User, conversation: Conversation)
 
 
 def test_key_needs_no_token_even_beside_a_session(
-    ana: User, key: APIClient, conversation: Conversation
+    ana: User, key: KeyClient, conversation: Conversation
 ) -> None:
     client = APIClient(enforce_csrf_checks=True)
     client.force_login(ana)
-    client.credentials(**key._credentials)
+    client.credentials(HTTP_X_API_KEY=key.key)
     response = client.post(
         f"/api/v1/conversations/{conversation.pk}/messages", {"text": "Olá"}, format="json"
     )
@@ -307,7 +308,7 @@ def test_key_needs_no_token_even_beside_a_session(
 def test_key_works_in_either_header_and_never_in_the_address(
     with_key: KeyMaker, anonymous: APIClient
 ) -> None:
-    sent = with_key("read")._credentials["HTTP_AUTHORIZATION"].removeprefix("Api-Key ")
+    sent = with_key("read").key
     assert anonymous.get("/api/v1/tickets", HTTP_X_API_KEY=sent).status_code == 200
     assert anonymous.get("/api/v1/tickets", HTTP_AUTHORIZATION=f"api-key  {sent} ").status_code == 200
     for name in ("api_key", "key", "token"):

@@ -1,0 +1,176 @@
+"""Lists: pages that miss and repeat nothing, and a number of queries that does not grow."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from conversations.actions import Sender, assign, note, receive
+from conversations.models import Conversation, Inbox
+from core.actor import Actor
+from tests.api.conftest import KeyMaker, results
+from tickets.actions import create_ticket, update_ticket
+from tickets.models import Ticket
+
+# Key and its teams, then what the list is made of.
+QUERIES = {
+    "conversations": 2 + 1,
+    "conversations/{conversation}/messages": 2 + 3,
+    "messages": 2 + 2,
+    "tickets": 2 + 1,
+    "tickets/{ticket}": 2 + 3,
+    "conversations/{conversation}": 2 + 1,
+}
+
+
+def crowd(inbox: Inbox, number: int, user: User) -> None:
+    """One more customer with a conversation, a message of each kind and a ticket."""
+    row = receive(inbox=inbox, sender=Sender(f"c{number}", name=f"C{number}"), text="Olá").conversation
+    assign(conversation=row, by=Actor.system(), to=user)
+    note(conversation=row, by=Actor.system(), text="Nota")
+    ticket = create_ticket(by=Actor.system(), subject=f"Assunto {number}", conversation=row)
+    update_ticket(ticket=ticket, by=Actor.system(), assignee=user)
+
+
+@pytest.mark.parametrize("route", sorted(QUERIES))
+def test_number_of_queries_does_not_grow(
+    route: str,
+    with_key: KeyMaker,
+    ticket: Ticket,
+    bruno: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    conversation = ticket.conversations.get()
+    url = "/api/v1/" + route.format(conversation=conversation.pk, ticket=ticket.pk)
+    key = with_key("read", teams=bruno.teams.all())
+    key.get(url)
+    for number in (0, 1, 2):
+        with django_assert_num_queries(QUERIES[route]):
+            assert key.get(url).status_code == 200
+        crowd(conversation.inbox, number, bruno)
+        note(conversation=conversation, by=Actor.system(), text=f"Nota {number}")
+        update_ticket(ticket=ticket, by=Actor.system(), subject=f"Nome {number}")
+
+
+def walk(client: APIClient, url: str) -> list[dict[str, Any]]:
+    """Follows `next` to the end."""
+    rows: list[dict[str, Any]] = []
+    following: str | None = url
+    while following:
+        page = client.get(following)
+        rows += results(page)
+        following = page.json()["next"]
+    return rows
+
+
+@pytest.fixture
+def seven(inbox: Inbox, ana: User) -> None:
+    for number in range(7):
+        crowd(inbox, number, ana)
+    # Equal times, as a bulk import makes them, must neither hide nor repeat a row.
+    first = Conversation.objects.earliest("created_at").created_at
+    Conversation.objects.update(updated_at=first)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "conversations?",
+        "conversations?ordering=updated_at",
+        "conversations?ordering=-created_at",
+        "tickets?",
+        "tickets?ordering=number",
+        "tickets?ordering=-updated_at",
+        "messages?",
+        "messages?ordering=created_at",
+    ],
+)
+def test_pages_hold_every_row_once_in_order(as_ana: APIClient, seven: None, query: str, limit: int) -> None:
+    whole = results(as_ana.get(f"/api/v1/{query}&limit=100"))
+    rows = walk(as_ana, f"/api/v1/{query}&limit={limit}")
+    assert rows == whole
+    assert len({row["id"] for row in rows}) == len(rows) == (14 if "messages" in query else 7)
+
+
+def test_row_that_comes_meanwhile_shifts_nothing(
+    as_ana: APIClient, seven: None, inbox: Inbox, ana: User
+) -> None:
+    first = as_ana.get("/api/v1/tickets?limit=3").json()
+    before = results(as_ana.get("/api/v1/tickets?limit=100"))
+    crowd(inbox, 8, ana)
+    assert walk(as_ana, first["next"]) == before[3:]
+
+
+def test_last_page_says_so(as_ana: APIClient, seven: None) -> None:
+    assert as_ana.get("/api/v1/tickets?limit=7").json()["next"] is None
+    assert as_ana.get("/api/v1/tickets?limit=6").json()["next"] is not None
+
+
+def cursor(*place: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("route", ["tickets", "conversations", "messages"])
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        "x", "é", "a\x00", "====", "e30", "W10", cursor(), cursor("-number"), cursor("-number", 1, 2, 3),
+        cursor("-number", "x", "y"), cursor("-number", 2**90, "y"), cursor("-number", 1, "y"),
+        cursor("-number", 1.5, "y"), cursor("-number", None, None), cursor("-number", [], {}),
+        cursor("-updated_at", "2026-01-01T00:00:00", "y"), cursor("-updated_at", 5, "y"),
+        cursor("-updated_at", "9999-99-99T00:00:00Z", "y"), cursor("password", "x", "y"), "[" * 400,
+    ],
+)  # fmt: skip
+def test_cursor_that_was_made_up_is_refused(as_ana: APIClient, route: str, made_up: str) -> None:
+    refused = as_ana.get(f"/api/v1/{route}", {"cursor": made_up})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
+
+
+def test_cursor_of_another_order_is_refused(as_ana: APIClient, seven: None) -> None:
+    following = as_ana.get("/api/v1/tickets?limit=1").json()["next"]
+    assert as_ana.get(f"{following}&ordering=number").status_code == 422
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.text(), st.integers(), st.none(), st.floats(), st.datetimes().map(str), st.booleans()),
+        max_size=4,
+    ),
+    st.sampled_from(["-number", "updated_at", "-updated_at", "number"]),
+)
+def test_no_cursor_breaks_a_list(as_ana: APIClient, place: list[Any], order: str) -> None:
+    query = {"cursor": cursor(order, *place), "ordering": order}
+    assert as_ana.get("/api/v1/tickets", query).status_code in {200, 422}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("limit=1e5", "limit"),
+        ("limit=99999999999999999999999999", "limit"),
+        ("ordering=password", "ordering"),
+        ("status=lost", "status"),
+        ("team=a/b", "team"),
+        ("assignee=bob", "assignee"),
+        ("assignee=-1", "assignee"),
+        ("assignee=1%00", "assignee"),
+        ("page=2", "page"),
+        ("status__in=open", "status__in"),
+        ("format=api", "format"),
+    ],
+)
+@pytest.mark.parametrize("route", ["tickets", "conversations"])
+def test_wrong_queries_are_refused(as_ana: APIClient, route: str, query: str, field: str) -> None:
+    refused = as_ana.get(f"/api/v1/{route}?{query}")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
