@@ -19,12 +19,11 @@ LOCK = 4_739_201
 
 
 def prepare(say: Callable[[str], object], *, demo: bool) -> None:
-    """Collects static files, migrates and, when `demo`, loads the demonstration into an empty database.
+    """Migrates, loads the demonstration into an empty database when `demo`, and collects static files.
 
     `say` gets one line before each step that takes time. Several servers may start at once on one database:
     the first works, the others wait.
     """
-    collect_static(say)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         try:
@@ -36,6 +35,7 @@ def prepare(say: Callable[[str], object], *, demo: bool) -> None:
                 call_command("load_demo", verbosity=0)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    collect_static(say)
 
 
 def missing_migrations() -> set[tuple[str, str]]:

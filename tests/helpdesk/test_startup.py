@@ -59,7 +59,7 @@ def test_prepare_migrates_and_loads_the_demo_once(db: None, source: Path, calls:
     (source.parent / "static").mkdir()
     said: list[str] = []
     startup.prepare(said.append, demo=True)
-    assert calls == ["collectstatic", "migrate", "load_demo"]
+    assert calls == ["migrate", "load_demo", "collectstatic"]
     assert len(said) == 3
 
 

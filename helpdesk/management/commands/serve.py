@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accounts.models import User
 from conversations.models import Inbox
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             listener = stack.enter_context(_bind(host, port))
             if settings.RUN_WORKER and not settings.REDIS_URL:
                 stack.callback(os.close, startup.claim_home())
-            startup.prepare(self._say, demo=settings.DEMO and not no_demo)
+            self._prepare(demo=settings.DEMO and not no_demo)
             welcome = "\n".join(_welcome(f"http://{f'[{host}]' if ':' in host else host}:{port}"))
             connection.close()
             server = _Server(_configuration(host, port), lambda: self._say(welcome))
@@ -58,6 +58,13 @@ class Command(BaseCommand):
             server.run(sockets=[listener])
         if not server.was_ready:
             sys.exit(1)
+
+    def _prepare(self, *, demo: bool) -> None:
+        try:
+            startup.prepare(self._say, demo=demo)
+        except OperationalError as error:
+            message = f"The database cannot be used: {error}"
+            raise CommandError(message) from error
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
