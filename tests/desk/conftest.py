@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
@@ -100,7 +100,7 @@ Desk = Callable[..., AbstractAsyncContextManager[DeskSocket]]
 
 
 @pytest.fixture
-def desk(quiet_server: LiveServer) -> Iterator[Desk]:
+def desk(quiet_server: LiveServer) -> Desk:
     """Opens an operator's socket on the running product."""
 
     @contextlib.asynccontextmanager
@@ -108,4 +108,4 @@ def desk(quiet_server: LiveServer) -> Iterator[Desk]:
         async with DeskSocket(quiet_server, client, **more) as socket:
             yield socket
 
-    yield opened
+    return opened

@@ -39,10 +39,11 @@ def mixed(inbox: Inbox, team: Team, other_team: Team, bruno: User, clara: User) 
 
 
 def test_sees_is_the_rule_of_visible_to(
-    mixed: list[Conversation], ana: User, bruno: User, clara: User, system: Actor, team: Team
+    mixed: list[Conversation], ana: User, bruno: User, clara: User
 ) -> None:
+    system = Actor.system()
     key = ApiKey.objects.create(name="shop", prefix="hd_", key_hash="x", scopes=["read"])
-    key.teams.set([team])
+    key.teams.set(bruno.teams.all())
     agent = Actor(ActorKind.AGENT, "1", "Lia")
     for actor in (ana.as_actor(), bruno.as_actor(), clara.as_actor(), system, key.as_actor(), agent):
         seen = set(visible(actor).values_list("pk", flat=True))
@@ -74,9 +75,9 @@ def test_the_longest_waiting_stands_first_and_pages_join_without_gap(inbox: Inbo
         moved(row, waiting_since=waiting, updated_at=now - timedelta(seconds=number // 2))
     actor = ana.as_actor()
     whole = [row.pk for row in in_queue(actor, Queue.OPEN).longest_waiting()]
-    waiting = [row.waiting_since for row in in_queue(actor, Queue.OPEN).longest_waiting()]
-    assert [value for value in waiting if value] == sorted(value for value in waiting if value)
-    assert waiting[-3:] == [None, None, None]
+    since = [row.waiting_since for row in in_queue(actor, Queue.OPEN).longest_waiting()]
+    assert [value for value in since if value] == sorted(value for value in since if value)
+    assert since[-3:] == [None, None, None]
     for limit in (1, 2, 4):
         read, following = [], "start"
         while following:

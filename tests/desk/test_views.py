@@ -81,7 +81,9 @@ def test_a_user_who_is_no_staff_gets_nothing(conversation: Conversation, ticket:
         assert client.post(path, "{}", content_type="application/json").status_code == 403, path
 
 
-def test_another_team_finds_nothing_of_it(as_clara: Client, conversation: Conversation, ticket: Ticket) -> None:
+def test_another_team_finds_nothing_of_it(
+    as_clara: Client, conversation: Conversation, ticket: Ticket
+) -> None:
     found = addresses(conversation, ticket)
     for path in found["pages"] + found["reads"]:
         answer = as_clara.get(path)

@@ -1,0 +1,334 @@
+"""The desk in Chromium, two browsers side by side, on the running product."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from conversations.models import Conversation, Inbox
+from tests.desk.conftest import said
+from tests.live import LiveServer
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.browser,
+    # WhiteNoise streams files synchronously; Django says so for each.
+    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
+]
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WIDE, PHONE = (1280, 800), (390, 844)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's synchronous face runs a loop in this thread; nothing of ours runs in it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Seat:
+    """One operator in front of one browser; remembers everything the page complained about."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    def inbox(self, path: str = "") -> "Seat":
+        self.page.goto(f"{self.url}/admin/inbox/{path}")
+        expect(self.page.locator(".panes")).to_be_visible()
+        return self
+
+    def open(self, name: str) -> "Seat":
+        self.page.locator(".row", has_text=name).click()
+        expect(self.page.locator("[data-thread-name]")).to_have_text(re.compile(name))
+        return self
+
+    def write(self, text: str) -> None:
+        self.page.locator("[data-composer-text]").fill(text)
+
+    @property
+    def row(self) -> object:
+        return self.page.locator(".row")
+
+    def says(self, text: str) -> None:
+        """Waits until the thread shows the text."""
+        expect(self.page.locator("[data-items]")).to_contain_text(text)
+
+
+Sit = Callable[..., Seat]
+
+
+@pytest.fixture
+def sit(chromium: Browser, quiet_server: LiveServer) -> Iterator[Sit]:
+    """Puts somebody in front of a browser; at the end no page may have complained."""
+    seats: list[Seat] = []
+
+    def sat(client: Client, size: tuple[int, int] = WIDE) -> Seat:
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]}, has_touch=size == PHONE, reduced_motion="reduce"
+        )
+        session = client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": session, "url": quiet_server.url}])
+        seat = Seat(context.new_page(), quiet_server.url)
+        seat.page.on("console", lambda told: told.type == "error" and seat.complaints.append(told.text))
+        seat.page.on("pageerror", lambda error: seat.complaints.append(str(error)))
+        seats.append(seat)
+        return seat
+
+    yield sat
+    complaints = [text for seat in seats for text in seat.complaints]
+    for seat in seats:
+        seat.page.context.close()
+    assert not complaints
+
+
+class Customer:
+    """A customer who writes through the product's own door."""
+
+    def __init__(self, server: LiveServer, inbox: Inbox) -> None:
+        import httpx
+
+        self.http = httpx.Client(base_url=f"{server.url}/api/v1/widget/{inbox.key}", timeout=20)
+        token = self.http.post("/hello", json={"type": "hello", "v": 1}).raise_for_status().json()["token"]
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def tell(self, **frame: object) -> None:
+        self.http.post("/messages", json=frame).raise_for_status()
+
+    def say(self, text: str) -> None:
+        from uuid import uuid4
+
+        self.tell(type="send", client_id=str(uuid4()), text=text)
+
+
+@pytest.fixture
+def customer(quiet_server: LiveServer, inbox: Inbox) -> Iterator[Customer]:
+    customer = Customer(quiet_server, inbox)
+    yield customer
+    customer.http.close()
+
+
+def test_two_desks_see_the_same(sit: Sit, as_ana: Client, as_bruno: Client, customer: Customer) -> None:
+    customer.say("Where is my parcel")
+    ana, bruno = sit(as_ana).inbox(), sit(as_bruno).inbox()
+    for seat in (ana, bruno):
+        seat.open("Visitor")
+        seat.says("Where is my parcel")
+    bruno.write("It is on its way")
+    bruno.page.keyboard.press("Control+Enter")
+    for seat in (ana, bruno):
+        seat.says("It is on its way")
+        expect(seat.page.locator(".message.from-operator")).to_have_count(1)
+    expect(bruno.page.locator("[data-pending]")).to_have_count(0)
+    customer.say("Thank you")
+    for seat in (ana, bruno):
+        seat.says("Thank you")
+    bruno.page.get_by_role("button", name="Resolve", exact=True).click()
+    expect(ana.page.locator("[data-thread-status]")).to_have_text("Resolved")
+    ana.says("Bruno resolved the conversation")
+
+
+def test_taking_over_from_the_agent(
+    sit: Sit, as_ana: Client, as_bruno: Client, conversation: Conversation
+) -> None:
+    Conversation.objects.filter(pk=conversation.pk).update(status="bot")
+    ana, bruno = (
+        sit(as_ana).inbox("?queue=agent").open("Davi"),
+        sit(as_bruno).inbox("?queue=agent").open("Davi"),
+    )
+    expect(ana.page.locator(".row .ai-mark")).to_have_text("AI")
+    expect(bruno.page.locator("[data-composer-hint]")).to_contain_text("takes over")
+    bruno.page.keyboard.press("Escape")
+    bruno.page.keyboard.press("t")
+    expect(bruno.page.locator("[data-thread-charge]")).to_contain_text("Bruno")
+    bruno.says("You took over")
+    ana.says("Bruno took over")
+    expect(ana.page.locator("[data-act='take-over']")).to_be_hidden()
+
+
+def test_a_note_stays_among_us(sit: Sit, as_bruno: Client, customer: Customer) -> None:
+    customer.say("Hello")
+    seat = sit(as_bruno).inbox().open("Visitor")
+    seat.page.keyboard.press("Escape")
+    seat.page.keyboard.press("n")
+    expect(seat.page.locator("[data-send]")).to_have_text("Add note")
+    seat.page.keyboard.type("Be careful")
+    seat.page.keyboard.press("Control+Enter")
+    expect(seat.page.locator(".message.note")).to_contain_text("Be careful")
+    expect(seat.page.locator("[data-composer]")).to_have_attribute("data-mode", "reply")
+    with customer.http.stream("GET", "/events", params={"since": 0}) as answer:
+        lines = answer.iter_lines()
+        told = "".join(next(lines) for _ in range(4))
+    assert "Be careful" not in told
+
+
+def test_rows_change_where_they_stand(sit: Sit, as_bruno: Client, inbox: Inbox, customer: Customer) -> None:
+    for number in range(30):
+        said(inbox, f"waiting {number:02}")
+    customer.say("First")
+    seat = sit(as_bruno).inbox()
+    rows = seat.page.locator(".row")
+    expect(rows).to_have_count(31)
+    focused = rows.nth(12)
+    focused.focus()
+    scroller = seat.page.locator("[data-list-scroll]")
+    scroller.evaluate("element => { element.scrollTop = 400 }")
+    customer.say("Second")
+    expect(rows.last).to_contain_text("Second")
+    assert scroller.evaluate("element => element.scrollTop") == 400
+    expect(focused).to_be_focused()
+    seat.page.keyboard.press("j")
+    expect(rows.nth(13)).to_be_focused()
+    seat.page.keyboard.press("k")
+    seat.page.keyboard.press("k")
+    expect(rows.nth(11)).to_be_focused()
+    seat.page.keyboard.press("Enter")
+    expect(seat.page.locator("[data-thread-name]")).to_have_text("Waiting 11")
+
+
+def test_long_lists_come_in_pages(sit: Sit, as_bruno: Client, inbox: Inbox) -> None:
+    for number in range(70):
+        said(inbox, f"customer {number}")
+    seat = sit(as_bruno).inbox()
+    expect(seat.page.locator(".row")).to_have_count(50)
+    seat.page.locator("[data-list-more]").scroll_into_view_if_needed()
+    expect(seat.page.locator(".row")).to_have_count(70)
+    names = seat.page.locator(".row-name").all_text_contents()
+    assert len(set(names)) == 70
+
+
+def test_an_outage_keeps_what_was_written(sit: Sit, as_bruno: Client, customer: Customer) -> None:
+    customer.say("Hello")
+    seat = sit(as_bruno).inbox().open("Visitor")
+    seat.page.context.set_offline(True)
+    seat.write("Written offline")
+    seat.page.keyboard.press("Control+Enter")
+    expect(seat.page.locator("[data-pending]")).to_contain_text("Not sent")
+    seat.page.context.set_offline(False)
+    seat.page.get_by_role("button", name="Send again").click()
+    expect(seat.page.locator(".message.from-operator:not(.pending)")).to_contain_text("Written offline")
+    expect(seat.page.locator("[data-pending]")).to_have_count(0)
+    expect(seat.page.locator(".message.from-operator")).to_have_count(1)
+    seat.complaints[:] = [text for text in seat.complaints if "INTERNET_DISCONNECTED" not in text]
+
+
+def test_a_lost_connection_is_resumed_without_gap(sit: Sit, as_bruno: Client, customer: Customer) -> None:
+    customer.say("One")
+    seat = sit(as_bruno)
+    seat.page.add_init_script(
+        "const Native = WebSocket; window.sockets = [];"
+        "window.WebSocket = class extends Native { constructor(...all) { super(...all); sockets.push(this); } };"
+    )
+    seat.inbox().open("Visitor")
+    seat.page.evaluate("sockets.at(-1).close()")
+    customer.say("Two")
+    customer.say("Three")
+    seat.says("Three")
+    texts = seat.page.locator(".message .prose").all_inner_texts()
+    assert [text.strip() for text in texts] == ["One", "Two", "Three"]
+
+
+def test_drafts_stay_with_their_conversation(sit: Sit, as_bruno: Client, inbox: Inbox) -> None:
+    said(inbox, "xavier")
+    said(inbox, "yolanda")
+    seat = sit(as_bruno).inbox().open("Xavier")
+    seat.write("Half a sentence")
+    seat.open("Yolanda")
+    expect(seat.page.locator("[data-composer-text]")).to_have_value("")
+    seat.page.reload()
+    seat.open("Xavier")
+    expect(seat.page.locator("[data-composer-text]")).to_have_value("Half a sentence")
+
+
+def test_a_ticket_from_a_conversation_and_its_page(
+    sit: Sit, as_ana: Client, as_bruno: Client, customer: Customer
+) -> None:
+    customer.say("My parcel is lost")
+    watcher = sit(as_ana)
+    watcher.page.goto(f"{watcher.url}/admin/tickets/")
+    expect(watcher.page.locator(".empty-title")).to_be_visible()
+    seat = sit(as_bruno).inbox().open("Visitor")
+    seat.page.keyboard.press("Escape")
+    seat.page.keyboard.press("c")
+    dialog = seat.page.get_by_role("dialog")
+    dialog.get_by_label("Subject").fill("Lost parcel")
+    dialog.get_by_role("button", name="Create ticket").click()
+    expect(dialog).to_be_hidden()
+    seat.says("You created ticket")
+    row = watcher.page.locator(".ticket-row")
+    expect(row).to_contain_text("Lost parcel")
+    row.get_by_role("link").click()
+    watcher.page.get_by_label("Status").select_option("solved")
+    expect(watcher.page.locator("[data-ticket-history]")).to_contain_text(
+        "Ana changed status from New to Solved"
+    )
+    seat.says("Ana set ticket")
+
+
+def test_streamed_text_shows_as_it_comes(sit: Sit, as_bruno: Client, conversation: Conversation) -> None:
+    seat = sit(as_bruno).inbox().open("Davi")
+    expect(seat.page.locator(".streaming")).to_have_count(0)
+    seat.page.evaluate(
+        """async (conversation) => {
+            const { tell } = await import(
+                document.querySelector("script[src*='desk/js/inbox']").src.replace("inbox.js", "state.js"));
+            const say = (offset, text) => tell("socket:delta", { conversation, run: "r", offset, text });
+            say(0, "Your parcel "); say(12, "is late"); say(12, "is here");
+        }""",
+        str(conversation.pk),
+    )
+    stream = seat.page.locator(".streaming")
+    expect(stream).to_contain_text("Your parcel is here")
+    expect(stream.locator(".ai-mark")).to_have_text("AI")
+
+
+def test_the_phone_shows_one_pane_with_a_way_back(sit: Sit, as_bruno: Client, customer: Customer) -> None:
+    customer.say("Hello")
+    seat = sit(as_bruno, PHONE).inbox()
+    expect(seat.page.locator(".thread-pane")).to_be_hidden()
+    seat.open("Visitor")
+    expect(seat.page.locator(".list")).to_be_hidden()
+    expect(seat.page.locator("[data-composer-text]")).to_be_in_viewport()
+    assert seat.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    seat.page.locator("[data-back]").click()
+    expect(seat.page.locator(".list")).to_be_visible()
+    seat.page.go_back()
+    expect(seat.page.locator("[data-thread-name]")).to_be_visible()
+
+
+def test_what_strangers_write_is_only_shown(sit: Sit, as_bruno: Client, customer: Customer) -> None:
+    customer.say(
+        "<img src=x onerror=\"document.title='owned'\"> <script>document.title='owned'</script> **x**"
+    )
+    seat = sit(as_bruno).inbox().open("Visitor")
+    seat.says("<script>")
+    expect(seat.page.locator(".prose img, .prose script, .prose strong")).to_have_count(0)
+    assert "owned" not in seat.page.title()
+
+
+def test_the_list_of_shortcuts_and_the_details(
+    sit: Sit, as_bruno: Client, conversation: Conversation
+) -> None:
+    seat = sit(as_bruno).inbox()
+    seat.page.keyboard.press("?")
+    expect(seat.page.get_by_role("dialog")).to_contain_text("Take over")
+    seat.page.keyboard.press("Escape")
+    seat.open("Davi")
+    seat.page.keyboard.press("Escape")
+    seat.page.keyboard.press("d")
+    expect(seat.page.locator(".context")).to_contain_text("davi@example.com")
+    seat.page.keyboard.press("e")
+    expect(seat.page.locator("[data-thread-status]")).to_have_text("Resolved")
