@@ -1,0 +1,150 @@
+"""Health: up, ready, and which part is not."""
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+from django.db import OperationalError, connection
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from api import health
+from core import queue
+from core.schema import migrations_on_disk, missing_migrations
+
+
+@queue.task(name="tests.api.nothing")
+def nothing() -> None:
+    """A job that waits for a worker."""
+
+
+def ready(client: Client) -> tuple[int, dict[str, Any]]:
+    response = client.get("/health/ready")
+    body = response.json()
+    assert body["status"] == ("ok" if response.status_code == 200 else "unavailable")
+    return response.status_code, body["checks"]
+
+
+def age_jobs(seconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_events SET at = now() - make_interval(secs => %s)", [seconds])
+
+
+@pytest.mark.django_db
+def test_ready_names_every_part(client: Client) -> None:
+    status, checks = ready(client)
+    assert status == 200
+    assert checks == {
+        "database": {"ok": True},
+        "migrations": {"ok": True, "missing": 0},
+        "queue": {"ok": True, "waiting": 0, "oldest_seconds": 0.0, "workers": 0},
+        "channel_layer": {"ok": True},
+    }
+    assert client.get("/health").json()["checks"] == checks
+
+
+@pytest.mark.django_db
+def test_ready_is_cheap(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(4):
+        client.get("/health/ready")
+
+
+def test_live_asks_nobody(client: Client) -> None:
+    # Without the `db` fixture any query would fail the test.
+    response = client.get("/health/live")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_answer_is_not_kept(client: Client, db: None) -> None:
+    assert client.get("/health/ready")["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+def test_database_that_is_away_makes_unready(client: Client) -> None:
+    with patch("api.health.connection") as away:
+        away.cursor.side_effect = OperationalError("password=secret")
+        status, checks = ready(client)
+    assert status == 503
+    assert [checks[name]["ok"] for name in ("database", "migrations", "queue", "channel_layer")] == [
+        False, False, False, True
+    ]  # fmt: skip
+    assert "secret" not in str(checks)
+
+
+@pytest.mark.django_db
+def test_missing_migration_makes_unready(client: Client) -> None:
+    assert ("tickets", "0001_initial") in migrations_on_disk()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'tickets'")
+    assert missing_migrations() == {("tickets", "0001_initial")}
+    status, checks = ready(client)
+    assert (status, checks["migrations"]) == (503, {"ok": False, "missing": 1})
+
+
+@pytest.mark.django_db
+def test_migration_of_other_code_does_not(client: Client) -> None:
+    """In a rolling deployment the database is ahead of the old processes, which go on serving."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('x', '0009', now())")
+    assert ready(client)[0] == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "status"), [(50, 200), (70, 503)])
+def test_job_that_lies_about_makes_unready(client: Client, seconds: int, status: int) -> None:
+    queue.defer(nothing)
+    age_jobs(seconds)
+    answered, checks = ready(client)
+    assert (answered, checks["queue"]["waiting"]) == (status, 1)
+    assert seconds <= checks["queue"]["oldest_seconds"] < seconds + 10
+
+
+def in_future() -> None:
+    queue.defer(nothing, delay=3600)
+
+
+def behind_another() -> None:
+    queue.defer(nothing, lock="one")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+    queue.defer(nothing, lock="one")
+
+
+def done() -> None:
+    queue.defer(nothing)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("situation", [in_future, behind_another, done])
+def test_job_that_has_no_business_yet_does_not(client: Client, situation: Callable[[], None]) -> None:
+    situation()
+    age_jobs(600)
+    status, checks = ready(client)
+    assert (status, checks["queue"]["waiting"]) == (200, 0)
+
+
+@pytest.mark.django_db
+def test_only_workers_that_give_a_sign_of_life_count(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now() - interval '1 hour')"
+        )
+    assert ready(client)[1]["queue"]["workers"] == 1
+
+
+class BrokenLayer(InMemoryChannelLayer):
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        raise ConnectionError("redis://:secret@host")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("layer", [BrokenLayer(), None])
+def test_channel_layer_that_is_away_makes_unready(client: Client, layer: Any) -> None:
+    with patch.object(health, "get_channel_layer", return_value=layer):
+        status, checks = ready(client)
+    assert (status, checks["channel_layer"]["ok"]) == (503, False)
+    assert "secret" not in str(checks)
