@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from conversations.models import Conversation, Inbox
 from tests.desk.conftest import said
@@ -46,6 +46,10 @@ class Seat:
     url: str
     complaints: list[str] = field(default_factory=list)
 
+    def hear(self, told: ConsoleMessage) -> None:
+        if told.type == "error":
+            self.complaints.append(told.text)
+
     def inbox(self, path: str = "") -> "Seat":
         self.page.goto(f"{self.url}/admin/inbox/{path}")
         expect(self.page.locator(".panes")).to_be_visible()
@@ -58,10 +62,6 @@ class Seat:
 
     def write(self, text: str) -> None:
         self.page.locator("[data-composer-text]").fill(text)
-
-    @property
-    def row(self) -> object:
-        return self.page.locator(".row")
 
     def says(self, text: str) -> None:
         """Waits until the thread shows the text."""
@@ -83,7 +83,7 @@ def sit(chromium: Browser, quiet_server: LiveServer) -> Iterator[Sit]:
         session = client.cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": session, "url": quiet_server.url}])
         seat = Seat(context.new_page(), quiet_server.url)
-        seat.page.on("console", lambda told: told.type == "error" and seat.complaints.append(told.text))
+        seat.page.on("console", seat.hear)
         seat.page.on("pageerror", lambda error: seat.complaints.append(str(error)))
         seats.append(seat)
         return seat
@@ -230,7 +230,8 @@ def test_a_lost_connection_is_resumed_without_gap(sit: Sit, as_bruno: Client, cu
     seat = sit(as_bruno)
     seat.page.add_init_script(
         "const Native = WebSocket; window.sockets = [];"
-        "window.WebSocket = class extends Native { constructor(...all) { super(...all); sockets.push(this); } };"
+        "window.WebSocket = class extends Native {"
+        " constructor(...all) { super(...all); sockets.push(this); } };"
     )
     seat.inbox().open("Visitor")
     seat.page.evaluate("sockets.at(-1).close()")
