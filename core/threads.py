@@ -6,14 +6,17 @@ one of a small, fixed set of single-thread executors; borrowing holds nothing, s
 blocks nobody.
 """
 
+import asyncio
 import itertools
+import select
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import ThreadSensitiveContext
-from channels.db import database_sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.conf import settings
+from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,10 +24,12 @@ Asgi = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
 
 _executors: list[ThreadPoolExecutor] = []
 _turn = itertools.count()
+_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("loop", default=None)
 
 
 def borrowed() -> ThreadSensitiveContext:
     """Returns a context in which blocking calls run on the next executor in turn; enter it once."""
+    _loop.set(asyncio.get_running_loop())
     if not _executors:
         _executors.extend(
             ThreadPoolExecutor(1, thread_name_prefix=f"database-{number}")
@@ -35,8 +40,34 @@ def borrowed() -> ThreadSensitiveContext:
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Runs blocking code, ORM included, off the event loop and returns its result."""
-    result: R = await database_sync_to_async(call)(*args, **kwargs)
-    return result
+    return await _WithConnection(call)(*args, **kwargs)
+
+
+def serving_loop() -> asyncio.AbstractEventLoop | None:
+    """Returns the event loop for which this thread works, None outside a server or worker."""
+    return _loop.get()
+
+
+class _WithConnection(SyncToAsync[P, R]):
+    """Gives a call a connection that works.
+
+    Django asks the database for a sign of life before each use, one round trip for every message. A connection
+    that the server has ended has something to read, and that is known without asking.
+    """
+
+    def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
+        close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            raw = connection.connection
+            connection.health_check_done = raw is not None and not raw.closed and _is_silent(raw.fileno())
+        return super().thread_handler(*args, **kwargs)
+
+
+def _is_silent(descriptor: int) -> bool:
+    """Says whether nothing has come over a connection that nobody uses."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return not poll.poll(0)
 
 
 class BorrowedThreads:
