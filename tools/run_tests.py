@@ -28,12 +28,14 @@ def main(arguments: list[str]) -> int:
             environment["CHROMIUM"] = chromium
         command = [sys.executable, "-m", "pytest", *(arguments or EVERYTHING), *_deselected(parts)]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    sys.stdout.write(closing_line(parts, complete=not arguments) + "\n")
+    sys.stdout.write(closing_line(parts, code, complete=not arguments) + "\n")
     return code
 
 
-def closing_line(parts: list[system_parts.Part], *, complete: bool) -> str:
-    """Returns the sentence that says what did not run and why."""
+def closing_line(parts: list[system_parts.Part], code: int, *, complete: bool) -> str:
+    """Returns the sentence that says what did not run and why, given pytest's exit code."""
+    if code not in {0, 1}:
+        return f"The tests did not run to their end (pytest ended with {code})."
     if parts:
         names = " and ".join(part.marker for part in parts)
         return f"Left out: tests marked {names}. To run them too: {system_parts.advice(parts)}"
