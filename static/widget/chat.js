@@ -107,6 +107,10 @@ export class Chat {
     this.transport.send({ type: "read", seq });
   }
 
+  ontoken({ token }) {
+    this.save({ token });
+  }
+
   onwelcome({ token, conversation }) {
     this.save({ token });
     this.#discard();
@@ -144,7 +148,7 @@ export class Chat {
   }
 
   ontyping({ who, on, name }) {
-    this.view.typing(who, on && name);
+    this.view.typing(who, on && (name || who));
   }
 
   onack({ client_id }) {
@@ -160,7 +164,7 @@ export class Chat {
       this.save({ token: undefined });
       this.onsnapshot({ messages: [] });
       return this.transport.restart();
-    } else if (message && code === "too_many") setTimeout(() => this.#deliver(message), retry_after * 1000);
+    } else if (message && /^(too_many|unavailable)$/.test(code)) setTimeout(() => this.#deliver(message), retry_after * 1000);
     else if (message) this.#mark(message, "failed");
     this.view.problem(closed ? "closed" : code, retry_after, message);
   }
@@ -169,9 +173,9 @@ export class Chat {
     const { draft } = this;
     this.#know(message);
     // It takes the place of the streamed text, so nothing jumps.
-    const answer = message.author.kind === "agent" && draft && (message.run || draft.run) === draft.run;
+    const answer = message.author.kind === "agent" && (!draft || !message.run || message.run === draft.run);
     if (answer) {
-      this.#over.add(draft.run);
+      this.#over.add(message.run || draft?.run);
       this.draft = null;
     }
     this.view.put(message, answer);

@@ -30,8 +30,10 @@ class HelpdeskChat extends HTMLElement {
     (window.requestIdleCallback || setTimeout)(() => this.load());
   }
 
+  // A server that is away for a moment leaves a plain launcher.
   configure() {
-    return fetch(`${this.url}config`).then((answer) => answer.json()).catch(() => ({}));
+    const read = (answer) => (answer.status < 500 ? answer.json() : {});
+    return fetch(`${this.url}config`).then(read).catch(() => ({}));
   }
 
   // Black or white on the brand's colour: the better one always has 4.5 : 1.
@@ -59,10 +61,11 @@ class HelpdeskChat extends HTMLElement {
     else this.open();
   }
 
-  async open() {
+  // Also for the page itself: `document.querySelector("helpdesk-chat").open("Where is my order?")`.
+  async open(text) {
     // No await when it is there: it opens within the click.
     if (!this.panel) await this.load();
-    this.panel.open();
+    this.panel.open(text);
   }
 
   refresh(unread) {

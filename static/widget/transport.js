@@ -110,13 +110,12 @@ function openStream({ url, hello, token }, receive, closed) {
       body: frame && JSON.stringify(frame),
       signal: abort.signal,
     });
-  const post = async (path, frame) => {
-    const answer = await (await request(path, frame)).json();
-    receive({ ...answer, client_id: frame.client_id });
-  };
+  const post = async (path, frame) => (await request(path, frame)).json();
   const listen = async () => {
     const { since, ...first } = hello();
-    await post("hello", first);
+    const { type, ...answer } = await post("hello", first);
+    // The line is up with the stream's own welcome.
+    receive({ ...answer, type: type === "welcome" ? "token" : type });
     const { body } = await request(since ? `events?since=${since}` : "events");
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -131,7 +130,7 @@ function openStream({ url, hello, token }, receive, closed) {
   return {
     // In the order in which they were written.
     send: (frame) => {
-      if (frame.type !== "pong") queue = queue.then(() => post("messages", frame)).catch(closed);
+      if (frame.type !== "pong") queue = queue.then(() => post("messages", frame)).then(receive).catch(closed);
     },
     close: () => abort.abort(),
   };

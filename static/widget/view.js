@@ -55,7 +55,9 @@ export class Panel {
       this.live,
     );
     this.node.onclose = () => this.element.refresh(0);
-    this.node.onkeydown = ({ key }) => key === "Escape" && this.close();
+    this.node.onkeydown = ({ key }) => {
+      if (key === "Escape") this.close();
+    };
   }
 
   #composer() {
@@ -84,7 +86,9 @@ export class Panel {
     text.onblur = () => this.#type("");
     text.onpaste = ({ clipboardData }) => this.#upload(clipboardData.files);
     // An Enter that ends the choice of a Chinese character must not send.
-    text.onkeydown = (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && submit(event);
+    text.onkeydown = (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
+    };
     send.disabled = true;
     return h("form.composer", { onsubmit: submit }, iconButton("clip", words.attach, () => picker.click()), picker, text, send);
   }
@@ -93,7 +97,7 @@ export class Panel {
     return this.full || this.node.open;
   }
 
-  open() {
+  open(text) {
     const { node, chat, thread } = this;
     const phone = matchMedia("(max-width: 480px)").matches;
     if (!this.isOpen) {
@@ -101,6 +105,8 @@ export class Panel {
       node[phone ? "showModal" : "show"]();
       (phone ? node : this.text).focus({ preventScroll: true });
     }
+    if (text) this.text.value = text;
+    this.text.oninput();
     chat.transport.start();
     thread.refreshTimes();
     thread.follow(true);
@@ -154,13 +160,13 @@ export class Panel {
   }
 
   put(message, answer) {
-    const { author, text, state } = message;
+    const { author, text, state = "sent" } = message;
     this.thread.put(message, answer);
-    if (state === "sent") this.problem();
+    if (state === "sent" && author.kind === "contact") this.problem();
     if (answer) this.typing("agent", false);
     if (author.kind === "operator") this.people({ assignee: author });
     // Screen readers hear whole messages, not every piece of a streamed one.
-    if (author.kind !== "contact") this.live.replaceChildren(`${author.name}: ${text}`);
+    if (author.kind !== "contact") this.live.replaceChildren(author.name, ". ", text);
     this.#read();
   }
 
@@ -224,8 +230,8 @@ class Thread {
   put(message, answer) {
     const item = this.#item(message);
     const nodes = [...this.list.children];
-    const old = answer ? this.#draft : nodes.find(({ key }) => key === item.key);
-    if (answer) this.#draft = null;
+    const old = nodes.find(({ key }) => key === item.key) || (answer && this.#draft);
+    if (old === this.#draft) this.#draft = null;
     if (old) old.replaceWith(item);
     else nodes.findLast(({ seq }) => seq <= item.seq).after(item);
     this.#arrange(message.state === "pending");
