@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Json = dict[str, Any]
 LONGEST_LINE = 150
 SILENCE_SECONDS = 5
+ANSWER_SECONDS = 60
 
 
 class Demo:
@@ -82,11 +83,11 @@ class Demo:
     async def ask(self, text: str, *kinds: str) -> Json:
         """Sends a message and reads until one of these authors has written."""
         await self.tell({"type": "send", "client_id": str(uuid.uuid4()), "text": text})
-        while True:
-            frame = await asyncio.wait_for(self.next(), 60)
-            message: Json = frame.get("message") or {}
-            if message.get("author", {}).get("kind") in kinds:
-                return message
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while True:
+                message: Json = (await self.next()).get("message") or {}
+                if message.get("author", {}).get("kind") in kinds:
+                    return message
 
     async def play(self) -> None:
         """Plays the three acts."""
@@ -151,5 +152,7 @@ def told(name: str, text: str, more: object) -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(Demo(int(sys.argv[1]) if len(sys.argv) > 1 else 8000).play())
+    except TimeoutError:
+        sys.exit(f"Nothing came for {ANSWER_SECONDS} s.")
     except OSError as error:
         sys.exit(f"No server answers: {error}. Start one with `make run`.")

@@ -39,6 +39,8 @@ def closing_line(parts: list[system_parts.Part], code: int, *, complete: bool) -
     if parts:
         names = " and ".join(part.marker for part in parts)
         return f"Left out: tests marked {names}. To run them too: {system_parts.advice(parts)}"
+    if code == 1:
+        return "Not everything passed."
     return "No test was left out." if complete else "Only the tests asked for were run."
 
 

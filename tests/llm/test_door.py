@@ -149,7 +149,7 @@ BEFORE_TEXT = {
 }
 
 
-@pytest.mark.parametrize("name", BEFORE_TEXT.keys() - {"only blanks"})
+@pytest.mark.parametrize("name", sorted(BEFORE_TEXT.keys() - {"only blanks"}))
 async def test_failure_before_text_is_tried_once_more(server: OpenAIServer, reader: Reader, name: str):
     server.script(BEFORE_TEXT[name], Reply(text=FOUR))
     assert (await ask(reader)).text == reader.text == FOUR

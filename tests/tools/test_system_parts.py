@@ -70,7 +70,8 @@ def test_advice_is_one_command(platform: str, command: str, monkeypatch: pytest.
 
 def test_closing_line_names_what_was_left_out() -> None:
     assert "browser and redis" in run_tests.closing_line([CHROMIUM, REDIS], 0, complete=True)
-    assert run_tests.closing_line([], 1, complete=True) == "No test was left out."
+    assert run_tests.closing_line([], 0, complete=True) == "No test was left out."
+    assert run_tests.closing_line([], 1, complete=True) == "Not everything passed."
     assert run_tests.closing_line([], 0, complete=False) == "Only the tests asked for were run."
     assert "did not run to their end" in run_tests.closing_line([], 4, complete=True)
 
