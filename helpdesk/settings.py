@@ -186,7 +186,7 @@ ATTACHMENT_TYPES = [
     "text/csv",
 ]
 KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.34)
-KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.20)
+KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.18)
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 LLM: dict[str, str] = {
     name: secret(name, default)

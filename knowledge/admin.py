@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -46,6 +47,7 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     )
     readonly_fields = ("preview", "source_key", "created_at", "updated_at")
     inlines = (ChunkInline,)
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         """Counts the passages in the same query."""

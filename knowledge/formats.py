@@ -112,7 +112,7 @@ def _table(text: str, key: str, name: str) -> Iterator[Document | Rejected]:
         for row in reader:
             yield _row(row, key, f"{name}, line {reader.line_num}", seen)
     except csv.Error as error:
-        raise Unreadable(f"broken CSV near line {reader.line_num}: {error}") from error
+        raise Unreadable(f"broken CSV after line {reader.line_num}: {error}") from error
 
 
 def _row(row: dict[str | None, Any], key: str, name: str, seen: set[str]) -> Document | Rejected:

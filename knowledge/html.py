@@ -18,7 +18,7 @@ _DROPPED = {
     *("script", "style", "nav", "header", "footer", "aside", "form", "noscript", "template", "svg", "math"),
     *("title", "button", "select", "iframe", "object"),
 }
-_BLOCKS = {"p", "ul", "ol", "table", "tr", "dt", "dd", "blockquote", "pre", "hr"}
+_INLINE = {"a", "strong", "b", "em", "i", "code", "br"}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
 _MAIN = re.compile(r"<(main|article)\b[^>]*>(.*)</\1\s*>", re.DOTALL | re.IGNORECASE)
 # What Markdown would take for mark-up, were it not written by hand.
@@ -52,7 +52,8 @@ def page_from_html(html: str) -> Page:
     writer.feed(cleaned)
     writer.close()
     body = re.sub(r"\n{3,}", "\n\n", "".join(writer.parts)).strip()
-    return Page(writer.title or " ".join(head.title.split()), body, head.language)
+    title = writer.title.strip() or head.title
+    return Page(" ".join(title.split()), body, head.language)
 
 
 class _Head(HTMLParser):
@@ -96,6 +97,8 @@ class _Writer(HTMLParser):
         self._rows = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        # A title that nobody closed ends where the text begins.
+        self._in_title = self._in_title and tag in _INLINE
         match tag:
             case "h1" if not self.title:
                 self._in_title = True
@@ -105,7 +108,7 @@ class _Writer(HTMLParser):
                 self._write("\\\n" if self._cells is None and not self._in_title else " ")
             case "ul" | "ol":
                 self._lists.append(_List(tag == "ol"))
-                self._write("\n\n" if len(self._lists) == 1 else "\n")
+                self._write("\n\n" if len(self._lists) == 1 else "")
             case "li":
                 self._item()
             case "a":
@@ -141,7 +144,6 @@ class _Writer(HTMLParser):
         match tag:
             case "h1" if self._in_title:
                 self._in_title = False
-                self.title = " ".join(self.title.split())
             case "a":
                 target = self._links.pop() if self._links else ""
                 self._write(f"](<{target}>)" if target else "")

@@ -76,7 +76,7 @@ WITH asked AS (
              ORDER BY score + twin DESC, (language = %(language)s) DESC, score DESC, meaning DESC, id) AS rank
       FROM settled
 ), listed AS (
-    SELECT * FROM ranked WHERE rank <= %(limit)s + 1
+    SELECT * FROM ranked WHERE rank <= %(limit)s + 3
 )
 SELECT listed.id, listed.article_id, article.title, article.slug, article.source_url, article.language,
        chunk.heading, chunk.text, listed.score + listed.twin AS score,
@@ -116,7 +116,8 @@ class Passage:
 
     `text` is plain and ends where a sentence does. `score` runs from about 0 (nothing to do with it) to 1
     (the question is the title). `parts` says where it comes from: `meaning`, `words`, `twin` (taken over
-    from the same article in another language); and `lead`, how far it lies before the next different article.
+    from the same article in another language); and `lead`, how far it lies before the next different article
+    (below the best: behind it, negative).
     `repeats` marks an article that stands above in another language.
     """
 
@@ -166,7 +167,7 @@ def search(
     with connection.cursor() as cursor:
         cursor.execute(SEARCH, parameters)
         rows = [_Row(*row) for row in cursor.fetchall()]
-    return [_passage(row, rows[place + 1 :]) for place, row in enumerate(rows[:limit])]
+    return [_passage(row, _lead(rows, place)) for place, row in enumerate(rows[:limit])]
 
 
 def nearest(text: str, *, limit: int = 5, language: str | None = None) -> list[Passage]:
@@ -193,8 +194,13 @@ def language_code(locale: str | None) -> str | None:
     return code if code in Language.values else None
 
 
-def _passage(row: _Row, below: Sequence[_Row]) -> Passage:
-    rival = next((other.score for other in below if not other.repeats), 0.0)
+def _lead(rows: Sequence[_Row], place: int) -> float:
+    """How far a passage lies before its rival: the best before the next, any other (negative) behind it."""
+    rivals = [row for row in rows[1:] if not row.repeats] if place == 0 else rows[:1]
+    return rows[place].score - (rivals[0].score if rivals else 0.0)
+
+
+def _passage(row: _Row, lead: float) -> Passage:
     page = reverse("knowledge:article", args=[row.article_id, row.slug])
     return Passage(
         chunk_id=row.id,
@@ -204,7 +210,7 @@ def _passage(row: _Row, below: Sequence[_Row]) -> Passage:
         text=row.text,
         language=row.language,
         score=row.score,
-        parts={"meaning": row.meaning, "words": row.words, "twin": row.twin, "lead": row.score - rival},
+        parts={"meaning": row.meaning, "words": row.words, "twin": row.twin, "lead": lead},
         heading=row.heading,
         exact=row.exact,
         repeats=row.repeats,

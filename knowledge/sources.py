@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from knowledge import formats
 from knowledge.documents import Document, Rejected
 from knowledge.enums import Language
 
+LEVELS = 3
 _LANGUAGE_FOLDER = re.compile(rf"({'|'.join(Language.values)})(?:[-_][a-z]{{2}})?")
 
 
@@ -45,18 +47,14 @@ def open_source(location: str) -> Source:
         return from_folder(path, prefix=f"file:{path.resolve()}/")
     if path.is_file():
         key = f"file:{path.resolve()}"
-        return Source(f"{key}#", (Item(key, path.name, lambda: _file(path, key, path.name)),))
+        return Source(f"{key}#", (Item(key, path.name, partial(_file, path, key, path.name)),))
     raise NoSource(f"There is no file or folder {location}.")
 
 
 def from_folder(folder: Path, *, prefix: str) -> Source:
     """Returns every file below a folder except hidden ones, in the order of their names."""
     items = tuple(
-        Item(
-            f"{prefix}{name}",
-            name,
-            lambda path=path, name=name: _file(path, f"{prefix}{name}", name),  # type: ignore[misc]
-        )
+        Item(f"{prefix}{name}", name, partial(_file, path, f"{prefix}{name}", name))
         for path, name in _files(folder)
     )
     if not items:
@@ -67,7 +65,7 @@ def from_folder(folder: Path, *, prefix: str) -> Source:
 def from_address(url: str) -> Source:
     """Returns the one page or table at a web address."""
     key = f"url:{url}"
-    return Source(f"{key}#", (Item(key, url, lambda: _fetched(url, key)),))
+    return Source(f"{key}#", (Item(key, url, partial(_fetched, url, key)),))
 
 
 def _files(folder: Path) -> list[tuple[Path, str]]:
@@ -104,8 +102,12 @@ def _file(path: Path, key: str, name: str) -> Iterator[Document | Rejected]:
 
 
 def _language_of_folder(path: Path) -> str:
-    """The nearest folder named like a language (`pt`, `pt-br`, `en_US`), as ours, or an empty string."""
-    codes = (_LANGUAGE_FOLDER.fullmatch(folder.name.lower()) for folder in path.resolve().parents)
+    """The nearest folder named like a language (`pt`, `pt-br`, `en_US`), as ours, or an empty string.
+
+    Only three levels up: a home that happens to be called `es` says nothing about what is in it.
+    """
+    near = list(path.resolve().parents)[:LEVELS]
+    codes = (_LANGUAGE_FOLDER.fullmatch(folder.name.lower()) for folder in near)
     return next((code[1] for code in codes if code), "")
 
 

@@ -22,7 +22,7 @@ _GOES_ON = re.compile(
     r"(?:^\d+|\b(?:sr|sra|dr|dra|mr|mrs|ms|av|tel|nº|no|art|ex|vs|aprox|máx|mín|inc|ltd))\.$", re.IGNORECASE
 )
 _TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
-_NOT_WORDS = re.compile(r"[^\w]+")
+_NOT_WORDS = re.compile(r"[\W_]+")
 _LIST_MARKER = "•"
 _DEEPEST_SECTION = 3
 
@@ -47,7 +47,7 @@ def title_key(text: str) -> str:
     """Returns what two spellings of one title share: case, accents, punctuation and spaces do not count."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text[:500]).casefold())
     kept = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    return _NOT_WORDS.sub(" ", kept).replace("_", " ").strip()[:300]
+    return _NOT_WORDS.sub(" ", kept).strip()[:300].strip()
 
 
 def first_heading(markdown: str) -> str:
@@ -89,7 +89,7 @@ def passages(markdown: str) -> list[PassageText]:
     whole = _joined(block for section in found for block in (section.heading, *section.blocks) if block)
     if len(whole) <= PASSAGE_CHARACTERS:
         return [PassageText("", whole)]
-    opening = PassageText("", next(iter(_cut(whole.split("\n"), PASSAGE_CHARACTERS))))
+    opening = PassageText("", _opening(whole, {section.heading for section in found}))
     pieces = (
         PassageText(section.heading, text)
         for section in found
@@ -97,6 +97,14 @@ def passages(markdown: str) -> list[PassageText]:
         if section.heading or not opening.text.startswith(text)
     )
     return [opening, *pieces][:MAX_PASSAGES]
+
+
+def _opening(whole: str, headings: set[str]) -> str:
+    """Returns the beginning of a text; not a heading whose section did not fit any more."""
+    lines = next(_cut(whole.split("\n"), PASSAGE_CHARACTERS)).split("\n")
+    while len(lines) > 1 and lines[-1] in headings:
+        lines.pop()
+    return "\n".join(lines)
 
 
 def sentences(text: str) -> list[str]:

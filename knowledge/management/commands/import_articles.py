@@ -64,9 +64,7 @@ class Command(BaseCommand):
         for slug in sorted(report.unknown_teams):
             self.stderr.write(f"there is no team {slug}; its articles belong to no team")
         for title in report.missing:
-            self.stderr.write(
-                f"{'deleted' if pruned else 'gone from the source (--prune deletes it)'}: {title}"
-            )
+            self.stderr.write(f"{'deleted' if pruned else 'gone, kept (--prune deletes)'}: {title}")
         counts = {
             "new": report.created,
             "changed": report.updated,

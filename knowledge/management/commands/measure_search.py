@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from knowledge import measure
 from knowledge.measure import Outcome
 from knowledge.models import Article
-from knowledge.queries import search
+from knowledge.queries import Passage, search
 
 LOOKED_AT = 10
 
@@ -33,15 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("questions", type=Path)
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
-        names = {name: (pk, language) for pk, language, *all_names in _named() for name in all_names}
-        outcomes, seconds = [], []
-        for question in _questions(options["questions"]):
-            began = time.perf_counter()
-            outcomes.append(_asked(question, names))
-            seconds.append(time.perf_counter() - began)
-        if not outcomes:
+        asked = list(outcomes_of(options["questions"]))
+        if not asked:
             raise CommandError("There are no questions in this file.")
-        self._tell(outcomes, seconds)
+        self._tell([outcome for outcome, _seconds in asked], [seconds for _outcome, seconds in asked])
 
     def _tell(self, outcomes: list[Outcome], seconds: list[float]) -> None:
         crossing = [outcome for outcome in outcomes if outcome.crosses]
@@ -70,12 +65,20 @@ class Command(BaseCommand):
         self.stdout.write(f"{row.threshold:8.2f}    {shares}  {name}".rstrip())
 
 
-def _asked(question: dict[str, Any], names: dict[str, tuple[int, str]]) -> Outcome:
+def outcomes_of(path: Path) -> Iterator[tuple[Outcome, float]]:
+    """Asks the questions of a file one by one; gives what came of each, and the seconds it took."""
+    names = {name: (pk, language) for pk, language, *all_names in _named() for name in all_names}
+    for question in _questions(path):
+        began = time.perf_counter()
+        found = search(question["text"], limit=LOOKED_AT)
+        yield _outcome(question, found, names), time.perf_counter() - began
+
+
+def _outcome(question: dict[str, Any], found: list[Passage], names: dict[str, tuple[int, str]]) -> Outcome:
     expected = question["expected"] or []
     wanted = [
         names[name] for name in ([expected] if isinstance(expected, str) else expected) if name in names
     ]
-    found = search(question["text"], limit=LOOKED_AT)
     ids = {pk for pk, _language in wanted}
     rank = next((place for place, passage in enumerate(found, start=1) if passage.article_id in ids), 0)
     return Outcome(

@@ -1,0 +1,93 @@
+"""Articles in the admin."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import User
+from knowledge.models import Article
+from tests.knowledge.conftest import Write
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/knowledge/article/"
+FORM = {
+    "title": "Prazo de entrega",
+    "body": "Dois dias.",
+    "language": "pt",
+    "status": "published",
+    "team": "",
+    "tags": "entrega,prazo",
+    "source_url": "",
+    "chunks-TOTAL_FORMS": "0",
+    "chunks-INITIAL_FORMS": "0",
+}
+
+
+@pytest.fixture
+def admin(client: Client, ana: User) -> Client:
+    client.force_login(ana)
+    return client
+
+
+def test_add_goes_through_the_action(admin: Client) -> None:
+    response = admin.post(f"{LIST}add/", FORM)
+    assert response.status_code == 302, response.content.decode()
+    article = Article.objects.get()
+    assert (article.slug, article.tags) == ("prazo-de-entrega", ["entrega", "prazo"])
+    assert ProcrastinateJob.objects.filter(task_name="knowledge.index_article").count() == 1
+
+
+def test_change_shows_preview_and_passages_and_keeps_them_until_the_job(admin: Client, write: Write) -> None:
+    article = write("Prazo", "Dois dias.", "pt")
+    text = admin.get(f"{LIST}{article.pk}/change/").content.decode()
+    assert article.get_absolute_url() in text
+    assert "Dois dias." in text
+    chunk = article.chunks.get()
+    inline = {"chunks-TOTAL_FORMS": "1", "chunks-INITIAL_FORMS": "1", "chunks-0-id": str(chunk.pk)}
+    form = {**FORM, **inline, "chunks-0-article": str(article.pk), "body": "Três dias."}
+    assert admin.post(f"{LIST}{article.pk}/change/", form).status_code == 302
+    article.refresh_from_db()
+    assert article.body == "Três dias."
+    assert article.chunks.get().text == "Dois dias."
+    assert article.checksum != article.indexed_checksum
+
+
+def test_delete_takes_the_passages_along(admin: Client, write: Write) -> None:
+    one, two = write("One"), write("Two")
+    admin.post(f"{LIST}{one.pk}/delete/", {"post": "yes"})
+    assert list(Article.objects.all()) == [two]
+    selection = {"action": "delete_selected", "_selected_action": [str(two.pk)], "post": "yes"}
+    admin.post(LIST, selection)
+    assert not Article.objects.exists()
+
+
+def test_list_is_searched_and_filtered(admin: Client, write: Write) -> None:
+    write("Delivery", "Parcels fly.", "en")
+    write("Entrega", "Caixas voam.", "pt", status="draft")
+    for query, shown, hidden in (
+        ("q=parcels", "Delivery", "Entrega"),
+        ("status__exact=draft", "Entrega", "Delivery"),
+        ("language__exact=en", "Delivery", "Entrega"),
+    ):
+        text = admin.get(f"{LIST}?{query}").content.decode()
+        assert f">{shown}</a>" in text
+        assert f">{hidden}</a>" not in text
+
+
+def test_list_costs_the_same_with_one_article_and_with_three(
+    admin: Client, write: Write, team: Any, django_assert_max_num_queries: Any, django_assert_num_queries: Any
+) -> None:
+    write("One", team=team)
+    with django_assert_max_num_queries(12) as first:
+        admin.get(LIST)
+    write("Two", team=team)
+    write("Three", team=team)
+    with django_assert_num_queries(len(first.captured_queries)):
+        admin.get(LIST)
+
+
+def test_operator_without_permission_sees_no_articles(client: Client, bruno: User) -> None:
+    client.force_login(bruno)
+    assert client.get(LIST).status_code == 403
