@@ -24,7 +24,7 @@ from core import queue  # noqa: E402
 from core.threads import BorrowedThreads  # noqa: E402
 from desk.consumers import DeskConsumer  # noqa: E402
 from integrations.web.consumers import ChatConsumer  # noqa: E402
-from llm.door import warm_up  # noqa: E402
+from llm.door import close, warm_up  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ async def lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], 
     for task in tasks:
         with contextlib.suppress(asyncio.CancelledError):
             await task
+    await close()
     await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -117,8 +117,6 @@ def _results(messages: list[ChatMessage]) -> dict[str, str]:
 
 def answer(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
     """Decides what to say or do next."""
-    if "offer_choices" in turn.results:
-        return
     if "create_ticket" in turn.results:
         yield _ticket_told(turn)
     elif "hand_over" in turn.results:
@@ -185,19 +183,21 @@ def _ticket_told(turn: Turn) -> str:
 
 
 def _from_knowledge(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
-    """Quotes above the upper threshold, offers between the two, says so below the lower."""
+    """Quotes above the upper threshold, offers between the two, says so below the lower.
+
+    Buttons are asked for first and the text that goes with them is said after: a model that has nothing more
+    to say after a tool would look like one that failed.
+    """
     found = parse_result(turn.results["search_knowledge"])
     if found and found[0].certain:
         yield quote(found[0], turn.language)
         return
-    if found and "offer_choices" in allowed:
-        yield phrases.OFFER[turn.language]
-        yield _call("offer_choices", labels=[passage.title for passage in found[:3]])
+    if "offer_choices" in allowed and "offer_choices" not in turn.results:
+        ways_on = [phrases.TICKET_BUTTON[turn.language], phrases.PERSON_BUTTON[turn.language]]
+        yield _call("offer_choices", labels=[passage.title for passage in found[:3]] or ways_on)
         return
-    yield phrases.NOT_FOUND[turn.language]
-    if "offer_choices" in allowed:
-        labels = [phrases.TICKET_BUTTON[turn.language], phrases.PERSON_BUTTON[turn.language]]
-        yield _call("offer_choices", labels=labels)
+    words = phrases.OFFER if found and "offer_choices" in allowed else phrases.NOT_FOUND
+    yield words[turn.language]
 
 
 def quote(passage: FoundPassage, language: Language) -> str:

@@ -18,9 +18,10 @@ class Command(BaseCommand):
         asyncio.run(self._work())
 
     async def _work(self) -> None:
-        from llm.door import warm_up  # deferred: slow import
+        from llm.door import close, warm_up  # deferred: slow import
 
         warming = asyncio.create_task(warm_up())
         self.stderr.write("The worker is ready.")
         await queue.work(alone=False, stop_on_signals=True)
         warming.cancel()
+        await close()
