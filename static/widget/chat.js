@@ -14,7 +14,7 @@ export class Chat {
 
   constructor({ base, inbox, url, words, identity }, view) {
     Object.assign(this, { url, view, name: `helpdesk:${base}:${inbox}` });
-    // Another person at the same browser starts with nothing; a guest who logs in goes on.
+    // A guest who logs in goes on; another person starts with nothing.
     const who = identity?.external_id;
     if (this.state.who && this.state.who !== who) this.#write({});
     this.save({ who });
@@ -172,7 +172,7 @@ export class Chat {
   #message(message) {
     const { draft } = this;
     this.#know(message);
-    // It takes the place of the streamed text, so nothing jumps.
+    // It replaces the streamed text, so nothing jumps.
     const answer = message.author.kind === "agent" && (!draft || !message.run || message.run === draft.run);
     if (answer) {
       this.#over.add(message.run || draft?.run);

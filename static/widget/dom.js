@@ -7,7 +7,7 @@ const ICONS = {
   send: "M12 19V5M5 12l7-7 7 7",
   clip: "M20 11l-8 8a5 5 0 0 1-7-7l8-8a3 3 0 0 1 5 5l-8 8a1 1 0 0 1-2-2l7-7",
   sent: "M5 13l4 4L19 7",
-  pending: "M12 7v5l3 2M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
+  pending: "M7 4h10L7 20h10z",
 };
 
 export function h(tag, props = {}, ...children) {
@@ -28,7 +28,7 @@ export function icon(name) {
   return around.firstChild;
 }
 
-export const textButton = (style, label, onclick) => h(`button.${style}`, { type: "button", onclick }, label);
+export const textButton = (style, content, onclick) => h(`button.${style}`, { type: "button", onclick }, content);
 
 export const iconButton = (name, label, onclick) =>
-  h(`button.icon.${name}`, { type: "button", title: label, "aria-label": label, onclick }, icon(name));
+  Object.assign(textButton(`icon.${name}`, icon(name), onclick), { title: label, ariaLabel: label });

@@ -1,6 +1,6 @@
 // <helpdesk-chat inbox="KEY">: the launcher at once, the panel when somebody may want it.
 // Attributes: inbox, locale, position, full (fills the page), external-id, email, name, hash (who is logged in).
-import { h, icon } from "./dom.js";
+import { h, icon, textButton } from "./dom.js";
 import { strings } from "./strings.js";
 
 class HelpdeskChat extends HTMLElement {
@@ -15,7 +15,7 @@ class HelpdeskChat extends HTMLElement {
     this.words = strings(this.getAttribute("locale") || document.documentElement.lang || navigator.language);
     const [css, config] = await Promise.all([fetch(new URL("widget.css", import.meta.url)), this.configure()]);
     if (config.code) return console.warn(`helpdesk: ${config.detail}`);
-    this.config = { title: "Chat", color: "#4f46e5", ...config };
+    this.config = { title: "Chat", color: "#4f46e5", attachment_types: [], ...config };
     // Adopted: the page's `style-src` may forbid <style> and <link>.
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(await css.text());
@@ -24,7 +24,8 @@ class HelpdeskChat extends HTMLElement {
     this.toggleAttribute("left", (this.getAttribute("position") || config.position) === "left");
     if (this.full) return this.open();
     this.badge = h("span.badge");
-    this.launcher = h("button.launcher", { type: "button", onclick: () => this.toggle() }, icon("chat"), this.badge);
+    this.launcher = textButton("launcher", icon("chat"), () => this.toggle());
+    this.launcher.append(this.badge);
     this.refresh(0);
     root.append(this.launcher);
     (window.requestIdleCallback || setTimeout)(() => this.load());
@@ -61,7 +62,7 @@ class HelpdeskChat extends HTMLElement {
     else this.open();
   }
 
-  // Also for the page itself: `document.querySelector("helpdesk-chat").open("Where is my order?")`.
+  // Also for pages: a text waits in the composer.
   async open(text) {
     // No await when it is there: it opens within the click.
     if (!this.panel) await this.load();
@@ -74,8 +75,8 @@ class HelpdeskChat extends HTMLElement {
     const isOpen = !!panel?.isOpen;
     const label = isOpen ? words.close : words.open;
     badge.textContent = unread > 9 ? "9+" : unread || "";
-    launcher.setAttribute("aria-expanded", isOpen);
-    launcher.setAttribute("aria-label", unread ? `${label} (${unread} ${words.unread})` : label);
+    launcher.ariaExpanded = isOpen;
+    launcher.ariaLabel = unread ? `${label} (${unread} ${words.unread})` : label;
     launcher.firstChild.replaceWith(icon(isOpen ? "down" : "chat"));
   }
 }

@@ -5,12 +5,10 @@ const WORDS = {
   open: ["Open chat", "Abrir o chat", "Abrir el chat"],
   close: ["Close chat", "Fechar o chat", "Cerrar el chat"],
   unread: ["unread", "não lidas", "sin leer"],
-  conversation: ["Conversation", "Conversa", "Conversación"],
   greeting: ["Hello. How can we help you?", "Olá. Como podemos ajudar?", "Hola. ¿Cómo podemos ayudar?"],
   person: ["Talk to a person", "Falar com uma pessoa", "Hablar con una persona"],
   assistant: ["AI assistant", "Assistente de IA", "Asistente de IA"],
   you: ["You", "Você", "Usted"],
-  team: ["Team", "Equipe", "Equipo"],
   writing: ["is writing", "está escrevendo", "está escribiendo"],
   stop: ["Stop", "Parar", "Detener"],
   write: ["Write a message", "Escreva uma mensagem", "Escriba un mensaje"],
@@ -27,9 +25,9 @@ const WORDS = {
     "Sin conexión. Los mensajes se enviarán cuando vuelva.",
   ],
   too_many: [
-    "Many messages at once. The next is sent in {n} s.",
-    "Muitas mensagens de uma vez. A próxima será enviada em {n} s.",
-    "Muchos mensajes a la vez. El siguiente se enviará en {n} s.",
+    "Many messages at once. The next one goes in {n} s.",
+    "Muitas mensagens de uma vez. A próxima vai em {n} s.",
+    "Muchos mensajes a la vez. El siguiente va en {n} s.",
   ],
   too_large: [
     "This message is too long. Send it in parts.",
@@ -37,9 +35,9 @@ const WORDS = {
     "Este mensaje es demasiado largo. Envíelo en partes.",
   ],
   file: [
-    "This file cannot be sent. Images and documents up to {n} can.",
-    "Este arquivo não pode ser enviado. Imagens e documentos de até {n} podem.",
-    "Este archivo no se puede enviar. Imágenes y documentos de hasta {n}, sí.",
+    "Only images and documents up to {n} can be sent.",
+    "Só é possível enviar imagens e documentos de até {n}.",
+    "Solo se pueden enviar imágenes y documentos de hasta {n}.",
   ],
   unavailable: [
     "That did not work. Try again in a moment.",

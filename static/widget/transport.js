@@ -93,7 +93,7 @@ export class Transport {
 
 function openSocket({ base, hello }, receive, closed) {
   const socket = new WebSocket(base.replace("http", "ws") + "ws/chat/");
-  const send = (frame) => socket.readyState === 1 && socket.send(JSON.stringify(frame));
+  const send = (frame) => socket.send(JSON.stringify(frame));
   socket.onopen = () => send(hello());
   socket.onmessage = ({ data }) => receive(JSON.parse(data));
   socket.onclose = closed;

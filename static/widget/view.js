@@ -2,10 +2,9 @@
 import { Chat } from "./chat.js";
 import { h, icon, iconButton, textButton } from "./dom.js";
 
-// Most reconnects are over before it is worth a word.
 const OFFLINE_AFTER = 2_000;
 const TYPING_EVERY = 3_000;
-const TYPING_FOR = { agent: 90_000, operator: 10_000 };
+const TYPING_FOR = 60_000;
 
 const GROUP_WITHIN = 300_000;
 const NEAR = 48;
@@ -42,7 +41,7 @@ export class Panel {
       full ? "main.panel" : "dialog.panel",
       { "aria-label": config.title, lang: words.locale, tabindex: -1 },
       h(
-        "header",
+        "div.head",
         {},
         h("h2", {}, config.title),
         !full && iconButton("close", words.close, () => this.close()),
@@ -65,7 +64,7 @@ export class Panel {
     const label = { "aria-label": words.write, placeholder: words.write };
     const text = (this.text = h("textarea", { ...label, rows: 1, enterkeyhint: "send" }));
     const send = iconButton("send", words.send);
-    const picker = h("input", { type: "file", accept: config.attachment_types || "", hidden: "", "aria-label": words.attach });
+    const picker = h("input", { type: "file", accept: config.attachment_types, hidden: "", "aria-label": words.attach });
     const submit = (event) => {
       event.preventDefault();
       if (text.value.trim()) this.chat.send(text.value.trim());
@@ -89,8 +88,7 @@ export class Panel {
     text.onkeydown = (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
     };
-    send.disabled = true;
-    return h("form.composer", { onsubmit: submit }, iconButton("clip", words.attach, () => picker.click()), picker, text, send);
+    return h("form", { onsubmit: submit }, iconButton("clip", words.attach, () => picker.click()), picker, text, send);
   }
 
   get isOpen() {
@@ -108,7 +106,6 @@ export class Panel {
     if (text) this.text.value = text;
     this.text.oninput();
     chat.transport.start();
-    thread.refreshTimes();
     thread.follow(true);
     this.#read();
   }
@@ -128,12 +125,10 @@ export class Panel {
   }
 
   #upload(files) {
-    const { words, config } = this;
+    const { max_attachment_bytes: max, attachment_types: types } = this.config;
     for (const file of files) {
-      if (file.size > config.max_attachment_bytes || !config.attachment_types?.includes(file.type)) {
-        return this.problem("file", bytes(config.max_attachment_bytes));
-      }
-      this.note.textContent = `${words.pending} ${file.name}…`;
+      if (file.size > max || !types.includes(file.type)) return this.problem("file", `${Math.round(max / 1048576)} MB`);
+      this.note.textContent = `${this.words.pending} ${file.name}…`;
       this.chat.upload(file).then(() => this.problem(), () => this.problem("unavailable"));
     }
   }
@@ -143,14 +138,10 @@ export class Panel {
     this.element.refresh(this.isOpen ? 0 : this.chat.unread);
   }
 
-  // What the conversation tells its view.
-
   state(online) {
-    if (!online) this.waiting ||= setTimeout(() => this.problem("offline"), OFFLINE_AFTER);
-    else {
-      this.waiting = clearTimeout(this.waiting);
-      this.problem();
-    }
+    if (!online) return (this.waiting ||= setTimeout(() => this.problem("offline"), OFFLINE_AFTER));
+    this.waiting = clearTimeout(this.waiting);
+    this.problem();
   }
 
   replace(messages, waiting) {
@@ -178,7 +169,7 @@ export class Panel {
   typing(who, on) {
     clearTimeout(this.#typing[who]);
     // The frame that ends it can be lost.
-    this.#typing[who] = on && setTimeout(() => this.typing(who, false), TYPING_FOR[who]);
+    this.#typing[who] = on && setTimeout(() => this.typing(who, false), TYPING_FOR);
     if (on) this.typist = on;
     if (who === "agent" && !this.chat.draft) this.write(on ? "" : null);
     this.#tell();
@@ -198,7 +189,6 @@ export class Panel {
     this.person.hidden = human;
   }
 
-  // `quiet`: only what is more than "that did not work".
   problem(code, value, quiet = !code) {
     const text = this.words[code] || (quiet ? "" : this.words.unavailable);
     this.note.textContent = text.replace("{n}", value);
@@ -214,7 +204,7 @@ class Thread {
     const author = config.agent_name ? agent : { name: config.title };
     this.greeting = this.#item({ author, text: config.greeting || words.greeting, seq: 0 });
     this.list = h("ol.messages");
-    this.log = h("div.log", { role: "region", tabindex: 0, "aria-label": words.conversation }, this.list);
+    this.log = h("div.log", { role: "region", tabindex: 0, "aria-label": config.title }, this.list);
     this.log.onscroll = () => (this.#following = this.more.hidden = this.#atEnd);
     this.more = iconButton("down", words.latest, () => this.follow(true));
     this.node = h("div.thread", {}, this.log, this.more);
@@ -226,7 +216,7 @@ class Thread {
     this.#arrange(true);
   }
 
-  // `answer`: the message takes the place of the draft.
+  // An `answer` takes the place of the draft.
   put(message, answer) {
     const item = this.#item(message);
     const nodes = [...this.list.children];
@@ -275,13 +265,13 @@ class Thread {
   #item(message) {
     const { id, client_id, author, html, text, seq = Number.MAX_VALUE, created_at } = message;
     const { attachments = [], citations = [], choices = [] } = message;
-    const { you, team, assistant } = this.words;
+    const { you, assistant } = this.words;
     const mine = author.kind === "contact";
     const ai = author.kind === "agent" && h("abbr.ai", { title: assistant }, "AI");
     const item = h(
       `li.message.${author.kind}`,
       {},
-      h("div.by", {}, h("b", {}, mine ? you : author.name || team), ai),
+      h("div.by", {}, h("b", {}, mine ? you : author.name), ai),
       text && this.#bubble(text, !mine && html),
       ...attachments.map((file) => this.#file(file)),
       citations[0] && h("ol.sources", {}, ...citations.map(source)),
@@ -300,10 +290,10 @@ class Thread {
     return bubble;
   }
 
-  #file({ name, size, content_type, url }) {
+  #file({ name, content_type, url }) {
     const link = h("a.file", { href: new URL(url, this.base), ...OUTSIDE });
     // Also when the page's policy forbids our images.
-    const onerror = () => link.replaceChildren(name, h("small", {}, bytes(size)));
+    const onerror = () => link.replaceChildren(name);
     if (content_type.startsWith("image")) link.append(h("img", { src: link.href, alt: name, onerror }));
     else onerror();
     return link;
@@ -313,9 +303,8 @@ class Thread {
     const { created_at, state = "sent" } = message;
     const { words } = this;
     if (state === "failed") return h("div.meta.failed", {}, words.failed, textButton("retry", words.retry, () => this.chat.transmit(message)));
-    const label = { role: "img", title: words[state], "aria-label": words[state] };
     const time = h("time", { datetime: created_at, title: new Date(created_at).toLocaleString(words.locale) }, this.#ago(created_at));
-    return h("div.meta", {}, time, mine && h("span", label, icon(state)));
+    return h("div.meta", {}, time, mine && h("span", { role: "img", title: words[state] }, icon(state)));
   }
 
   #ago(when) {
@@ -344,8 +333,6 @@ class Thread {
 }
 
 const source = ({ title, url }, index) => h("li", {}, h("a", { href: url, ...OUTSIDE }, h("span", {}, index + 1), title));
-
-const bytes = (size) => (size < 1e6 ? `${Math.ceil(size / 1024)} KB` : `${Math.round(size / 1048576)} MB`);
 
 // Unfinished Markdown as it will look when done, so that the final HTML moves nothing.
 function draw(text) {
