@@ -208,8 +208,8 @@ async def test_a_read_mark_reaches_every_list(
     async with desk(as_bruno) as socket, desk(as_ana) as other:
         await open_thread(socket, conversation, since=1)
         await socket.tell(type="read", seq=1)
-        row = await other.until("row", of(conversation))
-        assert row["row"]["unread"] is False
+        row = await other.until("row", lambda frame: not frame["row"]["unread"])
+        assert row["row"]["id"] == str(conversation.pk)
 
 
 async def test_counts_follow(desk: Desk, as_bruno: Client, conversation: Conversation) -> None:
