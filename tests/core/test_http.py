@@ -99,7 +99,9 @@ def test_fetch_packed_body_counts_unpacked(site: Site) -> None:
     assert http.fetch(f"{site.url}/fine", max_bytes=1_000).content == b"x" * 900
 
 
-@pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(b"x" * 500)[:-9]], ids=["not packed", "cut short"])
+@pytest.mark.parametrize(
+    "body", [b"not gzip at all", gzip.compress(b"x" * 500)[:-9]], ids=["not packed", "cut short"]
+)
 def test_fetch_broken_packing_is_unreachable(site: Site, body: bytes) -> None:
     site.answers["/bad"] = page(body, content_encoding="gzip")
     with pytest.raises(http.OutboundUnreachable, match="unpacked"):
