@@ -51,16 +51,17 @@ def serving_loop() -> asyncio.AbstractEventLoop | None:
 class _WithConnection(SyncToAsync[P, R]):
     """Gives a call a connection that works.
 
-    Django asks the database for a sign of life before each use, one round trip for every message. A connection
-    that the server has ended has something to read, and that is known without asking.
+    Django asks the database for a sign of life before each use: one round trip for every message. But a
+    connection that the server has ended has something to read, and that is known without asking.
     """
 
     def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
         close_old_connections()
-        for connection in connections.all(initialized_only=True):
-            raw = connection.connection
-            connection.health_check_done = raw is not None and not raw.closed and _is_silent(raw.fileno())
-        return super().thread_handler(*args, **kwargs)
+        wrapper: Any
+        for wrapper in connections.all(initialized_only=True):
+            raw = wrapper.connection
+            wrapper.health_check_done = raw is not None and not raw.closed and _is_silent(raw.fileno())
+        return super().thread_handler(*args, **kwargs)  # type: ignore[no-untyped-call]
 
 
 def _is_silent(descriptor: int) -> bool:

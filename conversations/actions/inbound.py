@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
 
 from conversations import signals
 from conversations.actions.record import Draft, add_message, save_locked, waits_now
@@ -13,9 +12,26 @@ from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from conversations.queries.threads import unsent_attachments
+from core import rows
 from core.errors import Invalid, TooLarge
 
 MAX_TEXT = 10_000
+
+# What every message asks first, written out since the ORM would compile it anew each time (see `core.rows`).
+CURRENT = f"""
+SELECT {rows.columns(Conversation, "conversation")}, {rows.columns(Contact, "contact")}
+FROM conversations_contactidentity identity
+JOIN conversations_conversation conversation ON conversation.identity_id = identity.id
+JOIN conversations_contact contact ON contact.id = conversation.contact_id
+WHERE identity.inbox_id = %s AND identity.external_id = %s
+ORDER BY conversation.created_at DESC LIMIT 1
+FOR UPDATE OF conversation
+"""  # noqa: S608 (names of ours)
+KNOWN = """
+SELECT id FROM conversations_message WHERE conversation_id = %s AND client_id = %s
+UNION ALL
+SELECT id FROM conversations_message WHERE inbox_id = %s AND external_id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +133,27 @@ def _locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
 
 
 def _current(inbox: Inbox, external_id: str) -> Conversation | None:
-    rows = Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "assignee")
-    mine = rows.filter(identity__inbox=inbox, identity__external_id=external_id)
-    return mine.order_by("-created_at").first()
+    with connection.cursor() as cursor:
+        cursor.execute(CURRENT, [inbox.pk, external_id])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    conversation, rest = rows.from_columns(Conversation, found)
+    conversation.contact, _ = rows.from_columns(Contact, rest)
+    return conversation
 
 
 def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
     """Returns the identity's row locked; the unique constraint decides who of many creates it."""
-    rows = ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact")
-    found = rows.filter(inbox=inbox, external_id=sender.external_id).first()
+    identities = ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact")
+    found = identities.filter(inbox=inbox, external_id=sender.external_id).first()
     if found is None:
         contact = Contact.objects.create(**_details(sender))
         row = ContactIdentity(
             inbox=inbox, external_id=sender.external_id, contact=contact, is_verified=sender.is_verified
         )
         ContactIdentity.objects.bulk_create([row], ignore_conflicts=True)
-        found = rows.get(inbox=inbox, external_id=sender.external_id)
+        found = identities.get(inbox=inbox, external_id=sender.external_id)
         if found.contact_id != contact.pk:
             contact.delete()
     return found
@@ -154,9 +175,8 @@ def _learn(contact: Contact, sender: Sender) -> None:
 def _known_message(
     conversation: Conversation, client_id: UUID | None, external_id: str | None
 ) -> Message | None:
-    keys = Q()
-    if client_id is not None:
-        keys |= Q(conversation=conversation, client_id=client_id)
-    if external_id is not None:
-        keys |= Q(inbox_id=conversation.inbox_id, external_id=external_id)
-    return Message.objects.filter(keys).first() if keys else None
+    """Returns the message if it is stored; asked after the lock, which a twin may have held meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [conversation.pk, client_id, conversation.inbox_id, external_id])
+        found = cursor.fetchone()
+    return Message.objects.get(pk=found[0]) if found else None

@@ -12,6 +12,7 @@ from conversations.enums import AuthorKind, Direction, EventType, Validation
 from conversations.groups import DESK_ALL, conversation_group, desk_group, operator_group
 from conversations.models import Attachment, Conversation, Event, Message
 from conversations.queries.wire import public_state
+from core import rows
 from core.actor import Actor
 from core.errors import Forbidden, NotFound
 from core.html import markdown_to_html, plain_to_html
@@ -44,8 +45,8 @@ def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
     Every writer passes here first, so that numbers are taken one after the other and decisions are made on
     the present state. Raises NotFound when the actor may not see it. Needs a transaction.
     """
-    rows = Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "assignee")
-    found = rows.visible_to(by).filter(pk=conversation_id).first()
+    seen = Conversation.objects.visible_to(by).select_for_update(of=("self",))
+    found = seen.select_related("inbox", "contact", "assignee").filter(pk=conversation_id).first()
     if not isinstance(found, Conversation):
         raise NotFound
     return found
@@ -62,18 +63,15 @@ def add_event(
     kind: EventType,
     *,
     by: Actor | None = None,
-    message: Message | None = None,
     is_internal: bool = False,
-    seq: int | None = None,
     **payload: Any,
 ) -> Event:
     """Appends an event under the next number of a locked conversation and wakes its readers on commit."""
     event = Event.objects.create(
         conversation=conversation,
-        seq=next_seq(conversation) if seq is None else seq,
+        seq=next_seq(conversation),
         type=kind,
         is_internal=is_internal,
-        message=message,
         payload=payload,
         actor_kind=by.kind if by else "",
         actor_name=by.name if by else "",
@@ -107,14 +105,14 @@ def wake(conversation: Conversation, *other_groups: str) -> None:
 
 def save_locked(conversation: Conversation, *fields: str) -> None:
     """Saves the locked row: its last number, its time and the named fields."""
-    conversation.save(update_fields=["last_seq", "updated_at", *fields])
+    rows.update(conversation, "last_seq", "updated_at", *fields)
 
 
 def add_message(conversation: Conversation, draft: Draft) -> Message:
     """Writes a message and its event into a locked conversation; the caller saves the row."""
     seq = next_seq(conversation)
     render = markdown_to_html if draft.is_markdown else plain_to_html
-    message = Message.objects.create(
+    message = Message(
         conversation=conversation,
         inbox_id=conversation.inbox_id,
         seq=seq,
@@ -131,15 +129,17 @@ def add_message(conversation: Conversation, draft: Draft) -> Message:
         run=draft.run,
         validated_by=draft.validated_by,
     )
-    claim_attachments(message, draft.attachments)
-    add_event(
-        conversation,
-        EventType.MESSAGE_CREATED,
-        message=message,
-        is_internal=draft.direction == Direction.NOTE,
+    event = Event(
+        conversation=conversation,
         seq=seq,
-        **draft.extra,
+        type=EventType.MESSAGE_CREATED,
+        is_internal=draft.direction == Direction.NOTE,
+        message=message,
+        payload=dict(draft.extra),
     )
+    rows.insert(message, event)
+    claim_attachments(message, draft.attachments)
+    wake(conversation)
     if draft.direction != Direction.NOTE:
         conversation.preview = (draft.text or ", ".join(row.name for row in draft.attachments))[:140]
     return message

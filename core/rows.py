@@ -1,0 +1,75 @@
+"""Rows written and read without the ORM's compiler, for the few statements that every message passes.
+
+The ORM builds each statement anew: measured 0.3 to 0.4 ms for one that PostgreSQL carries out in less. Models
+stay the only place that names tables and columns; relations, choices and validation are as in any `save()`.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import Field, Model
+
+M = TypeVar("M", bound=Model)
+
+
+def insert(*rows: Model) -> None:
+    """Inserts rows in one statement, in any order that deferred foreign keys allow.
+
+    A key that the database makes is not read back. Sends no signals.
+    """
+    values: list[Any] = []
+    parts = []
+    for row in rows:
+        fields = _fields(type(row), with_key=row.pk is not None)
+        values += (field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields)  # noqa: FBT003
+        row._state.adding, row._state.db = False, "default"  # noqa: SLF001 (as `save()` does)
+        parts.append(_insert_sql(type(row), with_key=row.pk is not None))
+    *before, last = parts
+    named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(before))
+    with connection.cursor() as cursor:
+        cursor.execute(f"WITH {named} {last}" if named else last, values)
+
+
+def update(row: Model, *names: str) -> None:
+    """Writes the named fields of one row. Sends no signals; a row that is gone is no error."""
+    fields = _named(type(row), names)
+    values = [field.get_db_prep_save(field.pre_save(row, False), connection) for field in fields]  # noqa: FBT003
+    with connection.cursor() as cursor:
+        cursor.execute(_update_sql(type(row), names), [*values, row.pk])
+
+
+def columns(model: type[Model], alias: str) -> str:
+    """Returns the columns of a model for a SELECT, to be read by `from_columns`."""
+    return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)
+
+
+def from_columns(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any]]:
+    """Returns an object from the first of the values, and the values left for others."""
+    names = [field.attname for field in model._meta.concrete_fields]
+    return model.from_db("default", names, values[: len(names)]), values[len(names) :]
+
+
+@cache
+def _fields(model: type[Model], *, with_key: bool) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.concrete_fields if with_key or not field.primary_key]
+
+
+@cache
+def _named(model: type[Model], names: tuple[str, ...]) -> "list[Field[Any, Any]]":
+    return [field for name in names if isinstance(field := model._meta.get_field(name), Field)]
+
+
+@cache
+def _insert_sql(model: type[Model], *, with_key: bool) -> str:
+    names = [f'"{field.column}"' for field in _fields(model, with_key=with_key)]
+    places = ", ".join(["%s"] * len(names))
+    return f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) VALUES ({places})'  # noqa: S608 (names of ours)
+
+
+@cache
+def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
+    meta = model._meta
+    settings = ", ".join(f'"{field.column}" = %s' for field in _named(model, names))
+    return f'UPDATE "{meta.db_table}" SET {settings} WHERE "{meta.pk.column}" = %s'  # noqa: S608 (names of ours)
