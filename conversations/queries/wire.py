@@ -1,5 +1,6 @@
 """The shapes of the wire protocol (docs/protocol.md), the same for sockets, SSE and the API."""
 
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from django.core import signing
@@ -44,8 +45,9 @@ def author_name(message: Message) -> str:
     return message.author_name
 
 
-def message_frame(message: Message) -> dict[str, Any]:
+def message_frame(message: Message, attachments: Iterable[Attachment] | None = None) -> dict[str, Any]:
     """One message; `messages_for_frames` fetches what it shows for many at once."""
+    files = message.attachments.all() if attachments is None else attachments
     return {
         "id": str(message.pk),
         "seq": message.seq,
@@ -54,7 +56,7 @@ def message_frame(message: Message) -> dict[str, Any]:
         "html": message.html,
         "citations": message.citations,
         "choices": message.choices,
-        "attachments": [attachment_frame(row) for row in message.attachments.all()],
+        "attachments": [attachment_frame(row) for row in files],
         "client_id": str(message.client_id) if message.client_id else None,
         "run": str(message.run) if message.run else None,
         "direction": message.direction,
@@ -74,6 +76,12 @@ def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
     if event.message is not None:
         frame["message"] = message_frame(event.message)
     return frame
+
+
+def written_frame(message: Message) -> dict[str, Any]:
+    """The event of a message without files that was just written, as `event_frame` would read it."""
+    event = EventType.MESSAGE_CREATED.value
+    return {"type": "event", "seq": message.seq, "event": event, "message": message_frame(message, ())}
 
 
 def public_state(conversation: Conversation) -> dict[str, Any]:

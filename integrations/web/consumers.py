@@ -10,6 +10,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from conversations.groups import conversation_group
+from conversations.queries.threads import REPLAY_LIMIT
 from core.errors import HelpdeskError, TooMany, Unavailable
 from core.threads import in_thread
 from integrations.web.errors import OriginNotAllowed, UnknownInbox
@@ -37,6 +38,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     session: VisitorSession
     pulse: "asyncio.Task[None] | None" = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Calls the method named by the message; the base class would go to a thread first, for each hint."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
 
     async def connect(self) -> None:
         """Accepts; who it is comes with the first frame, never with the address."""
@@ -107,19 +112,23 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self.group = ""
 
     async def _listen(self) -> None:
-        """Joins the group of the conversation, once there is one."""
+        """Joins the group of the conversation, once there is one; what came before is to be read."""
         if self.session.conversation_id and not self.group:
             self.group = conversation_group(self.session.conversation_id)
             await self.channel_layer.group_add(self.group, self.channel_name)
+            self.session.own = None
 
     async def _tell(self, frame: Json) -> None:
         await self.send(json.dumps(frame, ensure_ascii=False))
 
     async def _tell_news(self) -> None:
         async with self.telling:
-            while frames := await self.session.news():
+            more = True
+            while more:
+                frames = await self.session.news()
                 for frame in frames:
                     await self._tell(frame)
+                more = len(frames) == REPLAY_LIMIT
 
     async def _beat(self) -> None:
         """Keeps the connection alive, frees it when nobody speaks, and heals lost hints."""

@@ -15,7 +15,7 @@ from conversations.actions import (
 )
 from conversations.models import Conversation
 from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
-from conversations.queries.wire import event_frame, message_frame
+from conversations.queries.wire import event_frame, message_frame, written_frame
 from core import limits
 from core.errors import TooMany
 from core.threads import in_thread
@@ -39,6 +39,8 @@ class VisitorSession:
         self.visitor: Visitor | None = None
         self.conversation_id: UUID | None = None
         self.cursor = 0
+        # The event of the message this connection sent last, told without reading it again.
+        self.own: Json | None = None
 
     async def hello(self, hello: Hello) -> list[Json]:
         """Answers the first frame: welcome, what was missed, and the text being written just now."""
@@ -79,7 +81,11 @@ class VisitorSession:
         return [snapshot] if messages else []
 
     async def news(self) -> list[Json]:
-        """Returns the events that this connection has not been told yet."""
+        """Returns the next events that this connection has not been told yet, at most `REPLAY_LIMIT`."""
+        own, self.own = self.own, None
+        if own and own["seq"] == self.cursor + 1:
+            self.cursor += 1
+            return [own]
         return await in_thread(self._news)
 
     def _news(self) -> list[Json]:
@@ -121,6 +127,7 @@ class VisitorSession:
         )
         if received.created:
             limits.count(pace_key(sender, inbox.pk))
+            self.own = None if frame.attachments else written_frame(received.message)
         self.conversation_id = received.conversation.pk
         return {
             "type": "ack",

@@ -168,6 +168,7 @@ async def test_switched_off_inbox_is_unknown(quiet_server: LiveServer, inbox: In
     await visitor.open()
     await visitor.tell(visitor.hello)
     assert (await visitor.until("error"))["code"] == "unknown_inbox"
+    await visitor.socket.close()
 
 
 @pytest.mark.parametrize(
