@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,9 +28,20 @@ def main(arguments: list[str]) -> int:
         if chromium := system_parts.CHROMIUM.path():
             environment["CHROMIUM"] = chromium
         command = [sys.executable, "-m", "pytest", *(arguments or EVERYTHING), *_deselected(parts)]
-        code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        code = _run(command, environment)
     sys.stdout.write(closing_line(parts, code, complete=not arguments) + "\n")
     return code
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Waits for pytest; told to end, it lets pytest end first, which ends what the tests have started."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
 
 
 def closing_line(parts: list[system_parts.Part], code: int, *, complete: bool) -> str:
@@ -72,6 +84,7 @@ def _database(home: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
