@@ -40,7 +40,7 @@ class Stack:
     `<home>/<part>.log`. Given a `database_url`, it starts no PostgreSQL.
     """
 
-    parts = ("redis", "web", "worker")
+    parts: tuple[str, ...] = ("redis", "web", "worker")
 
     def __init__(
         self,

@@ -160,6 +160,21 @@ def test_constraints_cover_everything_installed() -> None:
     assert installed - given - pinned == set()
 
 
+def test_every_requirement_is_used() -> None:
+    text = "\n".join(path.read_text() for path in sources())
+    modules: dict[str, set[str]] = {}
+    for module, packages in importlib.metadata.packages_distributions().items():
+        for package in packages:
+            modules.setdefault(key(package), set()).add(module)
+    unused = [
+        package
+        for package in requirements("requirements.txt")
+        if not any(re.search(rf"\b{module}\b", text) for module in modules[package])
+    ]
+    # Markdown's links need it without naming it.
+    assert unused == ["linkify-it-py"]
+
+
 def test_embedding_model_is_pinned_by_its_content() -> None:
     text = (ROOT / "requirements-model.txt").read_text()
     assert (
