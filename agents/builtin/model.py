@@ -193,8 +193,10 @@ def _from_knowledge(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
         yield quote(found[0], turn.language)
         return
     if "offer_choices" in allowed and "offer_choices" not in turn.results:
-        ways_on = [phrases.TICKET_BUTTON[turn.language], phrases.PERSON_BUTTON[turn.language]]
-        yield _call("offer_choices", labels=[passage.title for passage in found[:3]] or ways_on)
+        ticket, person = phrases.TICKET_BUTTON[turn.language], phrases.PERSON_BUTTON[turn.language]
+        titles = [passage.title for passage in found[:3]]
+        # None of the three may fit: the way on must not end there.
+        yield _call("offer_choices", labels=[*titles, ticket] if titles else [ticket, person])
         return
     words = phrases.OFFER if found and "offer_choices" in allowed else phrases.NOT_FOUND
     yield words[turn.language]
