@@ -18,7 +18,8 @@ from uuid import UUID
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from conversations.actions import read_by_operator, set_typing
+from conversations.actions import partial_text, read_by_operator, set_typing
+from conversations.enums import Status
 from core.actor import Actor
 from core.errors import HelpdeskError, Invalid, NotFound, TooMany, Unauthenticated, Unavailable
 from core.threads import in_thread
@@ -138,6 +139,10 @@ class DeskConsumer(AsyncWebsocketConsumer):
         row = await in_thread(find, self.actor, wanted)
         self.sent = self.visible_to = row.last_seq if known is None else min(known, row.last_seq)
         await hub().follow(self, wanted)
+        if row.status == Status.BOT and (partial := await partial_text(row.pk)):
+            run, text = partial
+            delta = {"type": "delta", "conversation": wanted, "run": run, "offset": 0, "text": text}
+            self.offer(encode(delta))
         # What came between the page and this frame is read now.
         hub().mark(wanted)
 

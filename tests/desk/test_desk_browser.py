@@ -4,20 +4,28 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from accounts.models import User
 from conversations.models import Conversation, Inbox
+from core.actor import Actor
 from tests.desk.conftest import said
+from tests.desk.test_site import every_page
 from tests.live import LiveServer
+from tickets.actions import create_ticket
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.browser,
     # WhiteNoise streams files synchronously; Django says so for each.
     pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
+    pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
 ]
 
 FLAGS = [
@@ -318,6 +326,62 @@ def test_what_strangers_write_is_only_shown(sit: Sit, as_bruno: Client, customer
     seat.says("<script>")
     expect(seat.page.locator(".prose img, .prose script, .prose strong")).to_have_count(0)
     assert "owned" not in seat.page.title()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_keyboards_and_screen_readers(
+    sit: Sit, as_ana: Client, conversation: Conversation, scheme: Literal["light", "dark"]
+) -> None:
+    create_ticket(conversation=conversation, subject="Parcel lost", by=Actor.system())
+    seat = sit(as_ana)
+    seat.page.emulate_media(color_scheme=scheme)
+    seat.inbox().open("Davi")
+    seat.page.keyboard.press("Escape")
+    seat.page.keyboard.press("d")
+    seat.page.keyboard.press("n")
+    assert barriers(seat.page) == []
+    seat.page.goto(f"{seat.url}/admin/tickets/")
+    expect(seat.page.locator(".ticket-row")).to_have_count(1)
+    assert barriers(seat.page) == []
+    seat.page.locator(".ticket-row a").click()
+    expect(seat.page.locator("[data-ticket-history] li")).to_have_count(1)
+    assert barriers(seat.page) == []
+    seat.page.goto(f"{seat.url}/admin/settings/")
+    assert barriers(seat.page) == []
+
+
+AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds wrong with the page as it stands."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    return [f"{rule['id']}: {[node['html'] for node in rule['nodes']][:3]}" for rule in found]
+
+
+def test_every_page_of_the_admin_keeps_the_content_policy(
+    sit: Sit, as_ana: Client, ana: User, conversation: Conversation
+) -> None:
+    seat = sit(as_ana)
+    rows = [
+        reverse("admin:accounts_user_change", args=[ana.pk]),
+        reverse("admin:conversations_inbox_change", args=[conversation.inbox_id]),
+    ]
+    for path in [*every_page(), *rows]:
+        seat.page.goto(seat.url + path)
+        expect(seat.page.locator("#content-start")).to_be_visible()
+        assert seat.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    # Django's own script fills this calendar.
+    seat.page.goto(seat.url + rows[0])
+    seat.page.locator(".datetimeshortcuts a").nth(1).click()
+    expect(seat.page.locator(".calendarbox").first).to_be_visible()
+    with seat.page.expect_popup() as popup:
+        seat.page.locator("#add_id_teams").click()
+    popup.value.locator("#id_name").fill("Logistics")
+    popup.value.locator("#id_slug").fill("logistics")
+    popup.value.locator("[name=_save]").click()
+    expect(seat.page.locator("#id_teams_to")).to_contain_text("Logistics")
 
 
 def test_the_list_of_shortcuts_and_the_details(

@@ -6,7 +6,7 @@ import { sizeOf } from "./message.js";
 import { sendMessage } from "./outbox.js";
 import { send } from "./socket.js";
 import { on, state, t } from "./state.js";
-import { openId } from "./thread.js";
+import { openId, openRow } from "./thread.js";
 import { toastProblem } from "./toast.js";
 
 const TYPING_EVERY = 3000;
@@ -53,8 +53,14 @@ export function setMode(mode) {
   setText(hook("send"), t(isNote ? "add-note" : "send"));
   hook("send-resolve").hidden = isNote;
   hook("attach").hidden = isNote;
+  showHint(openRow());
   save();
   enable();
+}
+
+function showHint(row) {
+  const takesOver = row?.status === "bot" && form.dataset.mode === "reply";
+  setText(hook("composer-hint"), takesOver ? t("reply-takes-over") : "");
 }
 
 /** Puts the cursor into the composer. */
@@ -159,8 +165,8 @@ on("opened", ({ id, focus }) => {
   restore(id);
   if (focus && matchMedia("(min-width: 760px)").matches) field.focus({ preventScroll: true });
 });
-on("row:open", (row) => setText(hook("composer-hint"), row.status === "bot" ? t("reply-takes-over") : ""));
-on("opened", ({ row }) => setText(hook("composer-hint"), row?.status === "bot" ? t("reply-takes-over") : ""));
+on("row:open", showHint);
+on("opened", ({ row }) => row && showHint(row));
 
 /** Listens to the form. */
 export function startComposer() {

@@ -163,21 +163,27 @@ on("context", show);
 on("context:stale", readAgainSoon);
 on("row:open", () => shown && show(shown));
 on("opened", ({ id }) => {
-  if (!id) {
-    shown = null;
-    body.replaceChildren();
+  if (id) {
+    if (panes.dataset.context !== "open") setOpen(isWanted(), { keep: false });
+    return;
   }
+  shown = null;
+  body.replaceChildren();
+  setOpen(false, { keep: false });
 });
 
-/** Listens to the buttons; a wide screen shows the panel until somebody folds it. */
+/** A wide screen shows the panel until somebody folds it; a narrow one when it is asked for. */
+function isWanted() {
+  if (matchMedia("(max-width: 1099px)").matches) return false;
+  const remembered = localStorage.getItem(KEY);
+  return remembered ? remembered === "open" : matchMedia("(min-width: 1440px)").matches;
+}
+
+/** Listens to the buttons. */
 export function startContext() {
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("[data-toggle-context]")) toggleContext();
     const link = event.target.closest?.(".context a");
     if (link && matchMedia("(max-width: 1099px)").matches) setOpen(false, { keep: false });
   });
-  const remembered = localStorage.getItem(KEY);
-  const isWide = matchMedia("(min-width: 1440px)").matches;
-  const isNarrow = matchMedia("(max-width: 1099px)").matches;
-  setOpen(!isNarrow && (remembered ? remembered === "open" : isWide), { keep: false });
 }

@@ -23,11 +23,16 @@ export function patchRow(item, row) {
   item.classList.toggle("is-unread", row.unread);
   showInitials(item.querySelector(".avatar"), row.name);
   setText(slot(item, "name"), row.name);
-  setText(slot(item, "preview"), row.subject || row.preview || t("no-messages"));
+  setText(slot(item, "preview"), plain(row.subject || row.preview) || t("no-messages"));
   setText(slot(item, "unread"), row.unread ? t("unread") : "");
   patchCharge(slot(item, "charge"), row);
   patchPriority(slot(item, "priority"), row.priority);
   patchTime(item, row);
+}
+
+/** Takes the marks of Markdown out of a line that is shown as text. */
+function plain(text) {
+  return text.replace(/\*\*|`|^>\s?|\s?\[\d+\]/gm, "");
 }
 
 /** Makes the waiting time say how long it is by now. */
@@ -46,7 +51,7 @@ function patchCharge(element, row) {
   if (element.dataset.key === key && key) return;
   element.dataset.key = key;
   element.className = "row-charge";
-  element.removeAttribute("data-tint");
+  for (const name of ["data-tint", "role", "aria-label"]) element.removeAttribute(name);
   if (row.status === "bot") {
     element.classList.add("ai-mark");
     element.textContent = t("ai");
@@ -60,6 +65,7 @@ function patchCharge(element, row) {
     element.textContent = initialsOf(row.assignee.name);
     element.dataset.tint = tint(row.assignee.name);
     element.title = row.assignee.name;
+    element.setAttribute("role", "img");
     element.setAttribute("aria-label", row.assignee.name);
   } else {
     element.textContent = "";

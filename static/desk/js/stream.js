@@ -18,21 +18,30 @@ export function clearStreams(name) {
   agentName = name;
 }
 
-/** Takes a piece; what overlaps replaces, what is missing at the front is marked. Returns whether it was shown. */
+/** Takes a piece of a run's text; `offset` counts characters as the server does. Returns whether it is shown. */
 export function takeDelta({ run, offset, text }) {
   if (ended.has(run)) return false;
-  let stream = streams.get(run);
-  if (!stream) {
-    const node = copyOf("stream");
-    slot(node, "author").textContent = agentName || t("ai-agent");
-    stream = { node, body: slot(node, "body"), text: offset > 0 ? "…" : "", skipped: offset };
-    streams.set(run, stream);
-    place.append(node);
+  const stream = streams.get(run) ?? begin(run, offset);
+  const piece = [...text];
+  const at = offset - stream.start;
+  if (at < 0 || at > stream.text.length) {
+    // What lies between is missing, here or before: the piece is all there is to show.
+    stream.start = offset;
+    stream.text = piece;
+  } else if (at > 0 || stream.text.slice(0, piece.length).join("") !== text) {
+    stream.text = stream.text.slice(0, at).concat(piece);
   }
-  const at = Math.max(0, offset - stream.skipped) + (stream.skipped ? 1 : 0);
-  stream.text = stream.text.slice(0, at) + text;
-  stream.body.textContent = stream.text;
+  stream.body.textContent = (stream.start ? "…" : "") + stream.text.join("");
   return true;
+}
+
+function begin(run, offset) {
+  const node = copyOf("stream");
+  slot(node, "author").textContent = agentName || t("ai-agent");
+  const stream = { node, body: slot(node, "body"), start: offset, text: [] };
+  streams.set(run, stream);
+  place.append(node);
+  return stream;
 }
 
 /** Ends a run's text when its message, or its end, is stored. */

@@ -46,6 +46,7 @@ function show(snapshot, { focus = false } = {}) {
   clearStreams(snapshot.row.agent);
   clearItems();
   showTyping(null);
+  hook("panes").dataset.view = "thread";
   hook("thread-empty").hidden = true;
   hook("thread-open").hidden = false;
   for (const event of snapshot.items) appendItem(event);
@@ -54,7 +55,6 @@ function show(snapshot, { focus = false } = {}) {
   tell("row", snapshot.row);
   tell("opened", { id: open.id, row: open.row, focus });
   tell("context", snapshot.context);
-  hook("panes").dataset.view = "thread";
   toEnd();
   follow();
 }
