@@ -1,0 +1,54 @@
+"""What each role may do in the admin, in one table.
+
+The desk's own pages ask `visible_to(actor)`; this is for Django's model pages around them. Groups and
+single permissions given to a user in the admin add to the table, nothing takes away from it.
+"""
+
+from typing import Any
+
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from accounts.enums import Role
+from accounts.models import User
+
+OPERATOR = frozenset(
+    f"{name.partition('.')[0]}.view_{name.partition('.')[2]}"
+    for name in (
+        "conversations.contact",
+        "conversations.contactidentity",
+        "tickets.ticket",
+        "knowledge.article",
+        "accounts.team",
+    )
+)
+LEAD = (
+    OPERATOR
+    | {f"knowledge.{verb}_article" for verb in ("add", "change", "delete")}
+    | {"conversations.change_contact", "conversations.view_inbox", "conversations.change_inbox"}
+    | {
+        "agents.view_agent",
+        "agents.change_agent",
+        "agents.view_run",
+        "agents.view_step",
+        "accounts.view_user",
+    }
+)
+TABLE: dict[str, frozenset[str]] = {Role.OPERATOR: OPERATOR, Role.LEAD: LEAD}
+
+
+class RoleBackend(BaseBackend):
+    """Grants by role: operators look, leads tend to knowledge, inboxes and agents, administrators do all."""
+
+    def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any | None = None) -> bool:
+        """True when the role of an active member of staff grants `app.verb_model`."""
+        del obj
+        if not (isinstance(user_obj, User) and user_obj.is_active and user_obj.is_staff):
+            return False
+        return user_obj.is_admin or perm in TABLE[user_obj.role]
+
+    def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
+        """True when the role grants anything in the app."""
+        if not (isinstance(user_obj, User) and user_obj.is_active and user_obj.is_staff):
+            return False
+        return user_obj.is_admin or any(perm.startswith(f"{app_label}.") for perm in TABLE[user_obj.role])
