@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -26,7 +27,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = find_api_key(sent)
         if key is None:
-            raise AuthenticationFailed("The key is not valid, has expired or was switched off.")
+            raise AuthenticationFailed(_("The key is not valid, has expired or was switched off."))
         if key.last_used_at is None or timezone.now() - key.last_used_at >= USE_NOTED_EVERY:
             note_key_use(key=key)
         return AnonymousUser(), key
@@ -39,7 +40,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 def key_of(request: Request) -> str | None:
     """Returns the key that was sent, perhaps empty; None when the headers hold none."""
-    scheme, _, rest = get_authorization_header(request).decode("latin-1").partition(" ")
+    scheme, _space, rest = get_authorization_header(request).decode("latin-1").partition(" ")
     if scheme.lower() == SCHEME.lower():
         return rest.strip()
     return request.headers.get("X-API-Key")

@@ -4,6 +4,7 @@ import re
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -24,7 +25,7 @@ _SLUG = re.compile(r"[-\w]{1,50}", re.ASCII)
 class Strict(serializers.Serializer[Any]):
     """A body or query in which an unknown field is an error."""
 
-    default_error_messages = {"unknown": "There is no such field."}
+    default_error_messages = {"unknown": _("There is no such field.")}
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuses what is not declared before looking at the rest."""
@@ -96,7 +97,7 @@ class PriorityWord(serializers.ChoiceField):
 class TeamSlug(serializers.Field[Team, Any, str, Any]):
     """A team by its short name."""
 
-    default_error_messages = {"missing": "There is no such team."}
+    default_error_messages = {"missing": _("There is no such team.")}
 
     def to_internal_value(self, data: Any) -> Team:
         """Returns the team."""
@@ -114,7 +115,7 @@ class TeamSlug(serializers.Field[Team, Any, str, Any]):
 class OperatorId(serializers.Field[User, Any, int, Any]):
     """An active member of staff by id."""
 
-    default_error_messages = {"missing": "There is no such active member of staff."}
+    default_error_messages = {"missing": _("There is no such active member of staff.")}
 
     def to_internal_value(self, data: Any) -> User:
         """Returns the user."""
@@ -134,7 +135,7 @@ class OperatorId(serializers.Field[User, Any, int, Any]):
 class ConversationId(Id):
     """A conversation that the actor may see."""
 
-    default_error_messages = {"missing": "There is no such conversation, or you may not see it."}
+    default_error_messages = {"missing": _("There is no such conversation, or you may not see it.")}
 
     def to_internal_value(self, data: Any) -> Any:
         """Returns the conversation."""
@@ -153,7 +154,7 @@ class ConversationId(Id):
 class ContactId(Id):
     """A customer that the actor may name."""
 
-    default_error_messages = {"missing": "There is no such customer, or you may not see them."}
+    default_error_messages = {"missing": _("There is no such customer, or you may not see them.")}
 
     def to_internal_value(self, data: Any) -> Any:
         """Returns the contact."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
@@ -54,9 +55,9 @@ def place_of(cursor: str, order: str) -> tuple[Any, str]:
     try:
         made_for, value, pk = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError) as error:
-        raise Invalid("This cursor leads nowhere.", field="cursor") from error
+        raise Invalid(_("This cursor leads nowhere."), field="cursor") from error
     if made_for != order or not isinstance(value, int | str) or not isinstance(pk, str):
-        raise Invalid("This cursor belongs to another list.", field="cursor")
+        raise Invalid(_("This cursor belongs to another list."), field="cursor")
     return value, pk
 
 
@@ -66,9 +67,9 @@ def after(model: type[Model], field: str, *, descending: bool, place: tuple[Any,
         value = model._meta.get_field(field).clean(place[0], None)  # type: ignore[union-attr]
         pk = model._meta.pk.to_python(place[1])
     except (ValidationError, ValueError, TypeError, OverflowError) as error:
-        raise Invalid("This cursor leads nowhere.", field="cursor") from error
+        raise Invalid(_("This cursor leads nowhere."), field="cursor") from error
     if isinstance(value, datetime) and value.tzinfo is None:
-        raise Invalid("This cursor leads nowhere.", field="cursor")
+        raise Invalid(_("This cursor leads nowhere."), field="cursor")
     beyond = "lt" if descending else "gt"
     # The first condition says nothing new; it lets the index of the field begin at the right place.
     return Q(**{f"{field}__{beyond}e": value}) & (

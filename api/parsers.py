@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -24,13 +25,13 @@ class JsonParser(BaseParser):
         del media_type, parser_context
         raw = stream.read(MAX_BODY + 1)
         if len(raw) > MAX_BODY:
-            raise TooLarge(f"A body may have {MAX_BODY // 1024} KiB.")
+            raise TooLarge(_("A body may have %d KiB.") % (MAX_BODY // 1024))
         try:
             return json.loads(raw.decode(), parse_constant=_no_constants)
         except RecursionError as error:
-            raise ParseError("The body is nested too deeply.") from error
+            raise ParseError(_("The body is nested too deeply.")) from error
         except ValueError as error:
-            raise ParseError("The body is not JSON in UTF-8.") from error
+            raise ParseError(_("The body is not JSON in UTF-8.")) from error
 
 
 def _no_constants(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -22,7 +23,7 @@ class DenyByDefault(BasePermission):
 class StaffOnly(BasePermission):
     """Lets active staff and keys in, within their scopes: reading needs `read`, everything else `write`."""
 
-    message = "You may not do this; a key needs the scope for it."
+    message = _("You may not do this; a key needs the scope for it.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Returns whether there is an actor with the scope that the method needs."""

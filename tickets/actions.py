@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
 from conversations.actions import add_event, lock
@@ -107,7 +108,7 @@ def _locked(conversation: Conversation | None, *, by: Actor) -> Conversation | N
     """Returns the conversation's row locked: whoever decides about its tickets decides one at a time."""
     if conversation is None:
         if by.kind == ActorKind.AGENT:
-            raise Forbidden("An agent opens tickets only in a conversation.")
+            raise Forbidden(_("An agent opens tickets only in a conversation."))
         return None
     # An agent acts in the conversation it was called for and has no view of its own.
     return lock(conversation.pk, by=Actor.system() if by.kind == ActorKind.AGENT else by)
@@ -116,12 +117,12 @@ def _locked(conversation: Conversation | None, *, by: Actor) -> Conversation | N
 def _requester(row: Conversation | None, contact: Contact | None, *, by: Actor) -> Contact | None:
     if row is not None:
         if contact is not None and contact.pk != row.contact_id:
-            raise Invalid("The conversation is with another customer.", field="contact")
+            raise Invalid(_("The conversation is with another customer."), field="contact")
         return row.contact
     if contact is None and by.kind == ActorKind.CONTACT:
         return Contact.objects.filter(pk=by.id).first()
     if contact is not None and not may_be_requester(contact, actor=by):
-        raise Invalid("There is no such customer, or you may not see them.", field="contact")
+        raise Invalid(_("There is no such customer, or you may not see them."), field="contact")
     return contact
 
 
@@ -282,16 +283,16 @@ def _wake(ticket: Ticket, *other_teams: int | None) -> None:
 def _line(text: str) -> str:
     clean = " ".join(_storable(text).split())
     if not clean:
-        raise Invalid("A ticket needs a subject.", field="subject")
+        raise Invalid(_("A ticket needs a subject."), field="subject")
     if len(clean) > MAX_SUBJECT:
-        raise Invalid(f"A subject may have {MAX_SUBJECT} characters.", field="subject")
+        raise Invalid(_("A subject may have %d characters.") % MAX_SUBJECT, field="subject")
     return clean
 
 
 def _text(text: str) -> str:
     clean = _storable(text).strip()
     if len(clean) > MAX_DESCRIPTION:
-        raise Invalid(f"A description may have {MAX_DESCRIPTION} characters.", field="description")
+        raise Invalid(_("A description may have %d characters.") % MAX_DESCRIPTION, field="description")
     return clean
 
 
@@ -302,17 +303,17 @@ def _storable(text: str) -> str:
 
 def _priority(value: int) -> int:
     if value not in Priority.values:
-        raise Invalid("There is no such priority.", field="priority")
+        raise Invalid(_("There is no such priority."), field="priority")
     return value
 
 
 def _status(value: str) -> str:
     if value not in TicketStatus.values:
-        raise Invalid("There is no such status.", field="status")
+        raise Invalid(_("There is no such status."), field="status")
     return value
 
 
 def _person(user: User | None) -> User | None:
     if user is not None and not (user.is_active and user.is_staff):
-        raise Invalid("Only active members of staff can be responsible.", field="assignee")
+        raise Invalid(_("Only active members of staff can be responsible."), field="assignee")
     return user

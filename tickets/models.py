@@ -110,11 +110,6 @@ class Ticket(models.Model):
         """The number as people say and write it."""
         return f"#{self.number}"
 
-    @property
-    def is_done(self) -> bool:
-        """True when no work is left."""
-        return self.status in DONE
-
 
 class TicketEvent(models.Model):
     """One line of a ticket's history: who did what. Append-only, numbered under the ticket's row lock."""

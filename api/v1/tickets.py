@@ -4,6 +4,7 @@ import re
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -151,5 +152,5 @@ def idempotency_key(request: Request, actor: Actor) -> str | None:
     if sent is None:
         return None
     if not _KEY.fullmatch(sent):
-        raise Invalid("The key must be 1 to 128 visible ASCII characters.", field="Idempotency-Key")
+        raise Invalid(_("The key must be 1 to 128 visible ASCII characters."), field="Idempotency-Key")
     return f"api:{actor.kind}:{actor.id}:{sent}"

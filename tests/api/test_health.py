@@ -11,13 +11,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from api import health
-from core import queue
+from core.queue import defer, rescue_stalled
 from core.schema import migrations_on_disk, missing_migrations
-
-
-@queue.task(name="tests.api.nothing")
-def nothing() -> None:
-    """A job that waits for a worker."""
 
 
 def ready(client: Client) -> tuple[int, dict[str, Any]]:
@@ -94,7 +89,7 @@ def test_migration_of_other_code_does_not(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seconds", "status"), [(50, 200), (70, 503)])
 def test_job_that_lies_about_makes_unready(client: Client, seconds: int, status: int) -> None:
-    queue.defer(nothing)
+    defer(rescue_stalled, timestamp=0)
     age_jobs(seconds)
     answered, checks = ready(client)
     assert (answered, checks["queue"]["waiting"]) == (status, 1)
@@ -102,18 +97,18 @@ def test_job_that_lies_about_makes_unready(client: Client, seconds: int, status:
 
 
 def in_future() -> None:
-    queue.defer(nothing, delay=3600)
+    defer(rescue_stalled, timestamp=0, delay=3600)
 
 
 def behind_another() -> None:
-    queue.defer(nothing, lock="one")
+    defer(rescue_stalled, timestamp=0, lock="one")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
-    queue.defer(nothing, lock="one")
+    defer(rescue_stalled, timestamp=0, lock="one")
 
 
 def done() -> None:
-    queue.defer(nothing)
+    defer(rescue_stalled, timestamp=0)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
 

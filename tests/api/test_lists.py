@@ -78,7 +78,6 @@ def seven(inbox: Inbox, ana: User) -> None:
     Conversation.objects.update(updated_at=first)
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize(
     "query",
     [
@@ -92,11 +91,11 @@ def seven(inbox: Inbox, ana: User) -> None:
         "messages?ordering=created_at",
     ],
 )
-def test_pages_hold_every_row_once_in_order(as_ana: APIClient, seven: None, query: str, limit: int) -> None:
+def test_pages_hold_every_row_once_in_order(as_ana: APIClient, seven: None, query: str) -> None:
     whole = results(as_ana.get(f"/api/v1/{query}&limit=100"))
-    rows = walk(as_ana, f"/api/v1/{query}&limit={limit}")
-    assert rows == whole
-    assert len({row["id"] for row in rows}) == len(rows) == (14 if "messages" in query else 7)
+    assert len({row["id"] for row in whole}) == len(whole) == (14 if "messages" in query else 7)
+    for limit in (1, 2, 3, 7):
+        assert walk(as_ana, f"/api/v1/{query}&limit={limit}") == whole, limit
 
 
 def test_row_that_comes_meanwhile_shifts_nothing(
@@ -117,25 +116,48 @@ def cursor(*place: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
+MADE_UP = [
+    "x",
+    "é",
+    "a\x00",
+    "====",
+    "e30",
+    "W10",
+    cursor(),
+    cursor("-number"),
+    cursor("-number", 1, 2, 3),
+    cursor("-number", "x", "y"),
+    cursor("-number", 2**90, "y"),
+    cursor("-number", 1, "y"),
+    cursor("-number", 1.5, "y"),
+    cursor("-number", None, None),
+    cursor("-number", [], {}),
+    cursor("-updated_at", "2026-01-01T00:00:00", "y"),
+    cursor("-updated_at", 5, "y"),
+    cursor("-updated_at", "9999-99-99T00:00:00Z", "y"),
+    cursor("password", "x", "y"),
+    "[" * 400,
+]
+
+
 @pytest.mark.parametrize("route", ["tickets", "conversations", "messages"])
-@pytest.mark.parametrize(
-    "made_up",
-    [
-        "x", "é", "a\x00", "====", "e30", "W10", cursor(), cursor("-number"), cursor("-number", 1, 2, 3),
-        cursor("-number", "x", "y"), cursor("-number", 2**90, "y"), cursor("-number", 1, "y"),
-        cursor("-number", 1.5, "y"), cursor("-number", None, None), cursor("-number", [], {}),
-        cursor("-updated_at", "2026-01-01T00:00:00", "y"), cursor("-updated_at", 5, "y"),
-        cursor("-updated_at", "9999-99-99T00:00:00Z", "y"), cursor("password", "x", "y"), "[" * 400,
-    ],
-)  # fmt: skip
-def test_cursor_that_was_made_up_is_refused(as_ana: APIClient, route: str, made_up: str) -> None:
-    refused = as_ana.get(f"/api/v1/{route}", {"cursor": made_up})
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor")
+def test_cursor_that_was_made_up_is_refused(as_ana: APIClient, route: str) -> None:
+    for made_up in MADE_UP:
+        refused = as_ana.get(f"/api/v1/{route}", {"cursor": made_up})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor"), made_up
 
 
 def test_cursor_of_another_order_is_refused(as_ana: APIClient, seven: None) -> None:
     following = as_ana.get("/api/v1/tickets?limit=1").json()["next"]
     assert as_ana.get(f"{following}&ordering=number").status_code == 422
+
+
+def test_cursor_with_a_time_of_no_zone_is_refused(as_ana: APIClient, ticket: Ticket) -> None:
+    query = {
+        "cursor": cursor("-updated_at", "2026-01-01T00:00:00", str(ticket.pk)),
+        "ordering": "-updated_at",
+    }
+    assert as_ana.get("/api/v1/tickets", query).status_code == 422
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -151,26 +173,26 @@ def test_no_cursor_breaks_a_list(as_ana: APIClient, place: list[Any], order: str
     assert as_ana.get("/api/v1/tickets", query).status_code in {200, 422}
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("limit=0", "limit"),
-        ("limit=101", "limit"),
-        ("limit=x", "limit"),
-        ("limit=1e5", "limit"),
-        ("limit=99999999999999999999999999", "limit"),
-        ("ordering=password", "ordering"),
-        ("status=lost", "status"),
-        ("team=a/b", "team"),
-        ("assignee=bob", "assignee"),
-        ("assignee=-1", "assignee"),
-        ("assignee=1%00", "assignee"),
-        ("page=2", "page"),
-        ("status__in=open", "status__in"),
-        ("format=api", "format"),
-    ],
-)
+WRONG = [
+    ("limit=0", "limit"),
+    ("limit=101", "limit"),
+    ("limit=x", "limit"),
+    ("limit=1e5", "limit"),
+    ("limit=99999999999999999999999999", "limit"),
+    ("ordering=password", "ordering"),
+    ("status=lost", "status"),
+    ("team=a/b", "team"),
+    ("assignee=bob", "assignee"),
+    ("assignee=-1", "assignee"),
+    ("assignee=1%00", "assignee"),
+    ("page=2", "page"),
+    ("status__in=open", "status__in"),
+    ("format=api", "format"),
+]
+
+
 @pytest.mark.parametrize("route", ["tickets", "conversations"])
-def test_wrong_queries_are_refused(as_ana: APIClient, route: str, query: str, field: str) -> None:
-    refused = as_ana.get(f"/api/v1/{route}?{query}")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+def test_wrong_queries_are_refused(as_ana: APIClient, route: str) -> None:
+    for query, field in WRONG:
+        refused = as_ana.get(f"/api/v1/{route}?{query}")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), query

@@ -11,7 +11,10 @@ from uuid import uuid4
 import pytest
 from django.contrib.sessions.models import Session
 from django.urls import URLPattern, URLResolver
-from rest_framework.test import APIClient
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
+from rest_framework.views import APIView
 
 from accounts.enums import Role
 from accounts.models import ApiKey, Team, User
@@ -80,6 +83,16 @@ def test_every_route_comes_with_and_without_a_slash() -> None:
     served = dict(routes())
     assert {f"{route}/" for route, _ in canonical()} == {route for route in served if route.endswith("/")}
     assert all(served[f"{route}/"] is view for route, view in canonical())
+
+
+def test_view_that_names_nobody_is_closed(ana: User) -> None:
+    class Forgotten(APIView):
+        def get(self, request: Request) -> Response:
+            return Response("open")
+
+    request = APIRequestFactory().get("/")
+    force_authenticate(request, ana)
+    assert Forgotten.as_view()(request).status_code == 403
 
 
 def test_every_view_names_who_may_use_it() -> None:

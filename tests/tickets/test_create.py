@@ -104,7 +104,7 @@ DIFFERENT = [
     ("Problema no pagamento com boleto", "Problema no pagamento com cartão"),
     ("Problema con el pago", "Problema con el envío"),
     ("Change delivery address", "Change delivery date"),
-    ("Refund for order 4512", "Refund for order 9981"),
+    ("Refund for order 4512 not received yet", "Refund for order 9981 not received yet"),
     ("Ajuda", "Ajuda com troca"),
 ]
 
@@ -135,6 +135,15 @@ def test_same_description_under_another_subject_is_one_ticket(
         by=agent, subject="Pacote aberto", description=f"{text}!", conversation=conversation
     )
     assert again.pk == first.pk
+
+
+def test_same_subject_about_another_order_is_another_ticket(conversation: Conversation, agent: Actor) -> None:
+    first = create_ticket(by=agent, subject="Reembolso", description="Pedido 4512", conversation=conversation)
+    other = create_ticket(by=agent, subject="Reembolso", description="Pedido 9981", conversation=conversation)
+    more = create_ticket(
+        by=agent, subject="Reembolso", description="Pedido 9981, cartão final 4321", conversation=conversation
+    )
+    assert (other.pk == first.pk, more.pk == other.pk) == (False, True)
 
 
 def test_short_descriptions_are_not_compared(conversation: Conversation, agent: Actor) -> None:
