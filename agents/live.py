@@ -21,6 +21,8 @@ class LiveText:
         self.shown = 0
         self.shown_at = 0.0
         self.later: asyncio.Task[None] | None = None
+        # One piece after the other, whatever the cache and the channel layer take for each.
+        self.showing = asyncio.Lock()
 
     async def add(self, piece: str) -> None:
         """Takes the next piece; shows it now, or with what comes within the window."""
@@ -38,10 +40,13 @@ class LiveText:
 
     async def show(self) -> None:
         """Shows everything that has not been shown."""
-        if self.shown == len(self.text):
-            return
-        offset, self.shown, self.shown_at = self.shown, len(self.text), time.monotonic()
-        await show_text(conversation_id=self.conversation_id, run=self.run, so_far=self.text, offset=offset)
+        async with self.showing:
+            if self.shown == len(self.text):
+                return
+            offset, self.shown, self.shown_at = self.shown, len(self.text), time.monotonic()
+            await show_text(
+                conversation_id=self.conversation_id, run=self.run, so_far=self.text, offset=offset
+            )
 
     async def close(self) -> None:
         """Shows the rest; nothing is shown afterwards."""
