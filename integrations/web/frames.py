@@ -75,12 +75,23 @@ def parse(raw: str | bytes) -> dict[str, Any]:
     if len(raw) > MAX_FRAME_BYTES:
         raise TooLarge
     try:
-        data = json.loads(raw)
+        data = _sayable(json.loads(raw))
     except (ValueError, RecursionError) as error:
         raise BadFrame from error
     if not isinstance(data, dict):
         raise BadFrame
     return data
+
+
+def _sayable(value: Any) -> Any:
+    """Replaces halves of characters, which JSON can escape but neither a socket nor Postgres can carry."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_sayable(item) for item in value]
+    if isinstance(value, dict):
+        return {_sayable(name): _sayable(item) for name, item in value.items()}
+    return value
 
 
 def to_frame(data: dict[str, Any]) -> Frame:
@@ -108,7 +119,7 @@ def _hello(data: dict[str, Any]) -> Hello:
     return Hello(
         inbox=_value(data, "inbox", str),
         token=_optional(data, "token", ""),
-        locale=_optional(data, "locale", "")[:12],
+        locale=_optional(data, "locale", "").replace("\x00", "")[:12],
         since=None if data.get("since") is None else _number(data, "since"),
         identity=None if data.get("identity") is None else _claim(_value(data, "identity", dict)),
     )
