@@ -147,20 +147,27 @@ class ChatConsumer(AsyncWebsocketConsumer):
     # What other parts say through the channel layer; the method's name is the message's type.
 
     async def hint(self, message: dict[str, Any]) -> None:
-        """The conversation has moved on to `seq`."""
+        """The conversation has moved on to `seq`. With the database away the next beat tells it."""
         if message["seq"] > self.session.cursor:
-            await self._tell_news()
+            with contextlib.suppress(DatabaseError):
+                await self._tell_news()
 
     async def delta(self, message: dict[str, Any]) -> None:
         """A piece of text that is being written."""
+        if not self._is_ours(message):
+            return
         frame = {"type": "delta", "run": message["run"]}
         await self._tell({**frame, "offset": message["offset"], "text": message["text"]})
 
     async def typing(self, message: dict[str, Any]) -> None:
         """Somebody on our side types."""
-        if message["who"] != "contact":
+        if message["who"] != "contact" and self._is_ours(message):
             frame = {"type": "typing", "who": message["who"], "name": message["name"]}
             await self._tell({**frame, "on": message["on"]})
+
+    def _is_ours(self, message: dict[str, Any]) -> bool:
+        """False for what was on its way to the visitor before, when another has said hello meanwhile."""
+        return bool(message["conversation"] == str(self.session.conversation_id))
 
     async def read(self, message: dict[str, Any]) -> None:
         """A read mark of the customer's own: nothing to tell."""

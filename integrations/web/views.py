@@ -1,12 +1,15 @@
 """The HTTP twin of the socket, the pages that carry the widget, and the one-question stream."""
 
 import json
+import logging
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
 from typing import Any, cast
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -17,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from conversations.actions import add_attachment
 from conversations.queries.wire import attachment_frame
 from core import limits
-from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated
+from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
 from core.threads import in_thread
 from integrations.web import feed
 from integrations.web.consumers import error_frame
@@ -31,6 +34,8 @@ from integrations.web.queries import (
     visitor_by_token,
 )
 from integrations.web.session import Json, VisitorSession
+
+logger = logging.getLogger(__name__)
 
 # Digits of a cursor: a number that a column holds.
 LONGEST_NUMBER = 9
@@ -55,6 +60,9 @@ def open_to_sites(view: AsyncView) -> AsyncView:
                 response = await view(request, **arguments)
             except HelpdeskError as error:
                 response = JsonResponse(error_frame(error), status=error.status)
+            except DatabaseError:
+                logger.exception("a request could not be carried out")
+                response = JsonResponse(error_frame(Unavailable()), status=Unavailable.status)
         response["Access-Control-Allow-Origin"] = "*"
         response["Access-Control-Allow-Headers"] = "authorization, content-type, last-event-id"
         response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
@@ -250,5 +258,5 @@ async def _answer(session: VisitorSession) -> AsyncIterator[str]:
 
 def plain_event(text: str) -> str:
     """Text as a server-sent event; a line break in it becomes a second data line."""
-    lines = "\n".join(f"data: {line}" for line in text.split("\n"))
+    lines = "\n".join(f"data: {line}" for line in re.split(r"\r\n|\r|\n", text))
     return f"{lines}\n\n"
