@@ -1,6 +1,7 @@
 """What the model is told: rules from a file, the agent's persona, the conversation since the last resolve."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from llm.types import ChatMessage
 
 PROMPTS = Path(__file__).parent / "prompts"
 LONGEST_MESSAGE = 4_000  # characters of one message of the history
+_LOCALE = re.compile(r"[a-zA-Z]{2,3}(?:[-_][a-zA-Z0-9]{2,8})?")
 
 
 @cache
@@ -34,13 +36,18 @@ def build(
     rules = _system().format(
         name=agent.name,
         persona=agent.persona.strip(),
-        locale=contact.locale or "en",
+        locale=_locale(contact),
         time=timezone.now().strftime("%Y-%m-%d %H:%M UTC"),
     )
     messages: list[ChatMessage] = [{"role": "system", "content": rules}]
     messages.extend(as_chat(message) for message in history)
     messages.extend(part for step in replayed(steps) for part in step)
     return messages
+
+
+def _locale(contact: Contact) -> str:
+    """Returns the language of the customer's browser, in which a client may have written anything else."""
+    return contact.locale if _LOCALE.fullmatch(contact.locale) else "en"
 
 
 def as_chat(message: Message) -> ChatMessage:
