@@ -1,7 +1,6 @@
 """The agents app."""
 
 from django.apps import AppConfig
-from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,10 +12,8 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the receivers and registers the answerer that needs no key."""
-        from agents import receivers  # noqa: F401 (deferred: app ready)
+        from agents import receivers  # noqa: F401  # deferred: app ready
         from agents.builtin import QuotingModel  # deferred: app ready
         from llm.local import register_local_model  # deferred: app ready
 
-        # Each app keeps its tools in `tools.py`; importing the module registers them.
-        autodiscover_modules("tools")
         register_local_model("quote", QuotingModel())

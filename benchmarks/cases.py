@@ -243,7 +243,7 @@ async def memory(home: Home, known: Json) -> list[Figure]:
 async def _use(server: Server, known: Json) -> None:
     """A page, the API's description and a message: what is loaded at first use is part of an idle process."""
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=20) as client:
-        for path in ("/admin/login/", "/openapi.json", "/health/ready"):
+        for path in ("/", "/admin/login/", "/api/schema"):
             (await client.get(path)).raise_for_status()
     async with load.visitors(server.chat, known["plain"], 1) as (customer,):
         await customer.say(load.TEXT)

@@ -107,11 +107,11 @@ def _said(row: str) -> str:
 
 def group() -> Any:
     """Returns an application in which everybody gets what anybody sends, through an in-memory layer."""
-    from django.conf import settings  # deferred: only this ceiling is made with Django
+    from django.conf import settings  # deferred: optional dependency
 
     layer = {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}
     settings.configure(CHANNEL_LAYERS={"default": layer}, INSTALLED_APPS=["channels"])
-    from channels.generic.websocket import AsyncWebsocketConsumer  # deferred: needs the settings
+    from channels.generic.websocket import AsyncWebsocketConsumer  # deferred: optional dependency
 
     class Everybody(AsyncWebsocketConsumer):
         groups = ["everybody"]

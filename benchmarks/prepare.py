@@ -19,7 +19,8 @@ from accounts.enums import Role  # noqa: E402
 from accounts.models import Team, User  # noqa: E402
 from agents.models import Agent  # noqa: E402
 from conversations.actions import Sender, receive  # noqa: E402
-from conversations.models import Inbox  # noqa: E402
+from conversations.enums import Status  # noqa: E402
+from conversations.models import Conversation, Inbox  # noqa: E402
 from integrations.web.models import VisitorToken  # noqa: E402
 from integrations.web.queries import digest  # noqa: E402
 
@@ -71,9 +72,10 @@ def main() -> None:
         "answered": {"key": answered.key, "visitors": visitors(answered, ASKING)},
         "sessions": sessions(team),
     }
-    # Only now: what was said above is not to be answered. It calls no tool, whatever the model says.
+    # Only now: what was said above is not to be answered before it is measured.
     agent = Agent.objects.create(name="Lia")
     agent.inboxes.add(answered)
+    Conversation.objects.filter(inbox=answered).update(status=Status.BOT)
     print(json.dumps(said))
 
 

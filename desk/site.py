@@ -40,7 +40,7 @@ class DeskSite(admin.AdminSite):
 
     def get_urls(self) -> "list[URLResolver | URLPattern]":
         """Puts the desk's pages before Django's own."""
-        from desk.urls import desk_urls  # leaf: the views name the site
+        from desk.urls import desk_urls  # deferred: leaf
 
         own = path("settings/", self.admin_view(self.settings), name="settings")
         return [*desk_urls(self), own, *super().get_urls()]

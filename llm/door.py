@@ -7,9 +7,11 @@ silently begun again. Every try is a row in the ledger.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -67,8 +69,39 @@ def active_model() -> str:
 
 
 async def warm_up() -> None:
-    """Loads LiteLLM and the embedding model in threads; after it the first customer waits for neither."""
-    await asyncio.gather(asyncio.to_thread(wire.warm), asyncio.to_thread(embedding.load))
+    """Loads LiteLLM and the embedding model in threads; after it the first customer waits for neither.
+
+    A process that ends meanwhile does not wait for them, as it would for a thread of the loop's executor.
+    """
+    await asyncio.gather(_aside(wire.warm), _aside(embedding.load))
+
+
+async def _aside(call: Callable[[], object]) -> None:
+    """Runs a call in a thread that ends with the process, whatever it is doing."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 (handed to who awaits)
+            outcome: Exception | None = error
+        else:
+            outcome = None
+        # The loop may be closed by now: then nobody waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, daemon=True, name=f"warm-up-{call.__name__}").start()
+    await done
 
 
 async def close() -> None:

@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 
 from accounts.models import User
 from agents import actions
+from agents.citations import Cited
 from agents.enums import RunStatus
 from agents.models import Agent, Run, Step
 from agents.runtime import answer
@@ -221,7 +222,7 @@ async def test_answer_of_an_attempt_that_was_replaced_is_dropped(
     second = await in_db(actions.begin_run)(conversation_id=asked.pk)
     assert first is not None
     assert second is not None
-    cited = actions.Cited("old", ())
+    cited = Cited("old", ())
     outcome = actions.Outcome("old", cited, (), _nothing_used(), "m")
     assert await in_db(actions.finish_run)(run=first, outcome=outcome) == RunStatus.RUNNING
     assert await texts() == []

@@ -1,6 +1,7 @@
 """What operators and agents do with a conversation."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -43,7 +44,8 @@ def with_agent(conversation: Conversation, system: Actor) -> Conversation:
 
 
 def types(conversation: Conversation) -> list[str]:
-    return list(Event.objects.filter(conversation=conversation).order_by("seq").values_list("type", flat=True))
+    events = Event.objects.filter(conversation=conversation).order_by("seq")
+    return list(events.values_list("type", flat=True))
 
 
 def test_reply_by_operator_is_stored_in_order_and_stops_the_waiting_clock(
@@ -74,9 +76,7 @@ def test_reply_by_operator_takes_the_conversation_from_the_agent(
     assert (with_agent.status, with_agent.assignee) == (Status.OPEN, bruno)
 
 
-def test_reply_by_agent_after_a_person_has_come_in_is_refused(
-    with_agent: Conversation, bruno: User
-) -> None:
+def test_reply_by_agent_after_a_person_has_come_in_is_refused(with_agent: Conversation, bruno: User) -> None:
     take_over(conversation=with_agent, by=bruno.as_actor())
     with pytest.raises(Conflict):
         reply(conversation=with_agent, text="I know better", by=AGENT)
@@ -145,9 +145,7 @@ def test_take_over_from_a_colleague_changes_the_assignee(
     assert take_over(conversation=conversation, by=ana.as_actor()).assignee == ana
 
 
-def test_take_over_of_a_resolved_conversation_is_a_conflict(
-    conversation: Conversation, bruno: User
-) -> None:
+def test_take_over_of_a_resolved_conversation_is_a_conflict(conversation: Conversation, bruno: User) -> None:
     resolve(conversation=conversation, by=bruno.as_actor())
     with pytest.raises(Conflict):
         take_over(conversation=conversation, by=bruno.as_actor())
@@ -155,9 +153,7 @@ def test_take_over_of_a_resolved_conversation_is_a_conflict(
         hand_back(conversation=conversation, by=bruno.as_actor())
 
 
-def test_assign_a_person_takes_it_from_the_agent(
-    with_agent: Conversation, bruno: User, ana: User
-) -> None:
+def test_assign_a_person_takes_it_from_the_agent(with_agent: Conversation, bruno: User, ana: User) -> None:
     taken = []
 
     def see(conversation: Conversation, **_: Any) -> None:
@@ -189,16 +185,16 @@ def test_resolve_by_contact_is_forbidden(conversation: Conversation, davi: Conta
         resolve(conversation=conversation, by=davi.as_actor())
 
 
-def test_history_begins_after_the_last_resolve(
-    conversation: Conversation, inbox: Inbox, bruno: User
-) -> None:
+def test_history_begins_after_the_last_resolve(conversation: Conversation, inbox: Inbox, bruno: User) -> None:
     resolve(conversation=conversation, by=bruno.as_actor())
     again = receive(inbox=inbox, sender=Sender("davi"), text="Outra coisa").conversation
     assert [message.text for message in history(again)] == ["Outra coisa"]
 
 
 def test_priority_must_be_one(conversation: Conversation, bruno: User) -> None:
-    assert set_priority(conversation=conversation, by=bruno.as_actor(), priority=40).priority == Priority.URGENT
+    assert (
+        set_priority(conversation=conversation, by=bruno.as_actor(), priority=40).priority == Priority.URGENT
+    )
     with pytest.raises(Invalid):
         set_priority(conversation=conversation, by=bruno.as_actor(), priority=41)
 
@@ -248,9 +244,7 @@ def test_visible_to_each_of_the_cast(
     assert sees(clara.as_actor())
 
 
-def test_read_marks_only_move_forward_and_never_past_the_end(
-    conversation: Conversation, bruno: User
-) -> None:
+def test_read_marks_only_move_forward_and_never_past_the_end(conversation: Conversation, bruno: User) -> None:
     for seq in (1, 0, 99):
         read_by_contact(conversation_id=conversation.pk, seq=seq)
         read_by_operator(conversation=conversation, seq=seq, by=bruno.as_actor())
@@ -279,7 +273,7 @@ def test_two_operators_at_once_leave_one_in_charge_and_no_gap(
     conversation: Conversation, bruno: User, ana: User
 ) -> None:
     actors = [bruno.as_actor(), ana.as_actor()] * 5
-    in_parallel([lambda by=by: reply(conversation=conversation, text="x", by=by) for by in actors])
+    in_parallel([partial(reply, conversation=conversation, text="x", by=by) for by in actors])
     seqs = list(Event.objects.filter(conversation=conversation).order_by("seq").values_list("seq", flat=True))
     assert seqs == list(range(1, len(seqs) + 1))
     assert Message.objects.filter(direction=Direction.OUT).count() == 10

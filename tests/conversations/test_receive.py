@@ -1,7 +1,8 @@
 """The door for what customers say: once, in order, whatever races."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,7 +22,7 @@ from core.errors import Invalid, TooLarge
 SENDER = Sender("eva", name="Eva", email="eva@example.com", locale="pt-br")
 
 
-def in_parallel(calls: list[Callable[[], Any]]) -> list[Any]:
+def in_parallel(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Runs the calls at once, each on a thread and connection of its own."""
 
     def run(call: Callable[[], Any]) -> Any:
@@ -141,10 +142,7 @@ def test_receiver_that_fails_undoes_the_message(inbox: Inbox) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_receive_twenty_first_messages_at_once_make_one_contact(inbox: Inbox) -> None:
-    calls = [
-        lambda number=number: receive(inbox=inbox, sender=SENDER, text=f"m{number}") for number in range(20)
-    ]
-    in_parallel(calls)
+    in_parallel([partial(receive, inbox=inbox, sender=SENDER, text=f"m{number}") for number in range(20)])
     assert Contact.objects.count() == ContactIdentity.objects.count() == Conversation.objects.count() == 1
     assert sorted(Message.objects.values_list("seq", flat=True)) == list(range(1, 21))
 
@@ -173,7 +171,7 @@ def test_receive_eight_writers_while_a_reader_resumes_leave_no_gap(inbox: Inbox)
         for number in range(20):
             receive(inbox=inbox, sender=SENDER, text=f"{writer}.{number}")
 
-    in_parallel([read, *(lambda writer=writer: write(writer) for writer in range(8))])
+    in_parallel([read, *(partial(write, writer) for writer in range(8))])
     assert seen == list(range(1, 162))
 
 

@@ -1,7 +1,7 @@
 """The product's promise in two browser windows: a customer in the shop, an operator at the desk.
 
-`HELPDESK_SCREENSHOTS=docs/img make test ARGS=tests/helpdesk/test_outcome_browser.py` makes the pictures of the
-documentation from exactly this.
+`HELPDESK_SCREENSHOTS=docs/img make test ARGS=tests/helpdesk/test_outcome_browser.py` takes the pictures of
+the documentation from exactly this.
 """
 
 import os
@@ -52,9 +52,7 @@ def desk(chromium: Browser, shop: LiveServer) -> Iterator[Page]:
         User.objects.get(username="bruno"), backend="django.contrib.auth.backends.ModelBackend"
     )
     context = chromium.new_context(viewport=DESK, reduced_motion="reduce")  # type: ignore[arg-type]
-    context.add_cookies(
-        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": shop.url}]
-    )
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": shop.url}])
     page = context.new_page()
     page.goto(f"{shop.url}/admin/inbox/")
     yield page

@@ -61,7 +61,7 @@ class Product:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.stack.database_url) as connection:
-            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query, values).fetchall()
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
@@ -101,8 +101,8 @@ async def test_question_is_answered_word_by_word_with_its_source(product: Produc
     written = "".join(delta["text"] for delta in deltas)
     assert answer["text"].startswith(written[:200].strip())
     assert "entrega" in answer["citations"][0]["title"].lower()
-    page = urllib.request.urlopen(answer["citations"][0]["url"], timeout=30)
-    assert page.status == 200
+    address = answer["citations"][0]["url"]
+    assert (await asyncio.to_thread(urllib.request.urlopen, address, timeout=30)).status == 200
 
 
 async def test_question_without_an_article_becomes_a_ticket(product: Product) -> None:
