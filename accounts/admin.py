@@ -64,5 +64,8 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         user = request.user
         assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
         row, key = create_api_key(name=obj.name, by=user.as_actor(), scopes=obj.scopes)
-        obj.pk, obj.prefix, obj.key_hash, obj.created_at = row.pk, row.prefix, row.key_hash, row.created_at
+        row.is_active, row.expires_at = obj.is_active, obj.expires_at
+        row.save(update_fields=["is_active", "expires_at"])
+        # From here on the form's object is the stored row, so that its teams can be tied to it.
+        vars(obj).update(vars(row))
         messages.warning(request, _("Copy this key now, it is not shown again: %s") % key)

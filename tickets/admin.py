@@ -45,6 +45,10 @@ class HistoryInline(admin.TabularInline[TicketEvent, Ticket]):
         """History stands."""
         return False
 
+    def has_view_permission(self, *_args: Any) -> bool:
+        """Whoever may look at a ticket may look at its history."""
+        return True
+
     @admin.display(description=_("what"))
     def what(self, event: TicketEvent) -> SafeString | str:
         """The change in words."""

@@ -9,7 +9,7 @@ from accounts.models import User
 from conversations.enums import Priority
 from conversations.models import Contact, Conversation
 from core.actor import Actor
-from tickets.actions import create_ticket
+from tickets.actions import create_ticket, update_ticket
 from tickets.enums import TicketEventType, TicketSource, TicketStatus
 from tickets.models import Ticket
 from tickets.queries import timeline
@@ -111,6 +111,17 @@ def test_operator_with_rights_sees_their_teams_only(
         user.user_permissions.set(permissions)
         client.force_login(user)
         assert client.get(f"{LIST}{ticket.pk}/change/").status_code == status
+
+
+def test_operator_reads_a_ticket_with_its_history_and_changes_nothing(
+    client: Client, bruno: User, ticket: Ticket
+) -> None:
+    update_ticket(ticket=ticket, by=bruno.as_actor(), subject="Pedido perdido")
+    client.force_login(bruno)
+    page = client.get(f"{LIST}{ticket.pk}/change/").content.decode()
+    assert "Pedido atrasado → Pedido perdido" in page
+    assert client.post(f"{LIST}{ticket.pk}/change/", {"subject": "x"}).status_code == 403
+    assert client.post(f"{LIST}add/", {"subject": "x"}).status_code == 403
 
 
 def test_marking_as_solved_goes_through_the_action(desk: Client, ticket: Ticket) -> None:
