@@ -39,7 +39,12 @@ _MAKE = (
     r"|cre\w+|levant\w+|gener\w+|hac\w+|quiero|quisiera|necesito|pon\w+"
     r"|open\w*|create\w*|raise|file|log|submit|make|want|need)"
 )
-_NOT = r"\b(?:nao|no|not|don'?t|sem|sin|without)\s+(?:\w+\s+){0,2}"
+# "No" before a wish denies it; the Portuguese "no" before a noun is only "in the".
+# Denied is what stands right behind a "no"; other words between them tell something else that is not so.
+_NOT = (
+    r"\b(?:nao|no|not|don'?t|sem|sin|without)\s+(?:(?:e|es|me|te|se|lo|mais|mas|para|pra|por favor|precisa\w*"
+    r"|necesita\w*|hace falta|have|need|want|to|please)\s+){0,3}$"
+)
 
 PERSON = re.compile(
     rf"\b{_REACH}\b(?:\s+\w+){{0,4}}?\s+{_PEOPLE}\b"
@@ -47,11 +52,16 @@ PERSON = re.compile(
 )
 TICKET = re.compile(rf"\b{_MAKE}\b(?:\s+\w+){{0,3}}?\s+{_PAPER}\b|^{_PAPER}$")
 HOW = re.compile(r"^(?:como|how|onde|where|donde|what is|o que e|que es)\b")
+# Nothing but these words: "quero" is a yes, "quero trocar a tampa" tells a matter, and so does "não liga".
 YES = re.compile(
-    r"^(?:sim|claro|pode|ok|okay|isso|quero|confirmo|por favor|com certeza|beleza"
-    r"|si|vale|dale|de acuerdo|adelante|yes|yeah|yep|sure|please|go ahead|correct)\b"
+    r"^(?:(?:sim|claro|pode|pode ser|pode abrir|ok|okay|isso|isso mesmo|quero|confirmo|por favor|com certeza"
+    r"|beleza|si|claro que si[m]?|vale|dale|de acuerdo|adelante|quiero|yes|yeah|yep|sure|please|go ahead"
+    r"|correct|i do|do it|obrigad[oa]|gracias|thanks|thank you)(?:\s+|$))+$"
 )
-NO = re.compile(r"^(?:nao|no|nope|agora nao|ahora no|not now|deixa|deja)\b")
+NO = re.compile(
+    r"^(?:(?:nao|no|nope|agora nao|ahora no|not now|deixa|deja|deixa pra la|dejalo|nao precisa|nao quero"
+    r"|no hace falta|no quiero|no need|por favor|obrigad[oa]|gracias|thanks|thank you)(?:\s+|$))+$"
+)
 GREETING = re.compile(
     r"^(?:oi+|ola|opa|e ai|bom dia|boa tarde|boa noite|hola|buen[oa]s?(?: dias| tardes| noches)?"
     r"|hello|hi|hey|good (?:morning|afternoon|evening))\b"
@@ -84,9 +94,9 @@ def intent_of(text: str) -> Intent:
     """Returns what a message plainly asks for; a question when none of the wishes is plain."""
     said = plain(text)
     words = len(said.split())
-    if _asks(PERSON, said) and not HOW.match(said):
+    if _asks(PERSON, text):
         return Intent.PERSON
-    if _asks(TICKET, said) and not HOW.match(said):
+    if _asks(TICKET, text):
         return Intent.TICKET
     for pattern, intent, longest in SHORT_WISHES:
         if words <= longest and pattern.match(said):
@@ -94,14 +104,22 @@ def intent_of(text: str) -> Intent:
     return Intent.QUESTION
 
 
-def _asks(pattern: re.Pattern[str], said: str) -> bool:
-    """True where the pattern stands without a "no" right before it."""
-    found = pattern.search(said)
-    return found is not None and not re.search(_NOT + r"$", said[: found.start()] + " ")
+def _asks(pattern: re.Pattern[str], text: str) -> bool:
+    """True where a sentence has the pattern, neither denied nor as part of a question how."""
+    for said in map(plain, re.split(r"[.!?;\n]+", text)):
+        found = pattern.search(said)
+        if found and not HOW.match(said) and not re.search(_NOT, said[: found.start()]):
+            return True
+    return False
 
 
 def without_request(text: str, pattern: re.Pattern[str] = TICKET) -> str:
-    """Returns the sentences of a message that tell the matter, without those that only ask for a ticket."""
-    sentences = re.split(r"(?<=[.!?;\n])\s+", text.strip())
-    kept = [part for part in sentences if not pattern.search(plain(part)) and len(plain(part).split()) > 1]
-    return " ".join(kept).strip()
+    """Returns the clauses of a message that tell the matter, without those that only ask for a ticket."""
+    clauses = re.split(r"(?<=[.,!?;\n])\s+", text.strip())
+    return " ".join(part for part in clauses if _tells(part, pattern)).strip(" ,;")
+
+
+def _tells(clause: str, request: re.Pattern[str]) -> bool:
+    """True for a clause with a matter in it: more than a wish, a yes or a greeting."""
+    said = plain(clause)
+    return " " in said and not request.search(said) and intent_of(clause) == Intent.QUESTION

@@ -131,12 +131,13 @@ def _first_move(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
     intent = intent_of(turn.text)
     offered_ticket = turn.said_last.startswith(tuple(phrases.NOT_FOUND.values()))
     asked_matter = turn.said_last.startswith(tuple(phrases.ASK_MATTER.values()))
+    is_matter = asked_matter and intent == Intent.QUESTION
     if intent == Intent.PERSON and "hand_over" in allowed:
         yield _call("hand_over", reason="The customer asked for a person.")
     elif "create_ticket" in allowed and (
-        intent == Intent.TICKET or asked_matter or (intent == Intent.YES and offered_ticket)
+        intent == Intent.TICKET or is_matter or (intent == Intent.YES and (offered_ticket or asked_matter))
     ):
-        yield from _ticket(turn, is_matter=asked_matter and intent != Intent.TICKET)
+        yield from _ticket(turn, is_matter=is_matter)
     elif intent == Intent.GREETING:
         yield phrases.GREETING[turn.language]
     elif intent == Intent.THANKS:

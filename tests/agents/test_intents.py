@@ -33,6 +33,11 @@ TICKET = [
     "please open a ticket",
     "I want to file a complaint",
     "create a support ticket for me",
+    "Não chegou. Abra um chamado.",
+    "não chegou abra um chamado",
+    "Estou sem água, abra um chamado",
+    "o erro está no site, abra um chamado",
+    "Como faço? Abra um chamado.",
 ]
 QUESTION = [
     "qual o prazo de entrega?",
@@ -47,6 +52,15 @@ QUESTION = [
     "o pedido chegou para outra pessoa",
     "oi, queria saber do meu pedido 123 que não chega nunca",
     "no me llegó el pedido y quiero saber dónde está",
+    "não precisa abrir um chamado",
+    "no hace falta abrir un ticket",
+    "I don't want to open a ticket",
+    "sem precisar falar com um atendente",
+    "não funciona",
+    "no llegó",
+    "não liga mais",
+    "quero trocar o produto",
+    "pode me dizer o preço",
 ]
 
 
@@ -72,6 +86,12 @@ def test_intent_question(text: str) -> None:
         ("Sí, por favor", Intent.YES),
         ("yes please", Intent.YES),
         ("ok", Intent.YES),
+        ("Sim, por favor!", Intent.YES),
+        ("quero sim", Intent.YES),
+        ("pode ser", Intent.YES),
+        ("claro que sí", Intent.YES),
+        ("não", Intent.NO),
+        ("no, gracias", Intent.NO),
         ("não, obrigado", Intent.NO),
         ("no thanks", Intent.NO),
         ("agora não", Intent.NO),
