@@ -57,8 +57,8 @@ class DeskConsumer(AsyncWebsocketConsumer):
         """
         await getattr(self, message["type"].replace(".", "_"))(message)
 
-    async def connect(self) -> None:
-        """Lets active staff in; the origin was checked by the router."""
+    def prepare(self) -> None:
+        """Sets what belongs to one connection."""
         # How far the open thread was sent, and how far it may be sent to this actor.
         self.sent = self.visible_to = 0
         self.outbox: deque[str] = deque()
@@ -66,6 +66,10 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self.wakeup = asyncio.Event()
         self.told_counts: dict[str, int] = {}
         self.frames_left = FRAMES_PER_MINUTE
+
+    async def connect(self) -> None:
+        """Lets active staff in; the origin was checked by the router."""
+        self.prepare()
         try:
             self.actor = await in_thread(staff_actor, self.scope)
         except HelpdeskError:

@@ -36,6 +36,8 @@ def _lists() -> dict[str, str]:
         "agent-in-charge": _("{name} answers (AI)"),
         "no-messages": _("No message yet"),
         "resolved": _("Resolved"),
+        "is-resolved": _("Resolved"),
+        "reopen": _("Reopen"),
         "unread": _("Unread"),
         "waiting-since": _("Waiting since {time}"),
         "status-bot": _("AI agent"),

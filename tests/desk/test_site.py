@@ -34,9 +34,9 @@ def test_an_admin_finds_everything_in_the_sidebar(as_ana: Client) -> None:
 
 
 def test_an_operator_finds_what_they_may_open(as_bruno: Client, bruno: User) -> None:
-    assert list(places(as_bruno)) == ["inbox", "tickets", "settings"]
-    bruno.user_permissions.add(Permission.objects.get(codename="view_contact"))
-    assert list(places(as_bruno)) == ["inbox", "tickets", "contacts", "settings"]
+    assert list(places(as_bruno)) == ["inbox", "tickets", "contacts", "knowledge", "settings"]
+    bruno.user_permissions.add(Permission.objects.get(codename="view_agent"))
+    assert list(places(as_bruno)) == ["inbox", "tickets", "contacts", "knowledge", "agents", "settings"]
 
 
 @pytest.mark.parametrize(

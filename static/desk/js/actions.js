@@ -9,8 +9,7 @@ import { toast, toastProblem } from "./toast.js";
 const running = new Set();
 
 /** Does something to the open conversation; the row in the answer is shown at once, the rest comes live. */
-export async function act(verb, data = {}) {
-  const id = openId();
+export async function act(verb, data = {}, id = openId()) {
   const key = `${id}:${verb}`;
   if (!id || running.has(key)) return null;
   running.add(key);
@@ -18,6 +17,7 @@ export async function act(verb, data = {}) {
     const answer = await post(`${state.urls.inbox}${id}/${verb}/`, data);
     if (answer.row) tell("row", answer.row);
     else tell("socket:gone", { conversation: id });
+    if (verb === "resolve") toast(t("is-resolved"), { action: t("reopen"), call: () => act("reopen", {}, id) });
     return answer;
   } catch (problem) {
     toastProblem(problem);
@@ -70,7 +70,13 @@ function fillPriority(row) {
   hook("priority-menu").replaceChildren(...parts);
 }
 
+let filled = "";
+
+/** Menus are made anew only for another state: one may be open. */
 function fill(row) {
+  const key = [row.id, row.assignee?.id, row.team?.id, row.priority].join();
+  if (key === filled) return;
+  filled = key;
   fillAssign(row);
   fillPriority(row);
 }

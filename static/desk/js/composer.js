@@ -97,7 +97,7 @@ function submit({ resolve = false } = {}) {
   field.value = "";
   files = [];
   showFiles();
-  if (isNote) setMode("reply");
+  // Whoever wrote a note goes on writing notes: a remark must not reach the customer by habit.
   save();
   grow();
   type(false);
@@ -154,7 +154,7 @@ async function attach(chosen) {
   }
 }
 
-on("opened", ({ id, focus }) => {
+on("opened", ({ id }) => {
   if (id === current) return;
   type(false);
   if (!id) {
@@ -163,7 +163,6 @@ on("opened", ({ id, focus }) => {
     return;
   }
   restore(id);
-  if (focus && matchMedia("(min-width: 760px)").matches) field.focus({ preventScroll: true });
 });
 on("row:open", showHint);
 on("opened", ({ row }) => row && showHint(row));

@@ -11,6 +11,7 @@ const KEY = "desk:context";
 const panes = hook("panes");
 const body = hook("context-body");
 let shown = null;
+let shownFor = "";
 let staleTimer = 0;
 
 function setOpen(isOpen, { keep = true } = {}) {
@@ -105,9 +106,15 @@ function previous(found) {
   return list;
 }
 
+/** What of a row stands in the panel. */
+function keyOf(row) {
+  return JSON.stringify([row.id, row.status, row.assignee, row.team, row.priority, row.tags]);
+}
+
 function show(context) {
   shown = context;
   const row = openRow();
+  shownFor = keyOf(row);
   const { contact, facts: known } = context;
   const priority = state.priorities.find((choice) => choice.value === row.priority)?.label;
   const newTicket = make("button", { className: "link", text: t("create-ticket") });
@@ -161,7 +168,9 @@ function readAgainSoon() {
 
 on("context", show);
 on("context:stale", readAgainSoon);
-on("row:open", () => shown && show(shown));
+on("row:open", (row) => {
+  if (shown && keyOf(row) !== shownFor) show(shown);
+});
 on("opened", ({ id }) => {
   if (id) {
     if (panes.dataset.context !== "open") setOpen(isWanted(), { keep: false });

@@ -10,6 +10,8 @@ import { toastProblem } from "./toast.js";
 const WAITING_FIRST = new Set(["open", "mine", "unassigned", "agent"]);
 const REFRESH = 60000;
 const SETTLE = 250;
+// Whoever has just moved the pointer over the list is about to click.
+const POINTING = 1200;
 
 const list = hook("rows");
 const scroller = hook("list-scroll");
@@ -21,6 +23,7 @@ let search = "";
 let openId = state.opened?.row.id ?? "";
 let asked = 0;
 let settling = 0;
+let pointedAt = 0;
 let isLoading = false;
 
 /** Returns what is known of a row. */
@@ -82,7 +85,7 @@ function markOpen(item) {
 /** Brings rows into their order, unless somebody is about to click one. */
 function settle() {
   clearTimeout(settling);
-  if (list.matches(":hover") && matchMedia("(hover: hover)").matches) {
+  if (Date.now() - pointedAt < POINTING) {
     settling = setTimeout(settle, SETTLE);
     return;
   }
@@ -251,7 +254,11 @@ function listen() {
     event.preventDefault();
     tell("open", { id: link.closest(".row-item").dataset.id });
   });
-  list.addEventListener("mouseleave", settleSoon);
+  list.addEventListener("mousemove", () => (pointedAt = Date.now()), { passive: true });
+  list.addEventListener("mouseleave", () => {
+    pointedAt = 0;
+    settleSoon();
+  });
   hook("queues").addEventListener("click", (event) => {
     const link = event.target.closest("[data-queue]");
     if (!link || event.metaKey || event.ctrlKey) return;

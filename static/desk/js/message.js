@@ -43,12 +43,36 @@ function showKind(element, message) {
 function showFiles(list, attachments) {
   list.hidden = attachments.length === 0;
   for (const attachment of attachments) {
-    const item = copyOf("file");
-    const link = item.querySelector("a");
-    link.href = attachment.url;
-    slot(item, "name").textContent = attachment.name;
-    slot(item, "size").textContent = sizeOf(attachment.size);
-    list.append(item);
+    const isPicture = attachment.content_type.startsWith("image/");
+    list.append(isPicture ? pictureOf(attachment) : fileOf(attachment));
+  }
+}
+
+function pictureOf(attachment) {
+  const item = copyOf("picture");
+  const link = item.querySelector("a");
+  link.href = attachment.url;
+  link.title = `${attachment.name}, ${sizeOf(attachment.size)}`;
+  const image = item.querySelector("img");
+  image.src = attachment.url;
+  image.alt = attachment.name;
+  return item;
+}
+
+function fileOf(attachment) {
+  const item = copyOf("file");
+  item.querySelector("a").href = attachment.url;
+  slot(item, "name").textContent = attachment.name;
+  slot(item, "size").textContent = sizeOf(attachment.size);
+  return item;
+}
+
+/** An address from a model or a stranger is followed only over the web. */
+function isWebAddress(url) {
+  try {
+    return ["http:", "https:"].includes(new URL(url, location.href).protocol);
+  } catch {
+    return false;
   }
 }
 
@@ -67,10 +91,11 @@ function showCitations(element, citations) {
   element.hidden = citations.length === 0;
   citations.forEach((citation, index) => {
     const number = make("span", { className: "citation-number", text: String(index + 1) });
-    const chip = citation.url
+    const isLink = citation.url && isWebAddress(citation.url);
+    const chip = isLink
       ? make("a", { className: "citation", href: citation.url, title: t("open-source") }, number, citation.title)
       : make("span", { className: "citation" }, number, citation.title);
-    if (citation.url) {
+    if (isLink) {
       chip.target = "_blank";
       chip.rel = "noopener";
     }

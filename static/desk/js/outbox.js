@@ -40,6 +40,7 @@ async function deliver(message) {
   } catch (problem) {
     message.state = "failed";
     message.problem = problem.message;
+    message.status = problem.status;
     update(message);
     keep();
   }
@@ -88,14 +89,17 @@ on("stored", ({ clientId }) => remove(clientId));
 on("opened", ({ id }) => {
   for (const message of messages.values()) if (message.conversation === id) show(message);
 });
+/** What the server has refused stays until somebody decides; what never reached it is sent again. */
+const mayPass = ({ status = 0 }) => status === 0 || status === 401 || status === 429 || status >= 500;
+
 on("connected", () => {
-  for (const message of messages.values()) if (message.state === "failed") deliver(message);
+  for (const message of messages.values()) if (message.state === "failed" && mayPass(message)) deliver(message);
 });
 
 /** Sends what an earlier page could not. */
 export function startOutbox() {
   for (const message of messages.values()) {
     show(message);
-    deliver(message);
+    if (mayPass(message)) deliver(message);
   }
 }

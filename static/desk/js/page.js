@@ -9,6 +9,10 @@ for (const avatar of document.querySelectorAll("[data-initials]:not(template *)"
   }
 }
 
+if (/Mac|iPhone|iPad/.test(navigator.platform)) {
+  for (const key of document.querySelectorAll("kbd")) if (key.textContent === "Ctrl") key.textContent = "⌘";
+}
+
 document.addEventListener("click", (event) => {
   for (const details of document.querySelectorAll("details[data-menu-details][open]")) {
     if (!details.contains(event.target)) details.open = false;

@@ -27,20 +27,20 @@ function address(id, rest = "") {
 }
 
 /** Opens a conversation and writes it into the address. */
-export async function openConversation(id, { push = true, focus = false } = {}) {
+export async function openConversation(id, { push = true } = {}) {
   wanted = id;
   tell("opening", { id, row: rowOf(id) });
   try {
     const snapshot = await get(address(id, "thread/"));
     if (wanted !== id) return;
     if (push) history.pushState({ id }, "", address(id) + location.search);
-    show(snapshot, { focus });
+    show(snapshot);
   } catch (problem) {
     if (wanted === id) toastProblem(problem);
   }
 }
 
-function show(snapshot, { focus = false } = {}) {
+function show(snapshot) {
   Object.assign(open, { id: snapshot.row.id, seq: snapshot.seq, read: 0, row: snapshot.row, hasMore: snapshot.has_more });
   wanted = open.id;
   clearStreams(snapshot.row.agent);
@@ -53,7 +53,7 @@ function show(snapshot, { focus = false } = {}) {
   hook("earlier").hidden = !open.hasMore;
   showTicks(snapshot.row.read_by_contact);
   tell("row", snapshot.row);
-  tell("opened", { id: open.id, row: open.row, focus });
+  tell("opened", { id: open.id, row: open.row });
   tell("context", snapshot.context);
   toEnd();
   follow();
@@ -162,7 +162,7 @@ function gone(id) {
   toastProblem(new Problem(t("gone")));
 }
 
-on("open", ({ id }) => openConversation(id, { focus: true }));
+on("open", ({ id }) => openConversation(id));
 on("row", (row) => {
   if (row.id !== open.id) return;
   open.row = row;
