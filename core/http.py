@@ -151,6 +151,7 @@ class Door:
 
     def _followed(self, request: Request, ends_at: float) -> Fetched:
         """One attempt, with the redirects that stay on the host."""
+        # Each hop makes its own connection, and so passes the check of addresses again.
         url = _checked_url(request.url)
         for _hop in range(MAX_REDIRECTS + 1):
             fetched = self._once(request, url, ends_at)
@@ -186,6 +187,7 @@ class _Transport(httpx.HTTPTransport):
     """httpx's own transport, over connections that are checked and end in time."""
 
     def __init__(self, resolve: Resolve, ends_at: float) -> None:
+        # No proxy from the environment: it would resolve the name itself, past the check.
         super().__init__(verify=_tls(), trust_env=False)
         # The documented hook of httpcore for this, which httpx does not hand through.
         self._pool = httpcore.ConnectionPool(
@@ -285,6 +287,7 @@ def _redirect(fetched: Fetched) -> httpx.URL | None:
 def _same_host(url: httpx.URL, target: httpx.URL) -> httpx.URL:
     """Returns the target of a redirect that may be followed."""
     checked = _checked_url(str(target))
+    # What was meant to be sealed is not sent on in the open.
     downgrade = url.scheme == "https" and checked.scheme == "http"
     if checked.host != url.host or downgrade:
         raise OutboundRefused(f"{_shown(url)} redirects to {_shown(checked)}; use that address instead.")
@@ -311,6 +314,7 @@ def _unpacked(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
     inflate = zlib.decompressobj(_INFLATE)
     try:
         for chunk in response.iter_raw():
+            # Bounded: a few kilobytes of gzip can hold gigabytes.
             yield inflate.decompress(chunk, max_bytes + 1)
             # What did not fit waits in `unconsumed_tail`: the limit is passed, and the reader says so.
         if not inflate.eof:
@@ -320,6 +324,7 @@ def _unpacked(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
 
 
 def _pause(attempt: int) -> float:
+    # Jitter keeps many clients of one dead server from coming back in step.
     return 0.2 * 3.0 ** (attempt - 1) * random.uniform(0.7, 1.3)  # noqa: S311 (jitter is no secret)
 
 

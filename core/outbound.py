@@ -98,6 +98,7 @@ def checked_addresses(host: str, found: list[str]) -> list[Address]:
 
     One refused address among several refuses the host: such a mixture is an attack or a mistake.
     """
+    # A link-local address carries its interface after a percent sign.
     addresses = [ip_address(text.partition("%")[0]) for text in found]
     if not all(map(may_connect, addresses)):
         raise OutboundRefused(f"{host[:100]} is not a public address.")
@@ -106,11 +107,13 @@ def checked_addresses(host: str, found: list[str]) -> list[Address]:
 
 def may_connect(address: Address) -> bool:
     """True for a public address, and for one inside `OUTBOUND_ALLOW`."""
+    # ::ffff:10.0.0.1 connects to 10.0.0.1, so it is judged as that.
     plain = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
     if any(plain.version == network.version and plain in network for network in _allowed()):
         return True
     if any(plain.version == network.version and plain in network for network in REFUSED_NETWORKS):
         return False
+    # What neither list names: Python knows the registries too, and newer versions know more.
     return plain.is_global
 
 

@@ -25,8 +25,18 @@ class ChunkInline(admin.TabularInline[Chunk, Article]):
     extra = 0
     can_delete = False
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may see the article may see what it is found by."""
+        del obj
+        return request.user.has_perm("knowledge.view_article")
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Passages are made, not written."""
+        del request, obj
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are made anew from the article instead."""
         del request, obj
         return False
 
@@ -37,6 +47,7 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
 
     list_display = ("title", "language", "status", "team", "passages", "is_current", "updated_at")
     list_filter = ("status", "language", "team")
+    # One query for the list, whatever it shows.
     list_select_related = ("team",)
     list_per_page = 50
     search_fields = ("title", "body")

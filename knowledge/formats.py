@@ -51,6 +51,7 @@ def _decoded(data: bytes, limit: int, charset: str = "utf-8") -> str:
         raise Unreadable(f"larger than {limit // 1024} KB")
     if not data.strip():
         raise Unreadable("empty")
+    # Text has no NUL, and Postgres takes none; UTF-16 is caught here too.
     if b"\0" in data:
         raise Unreadable("binary, not text")
     try:
@@ -103,6 +104,7 @@ def _page(text: str, key: str, name: str, url: str) -> Document:
 
 def _table(text: str, key: str, name: str) -> Iterator[Document | Rejected]:
     """Reads the rows of a table: title, text or body, and perhaps language, url, team, tags."""
+    # strict: a quote that is never closed would otherwise swallow the rest of the file as one answer.
     reader = csv.DictReader(io.StringIO(text, newline=""), dialect=_dialect(text), strict=True)
     try:
         columns = {(column or "").strip().lower() for column in reader.fieldnames or ()}
@@ -122,6 +124,7 @@ def _row(row: dict[str | None, Any], key: str, name: str, seen: set[str]) -> Doc
         if column is not None and isinstance(value, str)
     }
     title, url = facts.get("title", ""), facts.get("url", "")
+    # Not the line number: it changes with every line that is put in above.
     identity = f"{key}#{facts.get('language', '')}:{url or title_key(title)}"[:500]
     if row.get(None):
         return Rejected(identity, name, "more fields than columns")
@@ -164,6 +167,7 @@ def _checked(document: Document) -> Document:
     title = " ".join(document.title.split())
     if len(title) > MAX_TITLE_CHARACTERS:
         title = f"{title[: MAX_TITLE_CHARACTERS - 1]}…"
+    # A link customers click comes out of a file that somebody sent: only the web, never javascript: or data:.
     url = document.url if document.url.startswith(("https://", "http://")) else ""
     return replace(document, title=title, url=url[:500])
 

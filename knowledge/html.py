@@ -39,6 +39,7 @@ def page_from_html(html: str) -> Page:
     """Reads a page. The title is the first h1, which is then left out of the text, else the <title>."""
     head = _Head()
     head.feed(html[:20_000])
+    # Where a page says which part is the article, menus and related links around it are not read.
     main = _MAIN.search(html)
     cleaned = nh3.clean(
         main[2] if main else html,
@@ -169,6 +170,7 @@ class _Writer(HTMLParser):
         if self._in_pre:
             self._write(data)
             return
+        # What the page shows as a star or a bracket must not turn into mark-up.
         text = _SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", data))
         at_line_start = not self.parts or self.parts[-1].endswith("\n")
         self._write(_LINE_START.sub(r"\1\\\2", text.lstrip()) if at_line_start else text)

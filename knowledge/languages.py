@@ -37,6 +37,7 @@ _WORDS = {
         got want need please thanks hello hi about after before still just no as but up out
         """,
 }
+# Endings and letter pairs that the other two do not have, or rarely: short questions have few small words.
 _SPELLINGS = {
     Language.PT: r"[ãõ]|ç|[âêô]|nh|lh|ss|ções|ou\b|ei\b|em\b|am\b|agem\b|dade\b",
     Language.ES: r"[ñ¿¡]|ción|ll|ue|ie|dad\b|aje\b|é\b|ó\b|[aeo]n\b",
@@ -47,6 +48,7 @@ for _language, _words in _WORDS.items():
     for _word in _words.split():
         _VOTERS.setdefault(_word, []).append(_language)
 _MARKS = {language: re.compile(pattern) for language, pattern in _SPELLINGS.items()}
+# A whole word says more than a pair of letters.
 _WORD_VOTES = 2
 
 

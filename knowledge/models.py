@@ -82,6 +82,7 @@ class Article(models.Model):
             models.Index(
                 fields=["language", "title"], name="article_listed", condition=Q(status="published")
             ),
+            # Small while most is published: search leaves out what stands in it.
             models.Index(fields=["id"], name="article_hidden", condition=~Q(status="published")),
             models.Index(fields=["id"], name="article_stale", condition=~Q(indexed_checksum=F("checksum"))),
         ]
@@ -116,6 +117,7 @@ class Chunk(models.Model):
     position = models.PositiveSmallIntegerField(_("position"))
     heading = models.CharField(_("heading"), max_length=300, blank=True)
     text = models.TextField(_("text"), blank=True)
+    # Half precision: half the memory a search reads, and no difference in what it finds.
     vector: Any = HalfVectorField(_("vector"), dimensions=DIMENSIONS, editable=False)
 
     class Meta:

@@ -117,6 +117,7 @@ def _fetched(url: str, key: str) -> Iterator[Document | Rejected]:
     except OutboundError as error:
         yield Rejected(key, url, error.detail)
         return
+    # Many servers send Markdown and CSV as plain text or bytes; then the ending of the address decides.
     suffix = PurePosixPath(urlsplit(page.url).path).suffix.lower()
     kind = (
         formats.SUFFIXES.get(suffix)

@@ -14,6 +14,7 @@ from markdown_it.token import Token
 
 # The embedding model is weak on long text in one vector. 500 was best of 150 to 1500, if not by much.
 PASSAGE_CHARACTERS = 500
+# A pasted book must not fill the table; its first hundred pages are found.
 MAX_PASSAGES = 200
 
 _SENTENCE_END = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"'”)\]]))\s+(?=[\"'“(¿¡]?[A-ZÀ-Þ0-9])")
@@ -45,6 +46,7 @@ class PassageText:
 
 def title_key(text: str) -> str:
     """Returns what two spellings of one title share: case, accents, punctuation and spaces do not count."""
+    # NFKC first: a ligature or a full-width letter has to become plain before its case is folded.
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text[:500]).casefold())
     kept = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return _NOT_WORDS.sub(" ", kept).strip()[:300].strip()
@@ -186,6 +188,7 @@ def _outline(markdown: str) -> Iterator[tuple[str, list[str]]]:
             case "inline":
                 (blocks if row is None else row).append(f"{marker}{_inline(token)}")
                 marker = ""
+            # Mark-up that people pasted: what a reader would see of it, without the tags.
             case "fence" | "code_block" | "html_block":
                 blocks.append(_TAG.sub(" ", token.content) if token.type == "html_block" else token.content)
     yield heading, blocks

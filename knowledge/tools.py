@@ -69,6 +69,7 @@ def search_knowledge(
     found = nearest(query, language=detect(query) or _customers_language(context))
     if not found:
         return ToolResult(NOTHING_FOUND)
+    # In the order of the numbers: the third citation is what an answer calls [3].
     citations = tuple(Citation(title=passage.title, url=passage.url) for passage in found)
     return ToolResult(render(found), citations=citations)
 
@@ -84,6 +85,7 @@ def parse_result(text: str) -> list[FoundPassage]:
     found: list[FoundPassage] = []
     head: re.Match[str] | None = None
     body: list[str] = []
+    # A last line that is no passage closes the one before.
     for line in [*unfence(text).split("\n"), "[end]"]:
         if line.startswith("["):
             found += [_parsed(head, body)] if head else []

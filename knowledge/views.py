@@ -23,6 +23,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
     `lang` chooses the language; without it the browser's is taken, if there are articles in it.
     """
+    # Postgres takes no NUL, and a question longer than a few lines finds nothing better.
     question = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_QUESTION]
     language = _language(request)
     context = {
@@ -45,6 +46,7 @@ def article(request: HttpRequest, article_id: int, slug: str) -> HttpResponse:
     found = articles.filter(pk=article_id).first()
     if found is None:
         raise Http404
+    # The number finds the article; one address per article for search engines and caches.
     if slug != found.slug:
         return redirect(found, permanent=True)
     context = {

@@ -34,6 +34,7 @@ def save_article(*, article: Article, by: Actor) -> Article:
     require_staff(by)
     store(article)
     if article.checksum != article.indexed_checksum:
+        # Edits in quick succession are one job; an edit while it runs brings another, after it.
         key = f"knowledge.index:{article.pk}"
         defer(index_article, lock=key, queueing_lock=key, article_id=article.pk)
     return article
@@ -66,6 +67,7 @@ def index_articles(*, article_ids: Sequence[int]) -> int:
     for start in range(0, len(article_ids), INDEX_BATCH):
         batch = list(Article.objects.filter(pk__in=article_ids[start : start + INDEX_BATCH]).stale())
         cut = [passages(article.body) for article in batch]
+        # The model takes its time: no transaction is open and no row locked meanwhile.
         vectors = vectors_of([(article.title, found) for article, found in zip(batch, cut, strict=True)])
         for article, found, meanings in zip(batch, cut, vectors, strict=True):
             done += _store_chunks(article, found, meanings)
@@ -75,6 +77,7 @@ def index_articles(*, article_ids: Sequence[int]) -> int:
 @transaction.atomic
 def _store_chunks(article: Article, found: Sequence[PassageText], vectors: Vectors) -> bool:
     """Replaces the passages if the article is still the one they were made from."""
+    # Decided by the row: whoever edits it now waits for us, whoever did so before has changed the checksum.
     current = Article.objects.select_for_update().filter(pk=article.pk, checksum=article.checksum)
     if not current.update(indexed_checksum=article.checksum):
         return False

@@ -65,6 +65,7 @@ def import_source(
     work = _Import(report, language, team)
     documents = _documents(source, report, seen, progress)
     while batch := list(islice(documents, BATCH)):
+        # All of the batch, not only what changed: an import that was killed in between is finished here.
         index_articles(article_ids=work.store(batch))
     _settle_missing(source, report, seen, prune=prune, by=by)
     return report
@@ -111,6 +112,7 @@ class _Import:
 
     def _store_one(self, document: Document, article: Article | None, team: Team | None) -> int:
         checksum = document.checksum(self.language, team.slug if team else "")
+        # Compared with what was read last time, not with what the article says now: edits by hand survive.
         if article is not None and article.source_checksum == checksum:
             self.report.unchanged += 1
             return article.pk
@@ -145,6 +147,7 @@ class _Import:
 def _settle_missing(source: Source, report: ImportReport, seen: set[str], *, prune: bool, by: Actor) -> None:
     """Finds articles that an earlier import of the same source made and this one has not met."""
     earlier = Article.objects.filter(source_key__startswith=source.prefix).only("pk", "title", "source_key")
+    # A table that cannot be read today still owns its rows of yesterday.
     broken = tuple(f"{rejected.key}#" for rejected in report.rejected)
     gone = [
         article

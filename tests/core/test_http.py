@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -106,6 +107,12 @@ def test_fetch_broken_packing_is_unreachable(site: Site, body: bytes) -> None:
     site.answers["/bad"] = page(body, content_encoding="gzip")
     with pytest.raises(http.OutboundUnreachable, match="unpacked"):
         http.fetch(f"{site.url}/bad", attempts=1)
+
+
+def test_packed_body_is_unpacked_no_further_than_the_limit() -> None:
+    packed = httpx.ByteStream(gzip.compress(b"x" * 3_000_000))
+    response = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=packed)
+    assert len(next(http._unpacked(response, 1_000))) <= 1_001
 
 
 def test_fetch_unasked_encoding_is_unreachable(site: Site) -> None:
@@ -249,6 +256,11 @@ def test_fetch_redirect_names_the_new_address_without_its_secrets(site: Site) ->
     with pytest.raises(http.OutboundRefused, match=r"https://www\.example\.com/new") as caught:
         http.fetch(f"{site.url}/a")
     assert "secret" not in str(caught.value)
+
+
+def test_socket_in_the_file_system_is_never_opened() -> None:
+    with pytest.raises(http.OutboundRefused):
+        http._CheckedBackend(addresses_of, ends_at=0).connect_unix_socket("/run/postgresql/.s.PGSQL.5432")
 
 
 def test_fetch_endless_redirects_end(site: Site) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from accounts.enums import Role
 from accounts.models import User
 from knowledge.models import Article
 from tests.knowledge.conftest import Write
@@ -39,14 +40,30 @@ def test_add_goes_through_the_action(admin: Client) -> None:
     assert ProcrastinateJob.objects.filter(task_name="knowledge.index_article").count() == 1
 
 
+def test_add_form_has_no_page_to_show_yet(admin: Client) -> None:
+    text = admin.get(f"{LIST}add/").content.decode()
+    assert "Show the page" not in text
+    assert "/help/" not in text
+
+
+def test_add_without_a_title_says_so(admin: Client) -> None:
+    response = admin.post(f"{LIST}add/", {**FORM, "title": ""})
+    assert "This field is required" in response.content.decode()
+    assert not Article.objects.exists()
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "not an address", "ftp://"])
+def test_source_that_is_no_web_address_is_refused(admin: Client, url: str) -> None:
+    admin.post(f"{LIST}add/", {**FORM, "source_url": url})
+    assert not Article.objects.exists()
+
+
 def test_change_shows_preview_and_passages_and_keeps_them_until_the_job(admin: Client, write: Write) -> None:
     article = write("Prazo", "Dois dias.", "pt")
     text = admin.get(f"{LIST}{article.pk}/change/").content.decode()
     assert article.get_absolute_url() in text
     assert "Dois dias." in text
-    chunk = article.chunks.get()
-    inline = {"chunks-TOTAL_FORMS": "1", "chunks-INITIAL_FORMS": "1", "chunks-0-id": str(chunk.pk)}
-    form = {**FORM, **inline, "chunks-0-article": str(article.pk), "body": "Três dias."}
+    form = {**FORM, "body": "Três dias."}
     assert admin.post(f"{LIST}{article.pk}/change/", form).status_code == 302
     article.refresh_from_db()
     assert article.body == "Três dias."
@@ -61,6 +78,18 @@ def test_delete_takes_the_passages_along(admin: Client, write: Write) -> None:
     selection = {"action": "delete_selected", "_selected_action": [str(two.pk)], "post": "yes"}
     admin.post(LIST, selection)
     assert not Article.objects.exists()
+
+
+def test_list_counts_passages_and_marks_what_is_not_indexed(admin: Client, write: Write) -> None:
+    write("Long", "\n\n".join(f"Paragraph {number} goes on. " * 12 for number in range(4)))
+    Article.objects.create(title="New", language="en", checksum="x")
+    rows = admin.get(LIST).content.decode().split("<tr>")[1:]
+    (long,) = (row for row in rows if ">Long</a>" in row)
+    (new,) = (row for row in rows if ">New</a>" in row)
+    assert f'class="field-passages">{Article.objects.get(title="Long").chunks.count()}<' in long
+    assert 'class="field-passages">0<' in new
+    assert "icon-yes" in long
+    assert "icon-no" in new
 
 
 def test_list_is_searched_and_filtered(admin: Client, write: Write) -> None:
@@ -88,6 +117,24 @@ def test_list_costs_the_same_with_one_article_and_with_three(
         admin.get(LIST)
 
 
-def test_operator_without_permission_sees_no_articles(client: Client, bruno: User) -> None:
+def test_operator_may_read_articles_and_not_change_them(client: Client, bruno: User, write: Write) -> None:
+    article = write("Title", "Text.")
     client.force_login(bruno)
-    assert client.get(LIST).status_code == 403
+    assert client.get(LIST).status_code == 200
+    page = client.get(f"{LIST}{article.pk}/change/")
+    assert page.status_code == 200
+    assert "Passages" in page.content.decode()
+    assert client.post(f"{LIST}{article.pk}/change/", FORM).status_code == 403
+    assert client.post(f"{LIST}add/", FORM).status_code == 403
+    article.refresh_from_db()
+    assert article.body == "Text."
+
+
+def test_lead_may_change_and_delete_articles(client: Client, bruno: User, write: Write) -> None:
+    bruno.role = Role.LEAD
+    bruno.save(update_fields=["role"])
+    article = write("Title", "Text.")
+    client.force_login(bruno)
+    assert client.post(f"{LIST}{article.pk}/change/", {**FORM, "body": "New."}).status_code == 302
+    assert client.post(f"{LIST}{article.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Article.objects.exists()

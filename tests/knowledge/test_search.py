@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Team
+from knowledge import queries
 from knowledge.models import Article
 from knowledge.queries import language_code, languages_in_use, nearest, search
 from tests.knowledge.conftest import NOISE, Write
@@ -65,6 +66,19 @@ def test_question_that_is_a_title_finds_that_article_first(
 def test_title_is_found_even_where_many_articles_resemble_it(write: Write) -> None:
     twins = [write(f"Manual of the purifier PX {number}", NOISE) for number in range(40)]
     assert search("manual of the purifier px 7")[0].article_id == twins[7].pk
+
+
+def test_title_is_found_even_where_its_meaning_would_not_bring_it_up(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "POOL", 1)
+    for number in range(8):
+        write(
+            f"Delivery times for region {number}",
+            "Delivery takes two days. The delivery time starts with payment.",
+        )
+    odd = write("Delivery times", "Chocolate cake: mix flour, eggs and sugar.")
+    assert search("delivery times", limit=1)[0].article_id == odd.pk
 
 
 def test_title_of_an_article_whose_text_is_about_something_else_is_found_first(write: Write) -> None:
@@ -137,6 +151,20 @@ def test_section_of_a_long_article_is_found_and_quoted(write: Write) -> None:
     best = search("what can I clean it with?")[0]
     assert (best.article_id, best.heading) == (article.pk, "Cleaning the outside")
     assert best.text == "Use a soft damp cloth. Never use alcohol or solvents."
+
+
+def test_long_article_is_quoted_from_its_opening_unless_another_part_fits_clearly_better(
+    write: Write,
+) -> None:
+    times = "Delivery takes 2 to 14 working days, depending on the region. " + " ".join(
+        f"Region {number}: {number} to {number + 3} working days." for number in range(2, 15)
+    )
+    article = write(
+        "How long does delivery take?", f"{times}\n\nParcels above 30 kg need two people at the door."
+    )
+    assert article.chunks.count() == 2
+    assert search("delivery time")[0].text.startswith("Delivery takes 2 to 14 working days")
+    assert search("my parcel is very heavy")[0].text == "Parcels above 30 kg need two people at the door."
 
 
 def test_passage_says_where_its_score_comes_from(library: dict[str, Article]) -> None:

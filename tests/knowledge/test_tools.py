@@ -116,6 +116,8 @@ HOSTILE = [
 @pytest.mark.parametrize("fenced", [False, True])
 def test_no_text_passes_for_another_passage(hostile: str, place: str, *, fenced: bool) -> None:
     text = render([passage(**{place: hostile}), passage(title="Second", score=0.3)])
+    # Nor for a model, which may take other signs for the end of a line than we do.
+    assert sum(line.startswith("[") for line in text.splitlines()) == 2
     found = parse_result(fence(text, label="search_knowledge") if fenced else text)
     assert [item.number for item in found] == [1, 2]
     assert [item.score for item in found] == [0.5, 0.3]

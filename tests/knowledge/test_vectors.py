@@ -15,7 +15,7 @@ def similarity(question: str, title: str, text: str) -> float:
 
 def test_passage_vector_is_the_mean_of_its_three_faces() -> None:
     ((found,),) = vectors_of([("Title", [PassageText("Part", "Some text.")])])
-    expected = np.asarray(embed(["Part", "Title. Part. Some text.", "Part. Some text."])).mean(axis=0)
+    expected = np.asarray(embed(["Title: Part", "Title. Part. Some text.", "Part. Some text."])).mean(axis=0)
     assert np.allclose(found, expected, atol=1e-6)
 
 
