@@ -2,16 +2,17 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Queue(models.TextChoices):
     """The lists people work from; the values are part of addresses."""
 
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("queue", "Open")
     MINE = "mine", _("Mine")
     UNASSIGNED = "unassigned", _("Unassigned")
     AGENT = "agent", _("AI agent")
-    RESOLVED = "resolved", _("Resolved")
+    RESOLVED = "resolved", pgettext_lazy("queue", "Resolved")
     ALL = "all", _("All")
 
 

@@ -144,7 +144,7 @@ def _context() -> dict[str, str]:
 def _tickets() -> dict[str, str]:
     return {
         "ticket-new": _("New"),
-        "ticket-open": _("Open"),
+        "ticket-open": pgettext("ticket", "Open"),
         "ticket-pending": _("Waiting for the customer"),
         "ticket-solved": _("Solved"),
         "ticket-closed": _("Closed"),

@@ -2,13 +2,14 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class TicketStatus(models.TextChoices):
     """Where a ticket stands. Solved and closed ones have a time at which they were solved."""
 
     NEW = "new", _("New")
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("ticket", "Open")
     PENDING = "pending", _("Waiting for the customer")
     SOLVED = "solved", _("Solved")
     CLOSED = "closed", _("Closed")
