@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from procrastinate import App
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 from procrastinate.tasks import Task
 
@@ -26,6 +26,8 @@ periodic = app.periodic
 
 HEARTBEAT_SECONDS = 3
 STALLED_AFTER_SECONDS = 12
+POLL_SECONDS = 5
+GRACE_SECONDS = 10
 
 
 def defer(
@@ -70,7 +72,7 @@ async def rescue(worker_app: App, *, silent_for: float) -> int:
     for job in jobs:
         try:
             await worker_app.job_manager.retry_job(job)
-        except ConnectorException:
+        except UniqueViolation:
             # A job with the same queueing lock waits already and will do this one's work; the dead one must
             # end, since it holds the lock that the waiting one needs.
             await worker_app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
@@ -80,8 +82,16 @@ async def rescue(worker_app: App, *, silent_for: float) -> int:
     return count
 
 
-async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], _context: Any, _worker: Any) -> Any:
-    """Lets the blocking parts of each job run on one of the shared threads."""
+async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
+    """Lets what an asynchronous job does with the database run on one of the shared threads.
+
+    A synchronous job, which may compute for long, gets a thread of asyncio's pool from Procrastinate instead.
+    """
+    this = asyncio.current_task()
+    if context.job.lock is not None and this is not None:
+        # PostgreSQL tells of jobs that are added, not of those whose lock has come free: without this a
+        # customer who wrote during a run would wait for the next poll.
+        this.add_done_callback(lambda _: worker._new_job_event.set())  # noqa: SLF001
     async with borrowed():
         return await process()
 
@@ -103,7 +113,7 @@ async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | Non
             install_signal_handlers=stop_on_signals,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             stalled_worker_timeout=STALLED_AFTER_SECONDS * 5,
-            shutdown_graceful_timeout=10,
-            fetch_job_polling_interval=5,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+            fetch_job_polling_interval=POLL_SECONDS,
             worker_middleware=[_in_borrowed_thread],
         )

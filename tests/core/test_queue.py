@@ -1,0 +1,349 @@
+"""The queue on real rows: jobs are as true as the transaction, and a dead worker loses none."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import connection, connections, transaction
+from procrastinate.contrib.django import app
+
+from accounts.models import Team
+from core import queue
+from core.queue import defer, rescue, rescue_stalled, work
+from tests.live import close_database_threads
+
+ran: list[Any] = []
+now_running: set[str] = set()
+overlaps: list[str] = []
+
+
+@app.task(name="tests.note")
+def note(**arguments: Any) -> None:
+    """Remembers what it was given."""
+    ran.append(arguments)
+
+
+@app.task(name="tests.write")
+def write(slug: str) -> None:
+    """Blocking work with the database."""
+    Team.objects.create(slug=slug, name=slug)
+    ran.append(slug)
+
+
+@app.task(name="tests.fail")
+def fail() -> None:
+    """Goes wrong."""
+    ran.append("fail")
+    raise ValueError("wrong")
+
+
+@app.task(name="tests.alone")
+async def alone(name: str) -> None:
+    """Notes who runs beside it."""
+    overlaps.extend(now_running)
+    now_running.add(name)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await sync_to_async(Team.objects.count)()
+    now_running.discard(name)
+    ran.append(name)
+
+
+@app.task(name="tests.endless")
+async def endless() -> None:
+    """Runs until it is told to end."""
+    ran.append("begun")
+    try:
+        await asyncio.sleep(600)
+    finally:
+        ran.append("ended")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ran(db: None) -> None:
+    ran.clear()
+    overlaps.clear()
+    now_running.clear()
+
+
+def jobs(*columns: str) -> list[Any]:
+    """These tests' jobs as they stand, in the order in which they were added; the worker adds its own."""
+    names = ", ".join(columns or ("task_name",))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {names} FROM procrastinate_jobs WHERE task_name ~ '^tests' ORDER BY id")  # noqa: S608
+        rows = cursor.fetchall()
+    return [row[0] for row in rows] if len(columns) < 2 else rows
+
+
+def dead_worker(*, silent_for: float = 3600) -> int:
+    """A worker that gave its last sign of life so many seconds ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - %s) RETURNING id",
+            [timedelta(seconds=silent_for)],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def begun_by(worker: int | None, **job: Any) -> int:
+    """A job that this worker has begun and not ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, lock, queueing_lock,"
+            " worker_id) VALUES ('default', %s, %s, 'doing', %s, %s, %s) RETURNING id",
+            [
+                job.get("task", "tests.note"), json.dumps(job.get("args", {})),
+                job.get("lock"), job.get("queueing_lock"), worker,
+            ],
+        )  # fmt: skip
+        return int(cursor.fetchone()[0])
+
+
+def rescued(silent_for: float = 12) -> int:
+    return async_to_sync(rescue)(app, silent_for=silent_for)
+
+
+async def worked(until: Callable[[], bool], *, alone: bool = False) -> None:
+    """Runs the product's worker until something is so, and stops it as the server does: by cancelling."""
+    pool = ThreadPoolExecutor(1)  # where synchronous jobs run, and leave a connection
+    asyncio.get_running_loop().set_default_executor(pool)
+    ready = asyncio.Event()
+    running = asyncio.create_task(work(alone=alone, stop_on_signals=False, ready=ready))
+    try:
+        async with asyncio.timeout(20):
+            await ready.wait()
+            while not until() and not running.done():  # noqa: ASYNC110 (the job knows no event of ours)
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        pool.submit(connections.close_all).result(10)
+        close_database_threads()
+
+
+def test_defer_adds_a_job_with_its_arguments() -> None:
+    defer(note, conversation_id="7", count=3)
+    assert jobs("task_name", "status", "priority", "lock", "queueing_lock", "scheduled_at") == [
+        ("tests.note", "todo", 0, None, None, None)
+    ]
+    assert json.loads(jobs("args::text")[0]) == {"conversation_id": "7", "count": 3}
+
+
+def test_defer_in_a_transaction_that_is_undone_leaves_no_job() -> None:
+    def both() -> None:
+        with transaction.atomic():
+            Team.objects.create(slug="x", name="x")
+            defer(note)
+            assert jobs() == ["tests.note"]
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 (ours)
+        both()
+    assert jobs() == []
+    assert not Team.objects.exists()
+
+
+def test_defer_in_an_inner_transaction_that_is_undone_keeps_the_outer_jobs() -> None:
+    with transaction.atomic():
+        defer(note, which="outer")
+        with pytest.raises(ValueError), transaction.atomic():  # noqa: PT011, PT012 (ours)
+            defer(note, which="inner")
+            raise ValueError
+    assert len(jobs()) == 1
+
+
+def test_queueing_lock_collapses_what_waits() -> None:
+    for number in range(3):
+        defer(note, queueing_lock="a", number=number)
+    defer(note, queueing_lock="b")
+    assert jobs("queueing_lock") == ["a", "b"]
+
+
+def test_queueing_lock_that_collapses_leaves_the_transaction_usable() -> None:
+    with transaction.atomic():
+        defer(note, queueing_lock="a")
+        defer(note, queueing_lock="a")
+        Team.objects.create(slug="x", name="x")
+        defer(note)
+    assert Team.objects.count() == 1
+    assert jobs("queueing_lock") == ["a", None]
+
+
+def test_queueing_lock_does_not_see_what_runs_already() -> None:
+    begun_by(dead_worker(), queueing_lock="a")
+    defer(note, queueing_lock="a")
+    assert jobs("status") == ["doing", "todo"]
+
+
+def test_defer_later_and_first() -> None:
+    defer(note, delay=90, priority=5)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM scheduled_at - now()), priority FROM procrastinate_jobs")
+        seconds, priority = cursor.fetchone()
+    assert 80 < seconds <= 90
+    assert priority == 5
+
+
+def test_rescue_puts_back_the_job_of_a_dead_worker() -> None:
+    begun_by(dead_worker(silent_for=60), args={"a": 1}, lock="l", queueing_lock="q")
+    assert rescued() == 1
+    assert jobs("status", "lock", "queueing_lock", "args::text") == [("todo", "l", "q", '{"a": 1}')]
+
+
+def test_rescue_counts_the_attempt() -> None:
+    begun_by(dead_worker())
+    rescued()
+    assert jobs("attempts") == [1]
+
+
+def test_rescue_leaves_the_job_of_a_worker_that_lives() -> None:
+    begun_by(dead_worker(silent_for=5))
+    assert rescued(silent_for=12) == 0
+    assert jobs("status") == ["doing"]
+
+
+def test_rescue_takes_the_job_whose_worker_is_gone_altogether() -> None:
+    begun_by(None)
+    assert rescued() == 1
+    assert jobs("status") == ["todo"]
+
+
+def test_rescue_leaves_what_waits_or_has_ended() -> None:
+    defer(note)
+    ended = begun_by(dead_worker())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [ended])
+    assert rescued() == 0
+    assert jobs("status") == ["todo", "succeeded"]
+
+
+def test_rescue_with_nothing_to_do_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert rescued() == 0
+    assert caplog.records == []
+
+
+def test_rescue_says_how_many(caplog: pytest.LogCaptureFixture) -> None:
+    worker = dead_worker()
+    begun_by(worker)
+    begun_by(worker)
+    assert rescued() == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "2 jobs of a worker that died were put back into the queue"
+    ]
+
+
+def test_periodic_rescue_uses_the_queue_it_is_in() -> None:
+    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 5))
+    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 5))
+    async_to_sync(rescue_stalled.func)(None, timestamp=0)
+    assert jobs("status") == ["todo", "doing"]
+
+
+def test_periodic_rescue_carries_no_lock() -> None:
+    assert (rescue_stalled.lock, rescue_stalled.queueing_lock) == (None, None)
+    entry = app.periodic_registry.periodic_tasks[("core.rescue_stalled", "")]
+    assert entry.cron == "* * * * * */15"
+
+
+@pytest.fixture
+def raced() -> tuple[int, int]:
+    """A dead job, and one with the same queueing lock that waits for it."""
+    dead = begun_by(dead_worker(), lock="l", queueing_lock="q", args={"which": "dead"})
+    defer(note, lock="l", queueing_lock="q", which="waiting")
+    ids = jobs("id")
+    assert ids[0] == dead
+    return ids[0], ids[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rescue_ends_the_dead_job_when_another_waits_to_do_its_work(raced: tuple[int, int]) -> None:
+    """A unique violation in real rows: both cannot wait, and the dead one holds the lock."""
+    assert rescued() == 1
+    assert jobs("id", "status") == [(raced[1], "todo")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rescue_goes_on_after_a_job_that_could_not_be_put_back(raced: tuple[int, int]) -> None:
+    begun_by(dead_worker(), args={"which": "second"})
+    assert rescued() == 2
+    assert jobs("status") == ["todo", "todo"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_alone_does_at_once_what_a_killed_process_left() -> None:
+    """With `alone` nobody waits for a heartbeat to run out: the worker before is dead for certain."""
+    await sync_to_async(lambda: begun_by(dead_worker(silent_for=1), args={"which": "dead"}))()
+    await worked(lambda: bool(ran), alone=True)
+    assert ran == [{"which": "dead"}]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_alone_frees_the_lock_a_dead_job_holds() -> None:
+    def lay() -> None:
+        begun_by(dead_worker(silent_for=1), lock="l", queueing_lock="q", args={"which": "dead"})
+        defer(note, lock="l", queueing_lock="q", which="waiting")
+
+    await sync_to_async(lay)()
+    await worked(lambda: bool(ran), alone=True)
+    assert ran == [{"which": "waiting"}]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_beside_others_leaves_what_may_be_alive() -> None:
+    def lay() -> None:
+        begun_by(dead_worker(silent_for=1), args={"which": "theirs"})
+        defer(note, which="ours")
+
+    await sync_to_async(lay)()
+    await worked(lambda: bool(ran))
+    assert ran == [{"which": "ours"}]
+    assert await sync_to_async(jobs)("status") == ["doing"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_runs_blocking_jobs_and_forgets_what_succeeded() -> None:
+    await sync_to_async(lambda: [defer(write, slug=slug) for slug in "abc"])()
+    await worked(lambda: len(ran) == 3)
+    assert sorted(ran) == ["a", "b", "c"]
+    assert await sync_to_async(Team.objects.count)() == 3
+    assert await sync_to_async(jobs)("status") == []
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_keeps_what_failed_and_goes_on() -> None:
+    await sync_to_async(lambda: (defer(fail, priority=1), defer(note, after=1)))()
+    await worked(lambda: len(ran) == 2)
+    assert ran == ["fail", {"after": 1}]
+    assert await sync_to_async(jobs)("task_name", "status") == [("tests.fail", "failed")]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_jobs_with_one_lock_run_one_after_the_other_without_waiting_for_a_poll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "POLL_SECONDS", 600)
+    await sync_to_async(lambda: [defer(alone, lock="l", name=str(number)) for number in range(4)])()
+    await worked(lambda: len(ran) == 4)
+    assert ran == ["0", "1", "2", "3"]
+    assert overlaps == []
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_higher_priority_runs_first() -> None:
+    await sync_to_async(lambda: [defer(alone, lock="l", priority=p, name=str(p)) for p in (0, 10, 5)])()
+    await worked(lambda: len(ran) == 3)
+    assert ran == ["10", "5", "0"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_told_to_end_ends_and_its_job_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "GRACE_SECONDS", 0.2)
+    await sync_to_async(defer)(endless)
+    await worked(lambda: bool(ran))
+    assert ran == ["begun", "ended"]
+    assert await sync_to_async(jobs)("task_name") == ["tests.endless"]
