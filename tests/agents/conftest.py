@@ -11,7 +11,7 @@ from agents.models import Agent
 from conversations.actions import Sender, receive
 from conversations.models import Conversation, Inbox
 from llm import breaker, door
-from tests.fakes.openai_server import OpenAIServer, running
+from tests.fakes.openai_server import OpenAIServer, Reply, running
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,7 @@ async def provider(
 ) -> AsyncIterator[OpenAIServer]:
     """A provider with an empty script, asked through LiteLLM over HTTP."""
     _provider.reset()
+    _provider.default = Reply(text="Hello from the fake model.")
     settings.LLM = dict.fromkeys(settings.LLM, "") | {
         "LLM_BASE_URL": _provider.url,
         "LLM_API_KEY": "sk-secret",
