@@ -6,6 +6,8 @@ The docstring of a class is its default message. The API renders these as proble
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext, gettext_noop
+
 
 class HelpdeskError(Exception):
     """The request could not be carried out."""
@@ -14,8 +16,13 @@ class HelpdeskError(Exception):
     status: ClassVar[int] = 400
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
-        """Takes a message that replaces the default one, and facts for the client such as `field=`."""
-        self.detail = detail or (type(self).__doc__ or "").strip()
+        """Takes a message that replaces the default one, and facts for the client such as `field=`.
+
+        The default is said in the language that is active here, if the catalogue has it.
+        """
+        default = (type(self).__doc__ or "").strip()
+        # The catalogue's header stands under the empty message.
+        self.detail = detail or (gettext(default) if default else "")
         self.extra = extra
         super().__init__(self.detail)
 
@@ -74,3 +81,17 @@ class Unavailable(HelpdeskError):
 
     code = "unavailable"
     status = 503
+
+
+# The default messages again, where the catalogues are made from.
+DEFAULTS = (
+    gettext_noop("The request could not be carried out."),
+    gettext_noop("Sign in, or send a valid key."),
+    gettext_noop("You may not do this."),
+    gettext_noop("There is no such thing, or you may not see it."),
+    gettext_noop("It has changed meanwhile; look again and repeat."),
+    gettext_noop("It is larger than allowed."),
+    gettext_noop("A value is not valid."),
+    gettext_noop("Too many requests; wait a little."),
+    gettext_noop("The system cannot do this just now; try again."),
+)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.utils import translation
 
 from accounts.enums import Role
 from accounts.models import Team, User
@@ -31,6 +32,13 @@ def _fresh_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_language() -> Iterator[None]:
+    """A request leaves its language active in the thread until the next one comes."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

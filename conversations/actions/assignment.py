@@ -21,6 +21,7 @@ from conversations.groups import desk_group
 from conversations.models import Conversation
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.language import spoken
 
 
 @transaction.atomic
@@ -32,7 +33,7 @@ def take_over(*, conversation: Conversation, by: Actor) -> Conversation:
     require_staff(by)
     row = lock(conversation.pk, by=by)
     if row.status == Status.RESOLVED:
-        detail = "The conversation is resolved; reopen it first."
+        detail = _("The conversation is resolved; reopen it first.")
         raise Conflict(detail)
     take_over_locked(row, by=by)
     save_locked(row)
@@ -70,7 +71,7 @@ def hand_over(
     waits_now(row)
     announce(row, by=by, reason=reason[:300])
     if notice:
-        with translation.override(row.contact.locale or None):
+        with translation.override(spoken(row.contact.locale)):
             text = _("You will be answered by a person from our team here in this chat.")
         add_message(row, system_draft(text))
     if old_team != row.team_id:
@@ -89,7 +90,7 @@ def hand_back(*, conversation: Conversation, by: Actor) -> Conversation:
     if row.status == Status.BOT:
         return row
     if row.status == Status.RESOLVED:
-        detail = "The conversation is resolved; reopen it first."
+        detail = _("The conversation is resolved; reopen it first.")
         raise Conflict(detail)
     give_to_agent_locked(row, by=by)
     save_locked(row)
@@ -114,7 +115,7 @@ def assign(
     """
     require_staff(by)
     if to is not None and not (to.is_active and to.is_staff):
-        detail = "Only active members of staff can be responsible."
+        detail = _("Only active members of staff can be responsible.")
         raise Invalid(detail, field="assignee")
     row = lock(conversation.pk, by=by)
     old_team, was_agents = row.team_id, row.status == Status.BOT and to is not None

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
 
 from conversations.models import Attachment, Inbox
 from core.errors import Invalid, TooLarge
@@ -26,7 +27,7 @@ def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile[Any]) ->
     """
     size = upload.size or 0
     if size > settings.MAX_ATTACHMENT_BYTES:
-        detail = f"A file may have {settings.MAX_ATTACHMENT_BYTES // 1024 // 1024} MB."
+        detail = _("A file may have %d MB.") % (settings.MAX_ATTACHMENT_BYTES // 1024 // 1024)
         raise TooLarge(detail, field="file")
     content_type = checked_type(upload)
     return Attachment.objects.create(
@@ -47,6 +48,6 @@ def checked_type(upload: UploadedFile[Any]) -> str:
     known = SIGNATURES.get(claimed)
     honest = head.startswith(known) if known else b"\x00" not in head
     if claimed not in settings.ATTACHMENT_TYPES or not head or not honest:
-        detail = "This type of file is not accepted."
+        detail = _("This type of file is not accepted.")
         raise Invalid(detail, field="file")
     return claimed

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from conversations import signals
 from conversations.actions.record import Draft, add_message, save_locked, waits_now
@@ -104,10 +105,10 @@ def checked_text(text: str, *, has_files: bool) -> str:
     """Returns the text without what Postgres cannot hold; raises Invalid when nothing is left to say."""
     clean = text.replace("\x00", "").encode("utf-8", "replace").decode().strip()
     if not clean and not has_files:
-        detail = "The message is empty."
+        detail = _("The message is empty.")
         raise Invalid(detail, field="text")
     if len(clean) > MAX_TEXT:
-        detail = f"A message may have {MAX_TEXT} characters."
+        detail = _("A message may have %d characters.") % MAX_TEXT
         raise TooLarge(detail, field="text")
     return clean
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conversations import signals
 from conversations.actions.assignment import take_over_locked
@@ -65,7 +66,7 @@ def _locked_for_agent(conversation: Conversation) -> Conversation:
     """Locks the row and asks again whether the agent owns it: a person may have come in meanwhile."""
     row = lock(conversation.pk, by=Actor.system())
     if row.status != Status.BOT:
-        detail = "A person has taken the conversation over."
+        detail = _("A person has taken the conversation over.")
         raise Conflict(detail)
     return row
 

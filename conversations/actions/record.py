@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conversations.enums import AuthorKind, Direction, EventType, Validation
 from conversations.groups import DESK_ALL, conversation_group, desk_group, operator_group
@@ -151,7 +152,7 @@ def claim_attachments(message: Message, attachments: Iterable[Attachment]) -> No
     if not ids:
         return
     if Attachment.objects.filter(pk__in=ids, message=None).update(message=message) != len(ids):
-        detail = "An attachment was sent already."
+        detail = _("An attachment was sent already.")
         raise NotFound(detail, field="attachments")
 
 

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
@@ -21,6 +22,7 @@ from conversations.actions import add_attachment
 from conversations.queries.wire import attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
+from core.language import spoken
 from core.threads import in_thread
 from integrations.web import feed
 from integrations.web.consumers import error_frame
@@ -186,26 +188,21 @@ def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
 
 @require_safe
 def demo_shop(request: HttpRequest) -> HttpResponse:
-    """A page of an invented shop that carries the widget."""
+    """A page of an invented shop that carries the widget; `lang` is en, es or pt-BR, else it is pt-BR."""
     try:
         inbox = first_inbox()
     except UnknownInbox as error:
         raise Http404 from error
-    lang = request.GET.get("lang", "pt-BR")
-    return render(
-        request,
-        "web/demo_shop.html",
-        {
-            "inbox_key": inbox.key,
-            "lang": lang if lang in {"pt-BR", "es", "en"} else "pt-BR",
-            "base_url": settings.PUBLIC_URL,
-        },
-    )
+    asked = request.GET.get("lang")
+    lang = asked if asked in {"pt-BR", "es", "en"} else "pt-BR"
+    context = {"inbox_key": inbox.key, "lang": lang, "base_url": settings.PUBLIC_URL}
+    with translation.override(spoken(lang)):
+        return render(request, "web/demo_shop.html", context)
 
 
 @require_safe
 def chat_page(request: HttpRequest, key: str) -> HttpResponse:
-    """The chat as a page of its own."""
+    """The chat as a page of its own, in the language of `lang` or else of the browser."""
     try:
         inbox = inbox_by_key(key)
     except UnknownInbox as error:
@@ -213,10 +210,11 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "inbox_key": inbox.key,
         "title": inbox.title or inbox.name,
-        "lang": request.GET.get("lang", ""),
         "base_url": settings.PUBLIC_URL,
     }
-    return render(request, "web/chat.html", context)
+    asked = request.GET.get("lang")
+    with translation.override(spoken(asked or get_language_from_request(request))):
+        return render(request, "web/chat.html", context)
 
 
 @open_to_sites
