@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from agents.models import Agent, Run, Step
+from agents.models import Agent, Run, Step, default_tools
 from conversations.admin import ReadOnly
 from llm.tools import all_tools
 
@@ -15,7 +15,11 @@ class AgentForm(forms.ModelForm[Agent]):
     """Tools are chosen among the registered ones."""
 
     tools = forms.MultipleChoiceField(
-        label=_("tools"), required=False, widget=forms.CheckboxSelectMultiple, choices=()
+        label=_("tools"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        choices=(),
+        initial=default_tools,
     )
 
     class Meta:
