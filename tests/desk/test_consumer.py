@@ -9,14 +9,18 @@ import pytest
 import websockets
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
+from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import Team, User
 from conversations.actions import note, reply
+from conversations.actions.streaming import show_text
+from conversations.enums import Status
 from conversations.models import Conversation, Inbox
 from conversations.queries.threads import REPLAY_LIMIT
 from desk import consumers
 from desk.queries.rows import rows_by_id
+from desk.queries.threads import missed_events
 from tests.desk.conftest import Desk, DeskSocket, client_of
 from tests.live import LiveServer
 
@@ -202,6 +206,18 @@ async def test_deltas_typing_and_read_marks_pass_for_the_open_conversation_only(
         assert not {frame["type"] for frame in second.frames} & {"typing", "read", "delta"}
 
 
+async def test_who_opens_a_thread_in_the_middle_of_an_answer_gets_its_beginning(
+    desk: Desk, as_bruno: Client, conversation: Conversation
+) -> None:
+    await Conversation.objects.filter(pk=conversation.pk).aupdate(status=Status.BOT)
+    run = uuid4()
+    await show_text(conversation_id=conversation.pk, run=run, so_far="Your parcel", offset=5)
+    async with desk(as_bruno) as socket:
+        await socket.tell(type="open", conversation=str(conversation.pk), since=1)
+        delta = await socket.until("delta")
+        assert (delta["run"], delta["offset"], delta["text"]) == (str(run), 0, "Your parcel")
+
+
 async def test_a_read_mark_reaches_every_list(
     desk: Desk, as_bruno: Client, as_ana: Client, conversation: Conversation
 ) -> None:
@@ -339,8 +355,6 @@ async def test_a_new_team_is_heard_after_the_next_beat(
 async def test_the_database_may_be_away_for_a_moment(
     desk: Desk, as_bruno: Client, as_ana: Client, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django.db import OperationalError
-
     reads = rows_by_id
     failures = iter([OperationalError("away")])
 
@@ -349,7 +363,39 @@ async def test_the_database_may_be_away_for_a_moment(
             raise failure
         return reads(ids)
 
+    monkeypatch.setattr("desk.hub.RETRY_SECONDS", 0.01)
     async with desk(as_bruno) as socket:
         monkeypatch.setattr("desk.live.rows_by_id", away_once)
         await act(as_ana, conversation, "priority", priority=30)
         assert (await socket.until("row", of(conversation)))["row"]["priority"] == 30
+
+
+async def test_a_thread_that_cannot_be_read_is_read_again(
+    desk: Desk, as_bruno: Client, as_ana: Client, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([OperationalError("away")])
+
+    def away_once(*args: Any, **more: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return missed_events(*args, **more)
+
+    monkeypatch.setattr(consumers, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("desk.live.missed_events", away_once)
+    async with desk(as_bruno) as socket:
+        await open_thread(socket, conversation, since=1)
+        await act(as_ana, conversation, "note", text="x")
+        assert (await socket.until("event"))["seq"] == 2
+
+
+async def test_a_frame_that_meets_no_database_says_so(
+    desk: Desk, as_bruno: Client, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise OperationalError("away")
+
+    async with desk(as_bruno) as socket:
+        monkeypatch.setattr(consumers, "find", away)
+        await socket.tell(type="open", conversation=str(conversation.pk))
+        assert (await socket.until("error"))["code"] == "unavailable"
+        await socket.settled()

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from django.test import Client
@@ -328,17 +327,16 @@ def test_what_strangers_write_is_only_shown(sit: Sit, as_bruno: Client, customer
     assert "owned" not in seat.page.title()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_stands_in_the_way_of_keyboards_and_screen_readers(
-    sit: Sit, as_ana: Client, conversation: Conversation, scheme: Literal["light", "dark"]
+    sit: Sit, as_ana: Client, conversation: Conversation
 ) -> None:
     create_ticket(conversation=conversation, subject="Parcel lost", by=Actor.system())
-    seat = sit(as_ana)
-    seat.page.emulate_media(color_scheme=scheme)
-    seat.inbox().open("Davi")
+    seat = sit(as_ana).inbox().open("Davi")
     seat.page.keyboard.press("d")
     seat.page.keyboard.press("n")
     assert barriers(seat.page) == []
+    seat.page.emulate_media(color_scheme="dark")
+    assert barriers(seat.page, "{runOnly: ['color-contrast']}") == []
     seat.page.goto(f"{seat.url}/admin/tickets/")
     expect(seat.page.locator(".ticket-row")).to_have_count(1)
     assert barriers(seat.page) == []
@@ -352,10 +350,10 @@ def test_nothing_stands_in_the_way_of_keyboards_and_screen_readers(
 AXE = Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js"
 
 
-def barriers(page: Page) -> list[str]:
+def barriers(page: Page, options: str = "{}") -> list[str]:
     """What axe finds wrong with the page as it stands."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run()")["violations"]
+    found = page.evaluate(f"axe.run({options})")["violations"]
     return [f"{rule['id']}: {[node['html'] for node in rule['nodes']][:3]}" for rule in found]
 
 
