@@ -32,7 +32,7 @@ def test_demo_is_imported_once_and_answers_what_people_might_ask(team: Team, set
     assert recall([outcome for outcome in outcomes if outcome.crosses], 1) >= 0.65
     assert separation(outcomes) >= 0.90
     answered = level(outcomes, settings.KNOWLEDGE_ANSWER_AT, certain_only=True)
-    assert answered.right >= 0.88
+    assert answered.right >= 0.85
     assert answered.reached_by_others <= 0.03
     offered = level(outcomes, settings.KNOWLEDGE_OFFER_AT)
     assert offered.reached >= 0.90
