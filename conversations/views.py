@@ -27,8 +27,11 @@ def attachment(request: HttpRequest, signed: str) -> HttpResponse:
         raise Http404
     is_picture = row.content_type.startswith("image/")
     # Whole, since files are small by limit, and Django would gather a file's stream under ASGI anyway.
-    with row.file.open() as file:
-        response = HttpResponse(file.read(), content_type=row.content_type)
+    try:
+        with row.file.open() as file:
+            response = HttpResponse(file.read(), content_type=row.content_type)
+    except FileNotFoundError as error:  # the disk was restored to an earlier day than the database
+        raise Http404 from error
     response["Content-Disposition"] = content_disposition_header(not is_picture, row.name) or "inline"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     response["Cache-Control"] = "private, max-age=3600"

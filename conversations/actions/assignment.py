@@ -42,11 +42,11 @@ def take_over(*, conversation: Conversation, by: Actor) -> Conversation:
 
 def take_over_locked(row: Conversation, *, by: Actor) -> None:
     """The part of `take_over` that works on a locked row; the caller saves the numbers."""
-    was_agents = row.status == Status.BOT
+    was_agents, former = row.status == Status.BOT, row.assignee_id
     row.status = Status.OPEN
     row.assignee = User.objects.filter(pk=by.id).first() if by.kind == ActorKind.OPERATOR else row.assignee
     row.save(update_fields=["status", "assignee"])
-    announce(row, by=by)
+    announce(row, by=by, former=former)
     if was_agents:
         signals.conversation_taken_over.send(Conversation, conversation=row)
 
@@ -99,9 +99,10 @@ def hand_back(*, conversation: Conversation, by: Actor) -> Conversation:
 
 def give_to_agent_locked(row: Conversation, *, by: Actor) -> None:
     """The part of `hand_back` that works on a locked row; the caller saves the numbers."""
+    former = row.assignee_id
     row.status, row.assignee = Status.BOT, None
     row.save(update_fields=["status", "assignee"])
-    announce(row, by=by)
+    announce(row, by=by, former=former)
 
 
 @transaction.atomic
@@ -119,11 +120,12 @@ def assign(
         raise Invalid(detail, field="assignee")
     row = lock(conversation.pk, by=by)
     old_team, was_agents = row.team_id, row.status == Status.BOT and to is not None
+    former = row.assignee_id
     row.assignee, row.team = to, team or row.team
     if was_agents:
         row.status = Status.OPEN
         waits_now(row)
-    announce(row, by=by, team=row.team.slug if row.team else None)
+    announce(row, by=by, former=former, team=row.team.slug if row.team else None)
     if old_team != row.team_id:
         wake(row, desk_group(old_team))
     if was_agents:

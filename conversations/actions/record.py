@@ -161,9 +161,14 @@ def system_draft(text: str) -> Draft:
     return Draft(AuthorKind.SYSTEM, "", "", Direction.OUT, text)
 
 
-def announce(conversation: Conversation, *, by: Actor, **details: Any) -> None:
-    """Appends the customer-visible change of state, with internal details only for the desk's log."""
+def announce(conversation: Conversation, *, by: Actor, former: int | None = None, **details: Any) -> None:
+    """Appends the customer-visible change of state, with internal details only for the desk's log.
+
+    `former` is the assignee before: who sees a conversation only as theirs must hear that it no longer is.
+    """
     add_event(conversation, EventType.CONVERSATION_UPDATED, by=by, **public_state(conversation), **details)
+    if former not in {None, conversation.assignee_id}:
+        wake(conversation, operator_group(former))
 
 
 def waits_now(conversation: Conversation) -> None:

@@ -46,9 +46,10 @@ def reopen_locked(row: Conversation, *, by: Actor) -> None:
 
     When the customer reopens by writing, the signal lets the agent of the inbox take it up again.
     """
+    former = row.assignee_id
     row.status, row.resolved_at = Status.OPEN, None
     if by.kind == ActorKind.CONTACT:
         row.assignee = None
         signals.conversation_opened.send(Conversation, conversation=row)
     row.save(update_fields=["status", "resolved_at", "assignee"])
-    announce(row, by=by)
+    announce(row, by=by, former=former)

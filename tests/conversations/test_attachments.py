@@ -1,0 +1,263 @@
+"""Files of strangers: what they are is looked at, what they are called becomes no path and no header."""
+
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from accounts.models import User
+from conversations.actions import Sender, add_attachment, receive, reply
+from conversations.actions.attachments import checked_type, shown_name
+from conversations.models import Attachment, Conversation, Event, Inbox, Message
+from conversations.queries.threads import unsent_attachments
+from conversations.queries.wire import attachment_url
+from core.errors import HelpdeskError, Invalid, NotFound, TooLarge
+from tests.conversations.test_receive import in_parallel
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
+WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 "
+GOOD = {
+    "image/png": PNG,
+    "image/jpeg": b"\xff\xd8\xff\xe0rest",
+    "image/gif": b"GIF89a rest",
+    "image/webp": WEBP,
+    "application/pdf": b"%PDF-1.7 rest",
+    "text/plain": "olá, ünïcode".encode(),
+    "text/csv": b"a;b\n1;2\n",
+}
+WHO = "visitor:1"
+
+
+def upload(content: bytes = PNG, kind: str = "image/png", name: str = "a.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, kind)
+
+
+def stored(inbox: Inbox, uploader: str = WHO, name: str = "a.png") -> Attachment:
+    return add_attachment(inbox=inbox, uploader=uploader, upload=upload(name=name))
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_each_accepted_type_is_stored_whole(inbox: Inbox, kind: str) -> None:
+    row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(GOOD[kind], kind, "x.bin"))
+    row.refresh_from_db()
+    assert (row.content_type, row.size, row.name) == (kind, len(GOOD[kind]), "x.bin")
+    assert (row.uploader, row.message, row.inbox) == (WHO, None, inbox)
+    with row.file.open() as file:
+        assert file.read() == GOOD[kind]
+
+
+def test_settings_accept_what_the_signatures_know(settings) -> None:
+    assert set(settings.ATTACHMENT_TYPES) == set(GOOD)
+
+
+@pytest.mark.parametrize("kind", ["image/png; charset=binary", " IMAGE/PNG ", "Image/Png"])
+def test_type_is_read_as_browsers_write_it(kind: str) -> None:
+    assert checked_type(upload(PNG, kind)) == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<html><script>alert(1)</script>", "image/png"),
+        (b"<svg onload=alert(1)>", "image/svg+xml"),
+        (b"<html>", "text/html"),
+        (PNG, "image/jpeg"),
+        (b"GIF88a", "image/gif"),
+        (b"\x89PNG", "image/png"),
+        (b"RIFF\x10\x00\x00\x00WAVEfmt ", "image/webp"),
+        (b"RIFF", "image/webp"),
+        (b"FFIR\x10\x00\x00\x00WEBP", "image/webp"),
+        (b" %PDF-1.7", "application/pdf"),
+        (b"MZ\x90\x00\x03", "text/plain"),
+        (b"a;b\x00c", "text/csv"),
+        (b"MZ", "application/octet-stream"),
+        (b"x", ""),
+        (b"", "text/plain"),
+        (b"", "image/png"),
+    ],
+)
+def test_what_is_not_what_it_says_is_refused(inbox: Inbox, content: bytes, kind: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        add_attachment(inbox=inbox, uploader=WHO, upload=upload(content, kind))
+    assert caught.value.extra == {"field": "file"}
+    assert not Attachment.objects.exists()
+
+
+def test_upload_without_a_type_is_refused(inbox: Inbox) -> None:
+    plain = upload()
+    plain.content_type = None
+    with pytest.raises(Invalid):
+        add_attachment(inbox=inbox, uploader=WHO, upload=plain)
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_size_is_bounded_to_the_byte(inbox: Inbox, settings, more: int, fits: bool) -> None:  # noqa: FBT001
+    settings.MAX_ATTACHMENT_BYTES = 1024
+    big = upload(PNG.ljust(1024 + more, b"x"))
+    if fits:
+        assert add_attachment(inbox=inbox, uploader=WHO, upload=big).size == 1024
+        return
+    with pytest.raises(TooLarge) as caught:
+        add_attachment(inbox=inbox, uploader=WHO, upload=big)
+    assert caught.value.extra == {"field": "file"}
+
+
+def test_detail_of_too_large_says_the_limit(inbox: Inbox, settings) -> None:
+    settings.MAX_ATTACHMENT_BYTES = 2 * 1024 * 1024
+    with pytest.raises(TooLarge, match="2 MB"):
+        add_attachment(inbox=inbox, uploader=WHO, upload=upload(b"x" * (2 * 1024 * 1024 + 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("photo.png", "photo.png"),
+        ("../../etc/passwd", "passwd"),
+        ("/etc/passwd", "passwd"),
+        ("..\\..\\windows\\system.ini", "system.ini"),
+        ("C:\\fakepath\\photo.png", "photo.png"),
+        ("a\x00b.png", "ab.png"),
+        ("\x00", "file"),
+        ("", "file"),
+        ("   ", "file"),
+        ("dir/", "file"),
+        ("a\r\nSet-Cookie: x=1.png", "aSet-Cookie: x=1.png"),
+        ("photo.png\n", "photo.png"),
+        ("photo\u202egnp.exe", "photognp.exe"),
+        ("\ud800x", "x"),
+        ("fatura nº 3 – João.pdf", "fatura nº 3 – João.pdf"),
+        ('a"b;c.png', 'a"b;c.png'),
+    ],
+    ids=ascii,
+)
+def test_name_is_what_a_reader_sees_and_no_more(name: str, shown: str) -> None:
+    assert shown_name(name) == shown
+
+
+@given(st.text(max_size=300))
+def test_name_can_always_be_stored_and_said_in_a_header(name: str) -> None:
+    shown = shown_name(name)
+    assert 0 < len(shown) <= 200
+    assert shown.isprintable()
+    assert not {"/", "\\"} & set(shown)
+    shown.encode()
+    assert shown_name(shown) == shown
+
+
+@examples(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(min_size=1, max_size=30))
+def test_file_of_any_name_is_served(inbox: Inbox, name: str) -> None:
+    plain = upload(b"x", "text/plain")
+    plain._name = name
+    row = add_attachment(inbox=inbox, uploader=WHO, upload=plain)
+    answer = Client().get(attachment_url(row))
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_file_is_kept_under_its_id_whatever_its_name(inbox: Inbox) -> None:
+    row = stored(inbox, name="../../evil.sh")
+    assert row.file.name == f"attachments/{row.pk.hex[:2]}/{row.pk.hex}"
+    assert str(row) == "evil.sh"
+
+
+def test_message_takes_its_files_along(inbox: Inbox) -> None:
+    files = [stored(inbox, name=f"{number}.png") for number in range(3)]
+    message = receive(
+        inbox=inbox, sender=Sender("eva"), text="", attachment_ids=[row.pk for row in files], uploader=WHO
+    ).message
+    assert set(message.attachments.all()) == set(files)
+    assert (message.text, message.html) == ("", "")
+    assert message.conversation.preview == "0.png, 1.png, 2.png"
+
+
+def test_text_goes_before_names_in_the_preview(inbox: Inbox) -> None:
+    row = stored(inbox)
+    received = receive(inbox=inbox, sender=Sender("eva"), text="look", attachment_ids=[row.pk], uploader=WHO)
+    assert received.conversation.preview == "look"
+
+
+def test_operator_sends_files_without_text(conversation: Conversation, inbox: Inbox, bruno: User) -> None:
+    row = stored(inbox, uploader="operator:1")
+    message = reply(conversation=conversation, text="", by=bruno.as_actor(), attachments=[row])
+    assert list(message.attachments.all()) == [row]
+
+
+def test_nothing_at_all_is_no_message(conversation: Conversation, bruno: User) -> None:
+    with pytest.raises(Invalid):
+        reply(conversation=conversation, text=" ", by=bruno.as_actor(), attachments=[])
+
+
+@pytest.mark.parametrize("uploader", ["visitor:2", "", "visitor:10"])
+def test_file_of_another_is_not_found(inbox: Inbox, uploader: str) -> None:
+    row = stored(inbox)
+    with pytest.raises(NotFound) as caught:
+        receive(inbox=inbox, sender=Sender("eva"), text="x", attachment_ids=[row.pk], uploader=uploader)
+    assert caught.value.extra == {"field": "attachments"}
+    assert not Message.objects.exists()
+    assert not Conversation.objects.exists()
+
+
+def test_file_that_does_not_exist_is_not_found(inbox: Inbox) -> None:
+    with pytest.raises(NotFound):
+        receive(inbox=inbox, sender=Sender("eva"), text="x", attachment_ids=[uuid4()], uploader=WHO)
+
+
+def test_file_sent_before_is_not_found(inbox: Inbox) -> None:
+    row = stored(inbox)
+    receive(inbox=inbox, sender=Sender("eva"), text="x", attachment_ids=[row.pk], uploader=WHO)
+    with pytest.raises(NotFound):
+        receive(inbox=inbox, sender=Sender("eva"), text="y", attachment_ids=[row.pk], uploader=WHO)
+    assert Event.objects.count() == 1
+
+
+def test_message_sent_twice_keeps_its_files(inbox: Inbox) -> None:
+    row, key = stored(inbox), uuid4()
+    for _ in range(2):
+        got = receive(
+            inbox=inbox, sender=Sender("eva"), text="x", client_id=key, attachment_ids=[row.pk], uploader=WHO
+        )
+    assert not got.created
+    assert list(got.message.attachments.all()) == [row]
+
+
+def test_file_named_twice_is_sent_once(inbox: Inbox) -> None:
+    row = stored(inbox)
+    got = receive(inbox=inbox, sender=Sender("eva"), text="x", attachment_ids=[row.pk] * 2, uploader=WHO)
+    assert got.message.attachments.count() == 1
+
+
+def test_reply_with_a_file_that_is_gone_undoes_the_reply(
+    conversation: Conversation, inbox: Inbox, bruno: User
+) -> None:
+    row = stored(inbox)
+    reply(conversation=conversation, text="x", by=bruno.as_actor(), attachments=[row])
+    with pytest.raises(NotFound):
+        reply(conversation=conversation, text="y", by=bruno.as_actor(), attachments=[row])
+    conversation.refresh_from_db()
+    assert conversation.last_seq == Message.objects.count() == 2
+
+
+def test_unsent_attachments_of_none_are_none(db: None, django_assert_num_queries) -> None:
+    with django_assert_num_queries(0):
+        assert unsent_attachments([], uploader=WHO) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_file_claimed_by_eight_at_once_goes_with_one(inbox: Inbox) -> None:
+    row = stored(inbox)
+
+    def send(number: int) -> str:
+        try:
+            receive(inbox=inbox, sender=Sender(f"s{number}"), text="x", attachment_ids=[row.pk], uploader=WHO)
+        except HelpdeskError as error:
+            return error.code
+        return "sent"
+
+    got = in_parallel([lambda number=number: send(number) for number in range(8)])
+    assert sorted(got) == ["not_found"] * 7 + ["sent"]
+    assert Message.objects.count() == Event.objects.count() == 1
