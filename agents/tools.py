@@ -7,6 +7,7 @@ from llm.types import Choice
 
 MOST_CHOICES = 5
 LONGEST_LABEL = 120
+LONGEST_VALUE = 300  # an article's title, whole: a click on it must find the article
 
 
 @tool(
@@ -18,6 +19,6 @@ def offer_choices(
 ) -> ToolResult:
     """Turns labels into buttons; it changes nothing by itself. Empty and repeated labels are left out."""
     del context
-    kept = list(dict.fromkeys(label.strip()[:LONGEST_LABEL] for label in labels if label.strip()))
-    choices = tuple(Choice(label=label, value=label) for label in kept[:MOST_CHOICES])
+    kept = list(dict.fromkeys(label.strip()[:LONGEST_VALUE] for label in labels if label.strip()))
+    choices = tuple(Choice(label=text[:LONGEST_LABEL], value=text) for text in kept[:MOST_CHOICES])
     return ToolResult("The buttons are shown below your answer.", choices=choices)

@@ -268,6 +268,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+# Health probes come from inside, by plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health"]
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_SSL_REDIRECT = SECURE
 # Only a proxy that strips the client's own header may be in front when this is on.
 if env.bool("BEHIND_TLS_PROXY", default=False):
