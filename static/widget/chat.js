@@ -17,7 +17,7 @@ export class Chat {
     // A guest who logs in goes on; another person starts with nothing.
     const who = identity?.external_id;
     if (this.state.who && this.state.who !== who) this.#write({});
-    this.save({ who });
+    if (who) this.save({ who });
     const { locale } = words;
     this.transport = new Transport({
       base,
@@ -59,7 +59,6 @@ export class Chat {
     return this.outbox.find((message) => message.client_id === client_id && message.state === "pending");
   }
 
-  // Without a message, what was kept is forgotten.
   #keep(client_id, message) {
     const others = this.outbox.filter((other) => other.client_id !== client_id);
     this.save({ outbox: message ? [...others, message] : others });
@@ -76,7 +75,7 @@ export class Chat {
     this.transmit({ client_id: uuid(), text, attachments, author: { kind: "contact" }, created_at: new Date().toJSON() });
   }
 
-  // Also the way of a second attempt: one client_id can never become two messages.
+  // Again too: one client_id never becomes two messages.
   transmit(message) {
     this.#deliver(this.#mark(message, "pending"));
   }

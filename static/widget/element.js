@@ -1,4 +1,4 @@
-// <helpdesk-chat inbox="KEY">: the launcher at once, the panel when somebody may want it.
+// The launcher at once, the panel when somebody may want it.
 // Attributes: inbox, locale, position, full (fills the page), external-id, email, name, hash (who is logged in).
 import { h, icon, textButton } from "./dom.js";
 import { strings } from "./strings.js";
@@ -6,29 +6,33 @@ import { strings } from "./strings.js";
 class HelpdeskChat extends HTMLElement {
   base = new URL("../..", import.meta.url).href;
 
-  async connectedCallback() {
-    if (this.shadowRoot) return;
+  connectedCallback() {
+    if (!this.shadowRoot) this.ready = this.set();
+  }
+
+  async set() {
     const root = this.attachShadow({ mode: "open" });
     this.full = this.hasAttribute("full");
     this.inbox = this.getAttribute("inbox");
     this.url = `${this.base}api/v1/widget/${this.inbox}/`;
     this.words = strings(this.getAttribute("locale") || document.documentElement.lang || navigator.language);
-    const [css, config] = await Promise.all([fetch(new URL("widget.css", import.meta.url)), this.configure()]);
+    const css = fetch(new URL("widget.css", import.meta.url)).then((answer) => answer.text());
+    const config = await this.configure();
     if (config.code) return console.warn(`helpdesk: ${config.detail}`);
     this.config = { title: "Chat", color: "#4f46e5", attachment_types: [], ...config };
     // Adopted: the page's `style-src` may forbid <style> and <link>.
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(await css.text());
+    sheet.replaceSync(await css);
     root.adoptedStyleSheets = [sheet];
     this.paint(this.config.color);
     this.toggleAttribute("left", (this.getAttribute("position") || config.position) === "left");
-    if (this.full) return this.open();
+    (window.requestIdleCallback || setTimeout)(() => (this.full ? this.open() : this.load()));
+    if (this.full) return;
     this.badge = h("span.badge");
-    this.launcher = textButton("launcher", icon("chat"), () => this.toggle());
+    this.launcher = textButton("launcher", icon("chat"), () => (this.panel?.isOpen ? this.panel.close() : this.open()));
     this.launcher.append(this.badge);
     this.refresh(0);
     root.append(this.launcher);
-    (window.requestIdleCallback || setTimeout)(() => this.load());
   }
 
   // A server that is away for a moment leaves a plain launcher.
@@ -45,28 +49,24 @@ class HelpdeskChat extends HTMLElement {
   }
 
   get identity() {
-    const [external_id, email, name, hash] = ["external-id", "email", "name", "hash"].map(
-      (attribute) => this.getAttribute(attribute) ?? undefined,
-    );
-    const identity = window.helpdeskIdentity || { external_id, email, name, hash };
+    const read = (key) => [key, this.getAttribute(key.replace("_", "-"))];
+    const said = Object.fromEntries(["external_id", "email", "name", "hash"].map(read));
+    const identity = window.helpdeskIdentity || said;
     return identity.external_id ? identity : undefined;
   }
 
   load() {
-    this.loading ||= import("./view.js").then(({ Panel }) => (this.panel = new Panel(this)));
+    this.loading ||= Promise.all([import("./view.js"), this.ready])
+      .then(([{ Panel }]) => this.config && (this.panel = new Panel(this)))
+      .catch(() => (this.loading = null));
     return this.loading;
-  }
-
-  toggle() {
-    if (this.panel?.isOpen) this.panel.close();
-    else this.open();
   }
 
   // Also for pages: a text waits in the composer.
   async open(text) {
     // No await when it is there: it opens within the click.
     if (!this.panel) await this.load();
-    this.panel.open(text);
+    this.panel?.open(text);
   }
 
   refresh(unread) {

@@ -14,12 +14,7 @@ export class Transport {
     Object.assign(this, options);
     addEventListener("online", () => this.restart());
     addEventListener("offline", () => this.#failed(this.#line));
-    addEventListener("pagehide", () => this.#hangUp());
-    addEventListener("pageshow", ({ persisted }) => persisted && this.restart());
-    document.addEventListener("visibilitychange", () => {
-      const quiet = Date.now() - this.heard > SILENCE / 2;
-      if (!document.hidden && (!this.#line || quiet)) this.restart();
-    });
+    document.addEventListener("visibilitychange", () => document.hidden || this.#line || this.restart());
   }
 
   start() {
@@ -51,7 +46,6 @@ export class Transport {
   }
 
   #receive(line, frame, streaming) {
-    this.heard = Date.now();
     if (frame.type === "welcome") {
       line.welcomed = true;
       this.#failures = 0;
@@ -110,6 +104,7 @@ function openStream({ url, hello, token }, receive, closed) {
       body: frame && JSON.stringify(frame),
       signal: abort.signal,
     });
+  let isNew;
   const post = async (path, frame) => (await request(path, frame)).json();
   const listen = async () => {
     const { since, ...first } = hello();
@@ -122,15 +117,23 @@ function openStream({ url, hello, token }, receive, closed) {
     for (let part; !(part = await reader.read()).done; ) {
       const blocks = (text + part.value).split("\n\n");
       text = blocks.pop();
-      for (const block of blocks) receive(JSON.parse(/^data: (.*)$/m.exec(block)[1]));
+      for (const block of blocks) {
+        const frame = JSON.parse(/^data: (.*)$/m.exec(block)[1]);
+        if (frame.type === "welcome") isNew = !frame.conversation;
+        receive(frame);
+      }
     }
   };
   listen().then(closed, closed);
   let queue = Promise.resolve();
   return {
-    // In the order in which they were written.
     send: (frame) => {
-      if (frame.type !== "pong") queue = queue.then(() => post("messages", frame)).then(receive).catch(closed);
+      if (frame.type === "pong") return;
+      // One after the other. A stream knows only the conversation it began with.
+      queue = queue
+        .then(() => post("messages", frame))
+        .then((reply) => receive(reply) || (isNew && reply.type === "ack" && closed()))
+        .catch(closed);
     },
     close: () => abort.abort(),
   };

@@ -7,7 +7,7 @@ const TYPING_EVERY = 3_000;
 const TYPING_FOR = 60_000;
 
 const GROUP_WITHIN = 300_000;
-const NEAR = 48;
+const NEAR = 16;
 const OUTSIDE = { target: "_blank", rel: "noopener" };
 
 export class Panel {
@@ -43,7 +43,7 @@ export class Panel {
       h(
         "div.head",
         {},
-        h("h2", {}, config.title),
+        h(full ? "h1" : "h2", {}, config.title),
         !full && iconButton("close", words.close, () => this.close()),
         this.who,
         this.person,
@@ -141,7 +141,7 @@ export class Panel {
   state(online) {
     if (!online) return (this.waiting ||= setTimeout(() => this.problem("offline"), OFFLINE_AFTER));
     this.waiting = clearTimeout(this.waiting);
-    this.problem();
+    if (this.note.textContent === this.words.offline) this.problem();
   }
 
   replace(messages, waiting) {
@@ -274,14 +274,14 @@ class Thread {
       h("div.by", {}, h("b", {}, mine ? you : author.name), ai),
       text && this.#bubble(text, !mine && html),
       ...attachments.map((file) => this.#file(file)),
-      citations[0] && h("ol.sources", {}, ...citations.map(source)),
+      citations[0] && h("ol.sources", {}, ...citations.map((source, index) => this.#source(source, index))),
       choices[0] && h("div.choices", {}, ...choices.map(({ label, value }) => textButton("choice", label, () => this.chat.send(value)))),
       created_at && this.#meta(message, mine),
     );
     return Object.assign(item, { key: client_id || id, seq, author, at: Date.parse(created_at) });
   }
 
-  // The server has cleaned the HTML; a visitor's text stays text all the same.
+  // The server has cleaned the HTML; a visitor's text stays text.
   #bubble(text, html) {
     const bubble = h("div.bubble");
     if (html) bubble.innerHTML = html;
@@ -290,9 +290,15 @@ class Thread {
     return bubble;
   }
 
+  #source({ title, url }, index) {
+    const link = h("a", { href: new URL(url, this.base), ...OUTSIDE }, h("span", {}, index + 1), title);
+    if (!/^http/.test(link.protocol)) link.removeAttribute("href");
+    return h("li", {}, link);
+  }
+
   #file({ name, content_type, url }) {
     const link = h("a.file", { href: new URL(url, this.base), ...OUTSIDE });
-    // Also when the page's policy forbids our images.
+    // The page's policy may forbid our images.
     const onerror = () => link.replaceChildren(name);
     if (content_type.startsWith("image")) link.append(h("img", { src: link.href, alt: name, onerror }));
     else onerror();
@@ -332,9 +338,7 @@ class Thread {
   }
 }
 
-const source = ({ title, url }, index) => h("li", {}, h("a", { href: url, ...OUTSIDE }, h("span", {}, index + 1), title));
-
-// Unfinished Markdown as it will look when done, so that the final HTML moves nothing.
+// Unfinished Markdown in its final shape.
 function draw(text) {
   const blocks = [];
   let open;

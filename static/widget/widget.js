@@ -1,5 +1,5 @@
-// <script src="https://HOST/static/widget/widget.js" data-inbox="KEY" async></script>
 (() => {
   const script = document.currentScript;
-  import("./element.js").then(({ mount }) => mount(script));
+  // Absolute: a script of another origin has no base of its own.
+  import(new URL("element.js", script.src)).then(({ mount }) => mount(script));
 })();
