@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,11 @@ class Place:
     is_current: bool
 
 
-# Records that have an entry of their own: name, label, model.
+# Records that have an entry of their own: name, label, model. The context "place" asks for a short word.
 RECORDS = (
     ("contacts", _("Contacts"), "conversations.Contact"),
-    ("knowledge", _("Knowledge"), "knowledge.Article"),
-    ("agents", _("AI agents"), "agents.Agent"),
+    ("knowledge", pgettext_lazy("place", "Knowledge"), "knowledge.Article"),
+    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent"),
 )
 
 
@@ -63,7 +64,7 @@ class DeskSite(admin.AdminSite):
 
     def places(self, request: HttpRequest) -> Iterator[Place]:
         """Yields the entries of the sidebar that exist and that the user may open."""
-        yield self._place(request, "inbox", _("Inbox"), reverse("admin:desk_inbox"))
+        yield self._place(request, "inbox", pgettext_lazy("place", "Inbox"), reverse("admin:desk_inbox"))
         yield self._place(request, "tickets", _("Tickets"), reverse("admin:desk_tickets"))
         for name, label, model_name in RECORDS:
             model = apps.get_model(model_name)
