@@ -5,7 +5,7 @@ import { get } from "./http.js";
 import { showInitials } from "./names.js";
 import { on, state, t } from "./state.js";
 import { openId, openRow } from "./thread.js";
-import { age, exactTime, shortDate } from "./time.js";
+import { age, ago, exactTime, shortDate } from "./time.js";
 
 const KEY = "desk:context";
 const panes = hook("panes");
@@ -135,8 +135,8 @@ function show(context) {
         [t("team"), row.team?.name],
         [t("in-charge"), row.assignee?.name ?? (row.status === "bot" ? row.agent || t("ai-agent") : t("nobody"))],
         [t("priority"), priority],
-        [t("started"), age(known.created_at), exactTime(known.created_at)],
-        [t("first-reply"), known.first_reply_at && age(known.first_reply_at), known.first_reply_at && exactTime(known.first_reply_at)],
+        [t("started"), ago(known.created_at), exactTime(known.created_at)],
+        [t("first-reply"), known.first_reply_at && ago(known.first_reply_at), known.first_reply_at && exactTime(known.first_reply_at)],
         [t("tags"), row.tags.join(", ")],
       ]),
     ),

@@ -4,7 +4,7 @@ import { hook, make, setText } from "./dom.js";
 import { get, post, Problem } from "./http.js";
 import { connect } from "./socket.js";
 import { on, state, t } from "./state.js";
-import { age, everyHalfMinute, exactTime } from "./time.js";
+import { ago, everyHalfMinute, exactTime } from "./time.js";
 import { toast, toastProblem } from "./toast.js";
 
 let shown = { ...state };
@@ -88,7 +88,7 @@ function showHistory() {
         ? Object.entries(event.changes).map((change) => changeSentence(name, change))
         : [t(`history-${event.type}`, { name })];
     return sentences.map((sentence) => {
-      const time = make("time", { text: age(event.at), title: exactTime(event.at) });
+      const time = make("time", { text: ago(event.at), title: exactTime(event.at) });
       const item = make("li", {}, sentence, " ", time);
       if (event.text) item.append(make("blockquote", { text: event.text }));
       return item;
@@ -101,7 +101,7 @@ function showFacts() {
   const { ticket } = shown;
   const pairs = [
     [t("author-contact"), ticket.requester],
-    [t("started"), `${age(ticket.created_at)}`, exactTime(ticket.created_at)],
+    [t("started"), ago(ticket.created_at), exactTime(ticket.created_at)],
   ];
   const list = hook("ticket-facts");
   list.replaceChildren(

@@ -30,6 +30,16 @@ export function age(iso) {
   return t("days", { n: Math.floor(minutes / 1440) });
 }
 
+const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
+
+/** Returns how long ago it was, in words. */
+export function ago(iso) {
+  const minutes = Math.round((new Date(iso) - Date.now()) / 60000);
+  if (minutes > -60) return relative.format(Math.min(0, minutes), "minute");
+  if (minutes > -1440) return relative.format(Math.round(minutes / 60), "hour");
+  return relative.format(Math.round(minutes / 1440), "day");
+}
+
 /** Returns how urgent a wait is: "" (fine), "soon" or "late". */
 export function urgency(iso) {
   const minutes = (Date.now() - new Date(iso)) / 60000;
