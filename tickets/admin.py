@@ -92,6 +92,11 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
     inlines = (HistoryInline,)
     actions = ("solve",)
 
+    @admin.display(description=_("number"), ordering="number")
+    def reference(self, ticket: Ticket) -> str:
+        """The number as people say it."""
+        return ticket.reference
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         """Shows what the person may see."""
         return super().get_queryset(request) & Ticket.objects.visible_to(actor_of(request))

@@ -1,6 +1,7 @@
 """The widget's app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class WebConfig(AppConfig):
@@ -8,3 +9,4 @@ class WebConfig(AppConfig):
 
     name = "integrations.web"
     label = "web"
+    verbose_name = _("Chat widget")
