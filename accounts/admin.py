@@ -56,6 +56,14 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     search_fields = ("name", "prefix")
     filter_horizontal = ("teams",)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A key may see more than who makes it, so a permission alone is not enough, as in the action."""
+        return getattr(request.user, "is_admin", False) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """The same for its teams and scopes."""
+        return getattr(request.user, "is_admin", False) and super().has_change_permission(request, obj)
+
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """Makes the key through the action, so that its hash is the only thing stored."""
         if change:
