@@ -46,7 +46,10 @@ def columns(model: type[Model], alias: str) -> str:
 
 
 def from_columns(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any]]:
-    """Returns an object from the first of the values, and the values left for others."""
+    """Returns an object from the first of the values, and the values left for others.
+
+    For models whose columns the driver gives as the ORM would: JSON comes as text.
+    """
     names = [field.attname for field in model._meta.concrete_fields]
     return model.from_db("default", names, values[: len(names)]), values[len(names) :]
 

@@ -12,9 +12,9 @@ from django.db import DatabaseError
 from conversations.groups import conversation_group
 from conversations.queries.threads import REPLAY_LIMIT
 from core.errors import HelpdeskError, TooMany, Unavailable
-from core.threads import in_thread
 from integrations.web.errors import OriginNotAllowed, UnknownInbox
 from integrations.web.frames import Hello, parse, to_frame
+from integrations.web.pulse import pulse
 from integrations.web.session import Json, VisitorSession
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             frames = await self.session.hello(hello)
             # Listening begins before the rest is told and the cursor closes the gap between the two.
             await self._listen()
-            for frame in frames:
+            for frame in [*frames, *await self.session.unfinished()]:
                 await self._tell(frame)
         await self._tell_news()
 
@@ -113,8 +113,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     async def _listen(self) -> None:
         """Joins the group of the conversation, once there is one; what came before is to be read."""
-        if self.session.conversation_id and not self.group:
-            self.group = conversation_group(self.session.conversation_id)
+        key = self.session.conversation_id
+        if key and self.group != conversation_group(key):
+            await self._leave()
+            self.group = conversation_group(key)
             await self.channel_layer.group_add(self.group, self.channel_name)
             self.session.own = None
 
@@ -138,10 +140,13 @@ class ChatConsumer(AsyncWebsocketConsumer):
         while True:
             await asyncio.sleep(PING_SECONDS)
             self.frames_left = FRAMES_PER_MINUTE
-            with contextlib.suppress(DatabaseError):
-                await in_thread(self.session.find_conversation)
-                await self._listen()
-                await self._tell_news()
+            try:
+                if await pulse().has_news(self.session):
+                    await self._listen()
+                    await self._tell_news()
+            except Exception:
+                # The database or the channel layer is away: the connection lives on, the next beat looks.
+                logger.warning("a connection could not look for news", exc_info=True)
             await self._tell({"type": "ping"})
 
     # What other parts say through the channel layer; the method's name is the message's type.

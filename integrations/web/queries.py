@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -77,6 +78,25 @@ def current_conversation(inbox: Inbox, external_id: str) -> Conversation | None:
     """Returns the visitor's latest conversation in the inbox, if any."""
     mine = Conversation.objects.filter(identity__inbox=inbox, identity__external_id=external_id)
     return mine.select_related("assignee").order_by("-created_at").first()
+
+
+def conversations_begun(visitors: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUID]:
+    """Returns the latest conversation of each visitor (inbox id, external id) that has one; one query."""
+    if not visitors:
+        return {}
+    inboxes, names = zip(*visitors, strict=True)
+    rows = Conversation.objects.filter(
+        identity__inbox_id__in=set(inboxes), identity__external_id__in=set(names)
+    ).order_by("created_at")
+    found = rows.values_list("identity__inbox_id", "identity__external_id", "pk")
+    return {(inbox, name): key for inbox, name, key in found if (inbox, name) in visitors}
+
+
+def last_numbers(conversation_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Returns the last number of each conversation that still exists; one query."""
+    if not conversation_ids:
+        return {}
+    return dict(Conversation.objects.filter(pk__in=conversation_ids).values_list("pk", "last_seq"))
 
 
 def conversation_seq(conversation_id: UUID) -> int:
