@@ -153,7 +153,8 @@ class Visitor:
                 self.answered = None
         elif kind == "welcome":
             self.conversation = frame["conversation"] or ""
-            self.welcome.set_result(None)
+            if not self.welcome.done():
+                self.welcome.set_result(None)
         elif kind == "error":
             self.waiting.pop(frame["client_id"]).set_exception(Closed(f"refused: {frame}"))
 
