@@ -20,6 +20,7 @@ from conversations.models import (
     Inbox,
     Message,
 )
+from conversations.queries.wire import attachment_url
 
 
 class ReadOnly:
@@ -152,3 +153,10 @@ class AttachmentAdmin(ReadOnly, admin.ModelAdmin[Attachment]):
     list_filter = ("content_type", "inbox")
     list_select_related = ("inbox",)
     search_fields = ("name",)
+    fields = ("name", "download", "content_type", "size", "inbox", "message", "uploader", "created_at")
+    readonly_fields = ("download",)
+
+    @admin.display(description=_("file"))
+    def download(self, attachment: Attachment) -> SafeString:
+        """A signed address, the only one under which files are served."""
+        return format_html('<a href="{}">{}</a>', attachment_url(attachment), _("Open"))

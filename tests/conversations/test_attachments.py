@@ -1,5 +1,7 @@
 """Files of strangers: what they are is looked at, what they are called becomes no path and no header."""
 
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -151,7 +153,7 @@ def test_name_can_always_be_stored_and_said_in_a_header(name: str) -> None:
 @examples(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(min_size=1, max_size=30))
 def test_file_of_any_name_is_served(inbox: Inbox, name: str) -> None:
-    plain = upload(b"x", "text/plain")
+    plain: Any = upload(b"x", "text/plain")
     plain._name = name
     row = add_attachment(inbox=inbox, uploader=WHO, upload=plain)
     answer = Client().get(attachment_url(row))
@@ -258,6 +260,6 @@ def test_file_claimed_by_eight_at_once_goes_with_one(inbox: Inbox) -> None:
             return error.code
         return "sent"
 
-    got = in_parallel([lambda number=number: send(number) for number in range(8)])
+    got = in_parallel([partial(send, number) for number in range(8)])
     assert sorted(got) == ["not_found"] * 7 + ["sent"]
     assert Message.objects.count() == Event.objects.count() == 1

@@ -15,7 +15,7 @@ from conversations.models import Contact, ContactIdentity, Conversation, Event, 
 from core.actor import Actor
 
 # Every constraint by name, and a change of the row of that model that breaks it.
-BROKEN: dict[str, tuple[type, dict[str, Any]]] = {
+BROKEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "inbox_secret_not_empty": (Inbox, {"secret": ""}),
     "identity_not_empty": (ContactIdentity, {"external_id": ""}),
     "conversation_resolved_has_time": (Conversation, {"status": Status.RESOLVED}),

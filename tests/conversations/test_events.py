@@ -47,12 +47,15 @@ class Case:
     before: Callable[[Any], Any] = lambda _: None
 
 
-def by_bruno(payload: dict[str, Any]) -> tuple[str, bool, dict[str, Any], str, str]:
+Told = tuple[str, bool, dict[str, Any], str, str]
+
+
+def by_bruno(payload: dict[str, Any]) -> Told:
     return (CHANGED, False, payload, "operator", "Bruno")
 
 
-SAID = (WRITTEN, False, {}, "", "")
-NOTED = (WRITTEN, True, {}, "", "")
+SAID: Told = (WRITTEN, False, {}, "", "")
+NOTED: Told = (WRITTEN, True, {}, "", "")
 
 
 def to_agent(s: Any) -> None:
@@ -65,6 +68,11 @@ def to_bruno(s: Any) -> None:
 
 def closed(s: Any) -> None:
     resolve(conversation=s.row, by=s.bruno.as_actor())
+
+
+def taken_and_closed(s: Any) -> None:
+    to_bruno(s)
+    closed(s)
 
 
 CASES = [
@@ -177,7 +185,7 @@ CASES = [
         "reopen",
         lambda s: reopen(conversation=s.row, by=s.bruno.as_actor()),
         [by_bruno(state(Status.OPEN, BRUNO))],
-        before=lambda s: (to_bruno(s), closed(s)),
+        before=taken_and_closed,
     ),
     Case("reopen what is open", lambda s: reopen(conversation=s.row, by=s.bruno.as_actor())),
 ]
@@ -185,7 +193,7 @@ CASES = [
 
 @pytest.fixture
 def stage(
-    conversation: Conversation, inbox: Inbox, ana: User, bruno: User, davi: Contact, lia: Actor,
+    *, conversation: Conversation, inbox: Inbox, ana: User, bruno: User, davi: Contact, lia: Actor,
     system: Actor, other_team: Team,
 ) -> SimpleNamespace:  # fmt: skip
     return SimpleNamespace(
@@ -233,8 +241,8 @@ def test_customer_is_told_the_state_and_nothing_else(stage: Any, case: Case) -> 
 
 def test_add_event_writes_payload_doer_and_number(conversation: Conversation, lia: Actor) -> None:
     row = lock(conversation.pk, by=Actor.system())
-    first = add_event(row, EventType.RUN_STARTED, by=lia, is_internal=True, run="7", model="m")
-    second = add_event(row, EventType.RUN_FINISHED)
+    first = add_event(row, EventType.RUN_CANCELLED, by=lia, is_internal=True, run="7", model="m")
+    second = add_event(row, EventType.RUN_SUPERSEDED)
     assert (first.seq, first.is_internal, first.payload) == (2, True, {"run": "7", "model": "m"})
     assert (first.actor_kind, first.actor_name) == ("agent", "Lia")
     assert (second.seq, second.is_internal, second.payload, second.actor_kind) == (3, False, {}, "")

@@ -53,7 +53,7 @@ def ears(
 
 
 ACTIONS: dict[str, Callable[[Conversation, Actor], Any]] = {
-    "receive": lambda row, by: receive(inbox=row.inbox, sender=Sender("davi"), text="x"),
+    "receive": lambda row, _: receive(inbox=row.inbox, sender=Sender("davi"), text="x"),
     "reply": lambda row, by: reply(conversation=row, text="x", by=by),
     "note": lambda row, by: note(conversation=row, text="x", by=by),
     "resolve": lambda row, by: resolve(conversation=row, by=by),
@@ -64,7 +64,7 @@ ACTIONS: dict[str, Callable[[Conversation, Actor], Any]] = {
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_action_wakes_its_readers_once_it_has_happened(
-    ears: Listener, conversation: Conversation, team: Team, bruno: User, name: str,
+    *, ears: Listener, conversation: Conversation, team: Team, bruno: User, name: str,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
     with django_capture_on_commit_callbacks(execute=True):
@@ -103,7 +103,7 @@ def test_assignee_hears_wherever_they_sit(
 
 @pytest.mark.parametrize("verb", ["take_over", "hand_back", "assign", "nobody"])
 def test_who_loses_a_conversation_hears_of_it(
-    ears: Listener, conversation: Conversation, ana: User, bruno: User, verb: str,
+    *, ears: Listener, conversation: Conversation, ana: User, bruno: User, verb: str,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
     """Bruno's desk may show it for no other reason than that it was his."""
@@ -119,7 +119,7 @@ def test_who_loses_a_conversation_hears_of_it(
 
 
 def test_team_that_loses_a_conversation_hears_of_it(
-    ears: Listener, conversation: Conversation, ana: User, team: Team, other_team: Team,
+    *, ears: Listener, conversation: Conversation, ana: User, team: Team, other_team: Team,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
     with django_capture_on_commit_callbacks(execute=True):
@@ -128,7 +128,7 @@ def test_team_that_loses_a_conversation_hears_of_it(
 
 
 def test_team_that_loses_it_by_hand_over_hears_of_it(
-    ears: Listener, with_agent: Conversation, lia: Actor, team: Team, other_team: Team,
+    *, ears: Listener, with_agent: Conversation, lia: Actor, team: Team, other_team: Team,
     django_capture_on_commit_callbacks: Any,
 ) -> None:  # fmt: skip
     with django_capture_on_commit_callbacks(execute=True):

@@ -269,7 +269,7 @@ def test_any_order_of_actions_keeps_its_promises() -> None:
     run_state_machine_as_test(
         Conversations,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -153,5 +153,5 @@ def test_longest_waiting_is_total(inbox: Inbox, conversation: Conversation) -> N
         receive(inbox=inbox, sender=Sender(name), text="x")
     when = conversation.updated_at
     Conversation.objects.update(waiting_since=None, updated_at=when)
-    found = [row.pk for row in Conversation.objects.all().longest_waiting()]  # type: ignore[attr-defined]
+    found = [row.pk for row in Conversation.objects.all().longest_waiting()]
     assert found == sorted(found)

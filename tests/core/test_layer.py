@@ -8,7 +8,6 @@ import pytest
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
-from core import layer as module
 from core.layer import CLEAN_SECONDS, OneProcessLayer
 
 
@@ -93,7 +92,7 @@ async def test_expired_messages_and_members_go_within_seconds(monkeypatch: pytes
     later = time.time() + 10
     soon = time.monotonic() + CLEAN_SECONDS + 1
     monkeypatch.setattr("time.time", lambda: later)
-    monkeypatch.setattr(module.time, "monotonic", lambda: soon)
+    monkeypatch.setattr("core.layer.time.monotonic", lambda: soon)
     await ours.group_send("g", {"type": "x"})
     assert ours.groups.get("g", {}) == {}
     assert ours.channels.get("c") is None or ours.channels["c"].empty()
@@ -103,7 +102,7 @@ async def test_search_for_the_expired_is_made_now_and_then_only(monkeypatch: pyt
     searches = []
     monkeypatch.setattr(InMemoryChannelLayer, "_clean_expired", lambda _: searches.append(1))
     now = [1000.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("core.layer.time.monotonic", lambda: now[0])
     ours = OneProcessLayer()
     for _ in range(50):
         await ours.group_send("g", {"type": "x"})

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,8 +84,9 @@ def dead_worker(*, silent_for: float = 3600) -> int:
     """A worker that gave its last sign of life so many seconds ago."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - %s) RETURNING id",
-            [timedelta(seconds=silent_for)],
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - %s * interval '1 s')"
+            " RETURNING id",
+            [silent_for],
         )
         return int(cursor.fetchone()[0])
 
@@ -106,6 +107,12 @@ def begun_by(worker: int | None, **job: Any) -> int:
 
 def rescued(silent_for: float = 12) -> int:
     return async_to_sync(rescue)(app, silent_for=silent_for)
+
+
+async def add(*calls: Callable[[], None]) -> None:
+    """Makes the calls one after the other where the ORM may be used."""
+    for call in calls:
+        await sync_to_async(call)()
 
 
 async def worked(until: Callable[[], bool], *, alone: bool = False) -> None:
@@ -240,7 +247,8 @@ def test_rescue_says_how_many(caplog: pytest.LogCaptureFixture) -> None:
 def test_periodic_rescue_uses_the_queue_it_is_in() -> None:
     begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 5))
     begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 5))
-    async_to_sync(rescue_stalled.func)(None, timestamp=0)
+    run: Any = rescue_stalled.func
+    async_to_sync(run)(None, timestamp=0)
     assert jobs("status") == ["todo", "doing"]
 
 
@@ -307,7 +315,7 @@ async def test_worker_beside_others_leaves_what_may_be_alive() -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_worker_runs_blocking_jobs_and_forgets_what_succeeded() -> None:
-    await sync_to_async(lambda: [defer(write, slug=slug) for slug in "abc"])()
+    await add(*(partial(defer, write, slug=slug) for slug in "abc"))
     await worked(lambda: len(ran) == 3)
     assert sorted(ran) == ["a", "b", "c"]
     assert await sync_to_async(Team.objects.count)() == 3
@@ -316,7 +324,7 @@ async def test_worker_runs_blocking_jobs_and_forgets_what_succeeded() -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_worker_keeps_what_failed_and_goes_on() -> None:
-    await sync_to_async(lambda: (defer(fail, priority=1), defer(note, after=1)))()
+    await add(partial(defer, fail, priority=1), partial(defer, note, after=1))
     await worked(lambda: len(ran) == 2)
     assert ran == ["fail", {"after": 1}]
     assert await sync_to_async(jobs)("task_name", "status") == [("tests.fail", "failed")]
@@ -327,7 +335,7 @@ async def test_jobs_with_one_lock_run_one_after_the_other_without_waiting_for_a_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(queue, "POLL_SECONDS", 600)
-    await sync_to_async(lambda: [defer(alone, lock="l", name=str(number)) for number in range(4)])()
+    await add(*(partial(defer, alone, lock="l", name=str(number)) for number in range(4)))
     await worked(lambda: len(ran) == 4)
     assert ran == ["0", "1", "2", "3"]
     assert overlaps == []
@@ -335,7 +343,7 @@ async def test_jobs_with_one_lock_run_one_after_the_other_without_waiting_for_a_
 
 @pytest.mark.django_db(transaction=True)
 async def test_higher_priority_runs_first() -> None:
-    await sync_to_async(lambda: [defer(alone, lock="l", priority=p, name=str(p)) for p in (0, 10, 5)])()
+    await add(*(partial(defer, alone, lock="l", priority=p, name=str(p)) for p in (0, 10, 5)))
     await worked(lambda: len(ran) == 3)
     assert ran == ["10", "5", "0"]
 

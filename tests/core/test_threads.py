@@ -159,7 +159,7 @@ async def test_connection_that_works_is_not_asked_for_a_sign_of_life() -> None:
     async with borrowed():
         await in_thread(backend)
         assert await in_thread(queries) == ["SELECT pg_backend_pid()"]
-        assert await in_thread(lambda: connection.health_check_done) is True
+        assert await in_thread(getattr, connection, "health_check_done") is True
 
 
 def _apart(call: Any, *arguments: Any) -> None:
