@@ -23,7 +23,8 @@ from core.queue import defer
 from llm.tools import ToolContext, ToolResult, get_tool, refusal
 from llm.types import Choice, ToolCall, Usage
 
-MAX_ATTEMPTS = 3
+# A machine may be restarted several times in a row, but a run that kills its own worker has to end.
+MAX_ATTEMPTS = 10
 # A customer who goes on writing is answered once for all, but not kept waiting for ever.
 START_OVER_WITHIN = timedelta(seconds=15)
 
@@ -52,6 +53,7 @@ def begin_run(*, conversation_id: UUID | str) -> Run | None:
     except NotFound:  # deleted while the job waited
         return None
     if conversation.status != Status.BOT:
+        _close_left(conversation)
         return None
     left = Run.objects.filter(conversation=conversation, status=RunStatus.RUNNING).first()
     if left is not None:
@@ -63,6 +65,12 @@ def begin_run(*, conversation_id: UUID | str) -> Run | None:
         hand_over(conversation=conversation, by=system, reason="No agent answers in this inbox.")
         return None
     return Run.objects.create(agent=agent, conversation=conversation, up_to_seq=conversation.last_contact_seq)
+
+
+def _close_left(conversation: Conversation) -> None:
+    """Ends a run that was killed between its tool's hand-over and its own end."""
+    for run in Run.objects.filter(conversation=conversation, status=RunStatus.RUNNING):
+        _close(run, RunStatus.HANDED_OVER)
 
 
 def _taken_up(run: Run, conversation: Conversation) -> Run | None:
@@ -126,7 +134,7 @@ def finish_run(*, run: Run, outcome: Outcome) -> RunStatus:
     if conversation.status != Status.BOT:
         return _dropped(row, conversation, RunStatus.CANCELLED)
     if written_more:
-        _plan_again(conversation)
+        plan_answer(conversation.pk)
         if _may_start_over(conversation):
             return _dropped(row, conversation, RunStatus.SUPERSEDED)
     reply(
@@ -155,14 +163,17 @@ def end_run(
     if status == RunStatus.FAILED:
         hand_over(conversation=conversation, by=row.agent.as_actor(), reason=detail)
     if status == RunStatus.CANCELLED and conversation.last_contact_seq > row.up_to_seq:
-        _plan_again(conversation)
+        plan_answer(conversation.pk)
 
 
-def drop_running(conversation: Conversation) -> None:
-    """Ends the running run of a locked conversation that a person has taken; part of the taking."""
-    for run in Run.objects.select_for_update().filter(conversation=conversation, status=RunStatus.RUNNING):
-        _close(run, RunStatus.CANCELLED, "A person took over.")
-        add_event(conversation, EventType.RUN_CANCELLED, run=str(run.pk))
+def drop_running(conversation: Conversation) -> bool:
+    """Ends the running run of a locked conversation that a person has taken; says whether there was one."""
+    run = Run.objects.select_for_update().filter(conversation=conversation, status=RunStatus.RUNNING).first()
+    if run is None:
+        return False
+    _close(run, RunStatus.CANCELLED, "A person took over.")
+    add_event(conversation, EventType.RUN_CANCELLED, run=str(run.pk))
+    return True
 
 
 def _is_current(run: Run) -> bool:
@@ -178,9 +189,10 @@ def _may_start_over(conversation: Conversation) -> bool:
     return first is not None and timezone.now() - first.created_at < START_OVER_WITHIN
 
 
-def _plan_again(conversation: Conversation) -> None:
-    key = f"agent:{conversation.pk}"
-    defer(answer, lock=key, queueing_lock=key, conversation_id=str(conversation.pk))
+def plan_answer(conversation_id: UUID | str) -> None:
+    """Adds the job that answers a conversation; one, however many messages come before it starts."""
+    key = f"agent:{conversation_id}"
+    defer(answer, lock=key, queueing_lock=key, conversation_id=str(conversation_id))
 
 
 def _dropped(run: Run, conversation: Conversation, status: RunStatus, detail: str = "") -> RunStatus:

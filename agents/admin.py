@@ -4,10 +4,13 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from agents.models import Agent, Run, Step, default_tools
 from conversations.admin import ReadOnly
+from conversations.models import Conversation
 from llm.tools import all_tools
 
 
@@ -15,7 +18,7 @@ class AgentForm(forms.ModelForm[Agent]):
     """Tools are chosen among the registered ones."""
 
     tools = forms.MultipleChoiceField(
-        label=_("tools"),
+        label=capfirst(_("tools")),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         choices=(),
@@ -75,5 +78,9 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     inlines = (StepInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        """Fetches the agents along."""
-        return super().get_queryset(request).select_related("agent", "conversation")
+        """Only runs of conversations one may see; fetches the agents along."""
+        runs = super().get_queryset(request).select_related("agent", "conversation")
+        user = request.user
+        if isinstance(user, User) and not user.is_admin:
+            runs = runs.filter(conversation__in=Conversation.objects.visible_to(user.as_actor()))
+        return runs

@@ -6,14 +6,12 @@ from django.core.cache import cache
 from django.db import transaction
 from django.dispatch import receiver
 
-from agents.actions import drop_running
+from agents.actions import drop_running, plan_answer
 from agents.queries import agent_of
-from agents.tasks import answer
 from conversations import signals
 from conversations.actions.streaming import stop_key
 from conversations.enums import Status
 from conversations.models import Conversation
-from core.queue import defer
 
 
 @receiver(signals.conversation_opened)
@@ -24,16 +22,15 @@ def take_up(conversation: Conversation, **_: Any) -> None:
 
 
 @receiver(signals.message_received)
-def plan_answer(conversation: Conversation, **_: Any) -> None:
-    """Adds one job, however many messages come before it starts."""
+def answer_it(conversation: Conversation, **_: Any) -> None:
+    """Plans the agent's answer to a customer's message."""
     if conversation.status == Status.BOT:
-        lock = f"agent:{conversation.pk}"
-        defer(answer, lock=lock, queueing_lock=lock, conversation_id=str(conversation.pk))
+        plan_answer(conversation.pk)
 
 
 @receiver(signals.conversation_taken_over)
 def fall_silent(conversation: Conversation, **_: Any) -> None:
     """Ends a running answer: its row now, in this transaction; its text as soon as the run looks."""
-    drop_running(conversation)
-    key = stop_key(conversation.pk)
-    transaction.on_commit(lambda: cache.set(key, 1, 60), robust=True)
+    if drop_running(conversation):
+        key = stop_key(conversation.pk)
+        transaction.on_commit(lambda: cache.set(key, 1, 60), robust=True)

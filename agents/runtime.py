@@ -39,6 +39,8 @@ async def answer(conversation_id: UUID | str) -> None:
     run = await in_thread(begin_run, conversation_id=conversation_id)
     if run is None:
         return
+    # A wish to stop that found nothing to stop is not meant for this answer.
+    await forget_text(conversation_id=run.conversation_id)
     performance = Performance(run)
     try:
         await performance.play()

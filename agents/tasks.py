@@ -1,15 +1,45 @@
 """The agent's job."""
 
-from procrastinate import RetryStrategy
+import asyncio
+import logging
+
+from django.db import DatabaseError
 
 from core import queue
+from core.threads import in_thread
+
+logger = logging.getLogger(__name__)
+LONGEST_PAUSE = 15.0  # seconds
 
 
-# Tried again when the database was away; whatever a model does wrong ends the run with a word to the
-# customer.
-@queue.task(name="agents.answer", retry=RetryStrategy(max_attempts=5, exponential_wait=2))
+@queue.task(name="agents.answer")
 async def answer(conversation_id: str) -> None:
-    """Answers what the customer of a conversation has written; does nothing when nothing is unanswered."""
+    """Answers what the customer of a conversation has written; does nothing when nothing is unanswered.
+
+    When the database fails, a new job takes this one's place. Procrastinate's own retry would not do: putting
+    this job back fails when another waits under the same queueing lock, and both would then stay for ever.
+    """
     from agents.runtime import answer as run_answer  # deferred: task calls action
 
-    await run_answer(conversation_id)
+    try:
+        await run_answer(conversation_id)
+    except DatabaseError:
+        logger.exception(
+            "the database failed an answer in conversation %s; it is tried again", conversation_id
+        )
+        await _plan_again(conversation_id)
+
+
+async def _plan_again(conversation_id: str) -> None:
+    """Adds the next job as soon as the database takes it."""
+    from agents.actions import plan_answer  # deferred: task calls action
+
+    pause = 1.0
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            await in_thread(plan_answer, conversation_id)
+        except DatabaseError:
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            return

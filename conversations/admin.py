@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from conversations.channels import adapter
 from conversations.models import (
     Attachment,
@@ -91,8 +92,13 @@ class ContactAdmin(admin.ModelAdmin[Contact]):
     inlines = (IdentityInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
-        """Counts the conversations in the same query."""
-        return super().get_queryset(request).annotate(conversations_counted=Count("conversations"))
+        """Only customers of conversations one may see; counts the conversations in the same query."""
+        contacts = super().get_queryset(request)
+        user = request.user
+        if isinstance(user, User) and not user.is_admin:
+            seen = Conversation.objects.visible_to(user.as_actor())
+            contacts = contacts.filter(pk__in=seen.values("contact"))
+        return contacts.annotate(conversations_counted=Count("conversations"))
 
     @admin.display(description=_("conversations"), ordering="conversations_counted")
     def conversation_count(self, contact: Contact) -> int:

@@ -51,10 +51,7 @@ class EventType(models.TextChoices):
     """What can happen in a conversation. The values are part of the wire protocol."""
 
     MESSAGE_CREATED = "message.created", _("Message written")
-    MESSAGE_UPDATED = "message.updated", _("Message changed")
     CONVERSATION_UPDATED = "conversation.updated", _("Conversation changed")
-    RUN_STARTED = "run.started", _("AI agent started")
-    RUN_FINISHED = "run.finished", _("AI agent finished")
     RUN_CANCELLED = "run.cancelled", _("AI agent stopped")
     RUN_SUPERSEDED = "run.superseded", _("AI agent started over")
     TICKET_CREATED = "ticket.created", _("Ticket created")

@@ -27,6 +27,8 @@ from integrations.web.consumers import ChatConsumer  # noqa: E402
 from llm.door import close, warm_up  # noqa: E402
 
 logger = logging.getLogger(__name__)
+# Seconds between two starts of a worker whose database is away.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 
 staff_socket = AllowedHostsOriginValidator(AuthMiddlewareStack(DeskConsumer.as_asgi()))
 sockets = URLRouter(
@@ -48,14 +50,16 @@ def settle_memory() -> None:
 
 async def keep_working() -> None:
     """Runs the worker in this process and starts it again when the database was away."""
-    delay = 0.5
+    delay = SHORTEST_PAUSE
     while True:
+        ready = asyncio.Event()
         try:
-            await queue.work(alone=not settings.REDIS_URL, stop_on_signals=False)
+            await queue.work(alone=not settings.REDIS_URL, stop_on_signals=False, ready=ready)
         except Exception:
             logger.exception("the worker stopped; it starts again in %.1f s", delay)
+        # A start that came to work ends the row of failures.
+        delay = SHORTEST_PAUSE if ready.is_set() else min(delay * 2, LONGEST_PAUSE)
         await asyncio.sleep(delay)
-        delay = min(delay * 2, 15)
 
 
 async def prepare_models() -> None:

@@ -48,7 +48,7 @@ def reply(
         if row.status == Status.BOT:
             take_over_locked(row, by=by)
     draft = Draft(
-        author, by.id, by.name, Direction.OUT, text,
+        author, by.id, _shown_name(row, by), Direction.OUT, text,
         is_markdown=True, client_id=client_id, run=run, citations=citations, choices=choices,
         attachments=attachments, validated_by=validated,
     )  # fmt: skip
@@ -60,6 +60,13 @@ def reply(
     signals.message_sent.send(Message, conversation=row, message=message)
     save_locked(row, "waiting_since", "first_reply_at", "read_by_operator_seq", "preview")
     return message
+
+
+def _shown_name(conversation: Conversation, by: Actor) -> str:
+    """The name the customer sees: a person's or the agent's own, the shop's for a program."""
+    if by.kind in {ActorKind.OPERATOR, ActorKind.AGENT}:
+        return by.name
+    return conversation.inbox.title or conversation.inbox.name
 
 
 def _locked_for_agent(conversation: Conversation) -> Conversation:

@@ -389,10 +389,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("message.created", "Message written"),
-                            ("message.updated", "Message changed"),
                             ("conversation.updated", "Conversation changed"),
-                            ("run.started", "AI agent started"),
-                            ("run.finished", "AI agent finished"),
                             ("run.cancelled", "AI agent stopped"),
                             ("run.superseded", "AI agent started over"),
                             ("ticket.created", "Ticket created"),

@@ -18,6 +18,8 @@ LIFETIME = timedelta(days=30)
 ROTATED_AFTER = timedelta(days=1)
 # Another tab may still hold the token that was just replaced.
 GRACE = timedelta(minutes=10)
+# How the id of a customer begins whom the host site has vouched for.
+VERIFIED = "user:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +45,42 @@ def greet(*, inbox: Inbox, hello: Hello) -> Visitor:
     claim = hello.identity
     verified = claim is not None and is_signed(inbox, claim)
     if claim is not None and verified:
-        external_id = f"user:{claim.external_id}"
+        external_id = f"{VERIFIED}{claim.external_id}"
         if known and known.external_id.startswith("visitor:"):
             _adopt(inbox, known.external_id, external_id)
     else:
-        external_id = known.external_id if known else f"visitor:{secrets.token_hex(16)}"
+        external_id = known.external_id if known else _new_visitor()
+        if claim and external_id.startswith(VERIFIED):
+            # Without proof, somebody else does not go on as the customer this browser had proof for, and
+            # the customer gets no name that was only claimed.
+            external_id = external_id if external_id == f"{VERIFIED}{claim.external_id}" else _new_visitor()
+            claim = None
     sender = Sender(
         external_id,
         name=claim.name if claim else "",
         email=claim.email if claim else "",
         locale=hello.locale.lower(),
-        is_verified=external_id.startswith("user:"),
+        is_verified=external_id.startswith(VERIFIED),
     )
     token = _kept_token(inbox, hello.token, known, external_id)
     return Visitor(inbox, sender, token, current_conversation(inbox, external_id))
+
+
+def _new_visitor() -> str:
+    return f"visitor:{secrets.token_hex(16)}"
+
+
+def recognise(*, inbox: Inbox, token: str, locale: str) -> Visitor:
+    """Returns the visitor of a token as it is: for requests whose answer has no room for a new one.
+
+    Raises TokenInvalid for a token that is unknown here or expired.
+    """
+    known = visitor_by_token(inbox, token)
+    if known is None:
+        raise TokenInvalid
+    verified = known.external_id.startswith(VERIFIED)
+    sender = Sender(known.external_id, locale=locale, is_verified=verified)
+    return Visitor(inbox, sender, token, current_conversation(inbox, known.external_id))
 
 
 def _adopt(inbox: Inbox, anonymous: str, verified: str) -> None:
@@ -72,7 +96,7 @@ def _kept_token(inbox: Inbox, token: str, known: VisitorToken | None, external_i
     if known and known.external_id == external_id and known.created_at > now - ROTATED_AFTER:
         return token
     if known:
-        VisitorToken.objects.filter(pk=known.pk).update(expires_at=now + GRACE)
+        VisitorToken.objects.filter(pk=known.pk).update(expires_at=min(known.expires_at, now + GRACE))
     fresh = secrets.token_urlsafe(32)
     VisitorToken.objects.create(
         inbox=inbox, digest=digest(fresh), external_id=external_id, expires_at=now + LIFETIME

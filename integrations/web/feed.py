@@ -29,6 +29,8 @@ async def frames(session: VisitorSession) -> AsyncIterator[Json]:
             if session.conversation_id and not joined:
                 joined = conversation_group(session.conversation_id)
                 await layer.group_add(joined, channel)
+                for frame in await session.unfinished():
+                    yield frame
             for frame in await session.news():
                 yield frame
             message = await _next(layer, channel)

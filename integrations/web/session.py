@@ -19,7 +19,7 @@ from conversations.queries.wire import event_frame, message_frame, written_frame
 from core import limits
 from core.errors import TooMany
 from core.threads import in_thread
-from integrations.web.actions import Visitor, greet
+from integrations.web.actions import Visitor, greet, recognise
 from integrations.web.errors import NotReady
 from integrations.web.frames import Frame, Hello, Pong, Read, Send, Stop, Typing
 from integrations.web.queries import check_origin, current_conversation, inbox_by_key
@@ -43,12 +43,24 @@ class VisitorSession:
         self.own: Json | None = None
 
     async def hello(self, hello: Hello) -> list[Json]:
-        """Answers the first frame: welcome, what was missed, and the text being written just now."""
-        frames = await in_thread(self._hello, hello)
-        if self.conversation_id and (partial := await partial_text(self.conversation_id)):
-            run, text = partial
-            frames.append({"type": "delta", "run": run, "offset": 0, "text": text})
-        return frames
+        """Answers the first frame: welcome, and what was missed."""
+        return await in_thread(self._hello, hello)
+
+    async def unfinished(self) -> list[Json]:
+        """Returns the text being written just now; asked for once the reader hears what is added to it."""
+        partial = await partial_text(self.conversation_id) if self.conversation_id else None
+        return [{"type": "delta", "run": partial[0], "offset": 0, "text": partial[1]}] if partial else []
+
+    async def resume(self, *, key: str, token: str, locale: str) -> None:
+        """Goes on as the visitor of a token, without a welcome and without telling what was missed."""
+        await in_thread(self._resume, key, token, locale)
+
+    def _resume(self, key: str, token: str, locale: str) -> None:
+        inbox = inbox_by_key(key)
+        check_origin(inbox, self.origin)
+        self.visitor = recognise(inbox=inbox, token=token, locale=locale)
+        if self.visitor.conversation:
+            self.conversation_id = self.visitor.conversation.pk
 
     def _hello(self, hello: Hello) -> list[Json]:
         inbox = inbox_by_key(hello.inbox)
@@ -128,6 +140,9 @@ class VisitorSession:
         if received.created:
             limits.count(pace_key(sender, inbox.pk))
             self.own = None if frame.attachments else written_frame(received.message)
+        if self.conversation_id not in {None, received.conversation.pk}:
+            # Another tab has logged in and taken the old conversation along: this one begins anew.
+            self.cursor = 0
         self.conversation_id = received.conversation.pk
         return {
             "type": "ack",

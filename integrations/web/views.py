@@ -18,7 +18,7 @@ from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from conversations.actions import add_attachment
+from conversations.actions import Sender, add_attachment
 from conversations.queries.wire import attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
@@ -35,7 +35,7 @@ from integrations.web.queries import (
     inbox_by_key,
     visitor_by_token,
 )
-from integrations.web.session import Json, VisitorSession
+from integrations.web.session import Json, VisitorSession, uploader
 
 logger = logging.getLogger(__name__)
 
@@ -125,13 +125,6 @@ def body(request: HttpRequest) -> bytes:
     return request.body
 
 
-async def resumed(request: HttpRequest, key: str, since: int | None) -> tuple[VisitorSession, list[Json]]:
-    """Returns the session of the token in the header and what it has missed."""
-    session = VisitorSession(request.headers.get("Origin"))
-    locale = get_language_from_request(request)
-    return session, await session.hello(Hello(inbox=key, token=bearer(request), locale=locale, since=since))
-
-
 @open_to_sites
 @require_GET
 async def widget_events(request: HttpRequest, key: str) -> StreamingHttpResponse:
@@ -139,7 +132,10 @@ async def widget_events(request: HttpRequest, key: str) -> StreamingHttpResponse
     given = request.headers.get("Last-Event-ID") or request.GET.get("since")
     if given is not None and not (given.isdecimal() and len(given) <= LONGEST_NUMBER):
         raise BadFrame(field="since")
-    session, missed = await resumed(request, key, int(given) if given else None)
+    session = VisitorSession(request.headers.get("Origin"))
+    locale = get_language_from_request(request)
+    since = int(given) if given else None
+    missed = await session.hello(Hello(inbox=key, token=bearer(request), locale=locale, since=since))
 
     async def pieces() -> AsyncIterator[str]:
         for frame in missed:
@@ -155,7 +151,9 @@ async def widget_events(request: HttpRequest, key: str) -> StreamingHttpResponse
 async def widget_messages(request: HttpRequest, key: str) -> HttpResponse:
     """Any client frame over HTTP; a `send` is answered by its ack."""
     data = parse(body(request))
-    session, _missed = await resumed(request, key, None)
+    session = VisitorSession(request.headers.get("Origin"))
+    # Here no new token could be told: only a welcome carries one.
+    await session.resume(key=key, token=bearer(request), locale=get_language_from_request(request))
     try:
         answer = await session.handle(to_frame(data))
     except HelpdeskError as error:
@@ -182,7 +180,7 @@ def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
     upload = request.FILES.get("file")
     if upload is None:
         raise Invalid(field="file")
-    owner = f"{inbox.pk}:{visitor.external_id}"
+    owner = uploader(Sender(visitor.external_id), inbox.pk)
     return attachment_frame(add_attachment(inbox=inbox, uploader=owner, upload=upload))
 
 

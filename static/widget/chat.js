@@ -129,8 +129,7 @@ export class Chat {
     if (seq <= this.seq) return;
     this.seq = seq;
     if (message) this.#message(message);
-    if (event === "run.started") this.view.typing("agent", true);
-    else if (event.startsWith("run.")) this.#end(run);
+    if (event.startsWith("run.")) this.#end(run);
     if (event === "conversation.updated") this.view.people(frame);
   }
 

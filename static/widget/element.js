@@ -1,5 +1,5 @@
 // The launcher at once, the panel when somebody may want it.
-// Attributes: inbox, locale, position, full (fills the page), external-id, email, name, hash (who is logged in).
+// Attributes: inbox, locale, position, full (fills the page), external-id, email, name, hash.
 import { h, icon, textButton } from "./dom.js";
 import { strings } from "./strings.js";
 
@@ -56,15 +56,16 @@ class HelpdeskChat extends HTMLElement {
   }
 
   load() {
-    this.loading ||= Promise.all([import("./view.js"), this.ready])
-      .then(([{ Panel }]) => this.config && (this.panel = new Panel(this)))
-      .catch(() => (this.loading = null));
+    this.loading ||= Promise.all([import("./view.js"), this.ready]).then(
+      ([{ Panel }]) => this.config && (this.panel = new Panel(this)),
+    );
+    this.loading.catch(() => (this.loading = null));
     return this.loading;
   }
 
   // Also for pages: a text waits in the composer.
   async open(text) {
-    // No await when it is there: it opens within the click.
+    // No await when it is there: it opens at once.
     if (!this.panel) await this.load();
     this.panel?.open(text);
   }

@@ -32,7 +32,11 @@ export class Panel {
   #draw() {
     const { words, config, full } = this;
     this.who = h("div.who");
-    this.person = textButton("person", words.person, () => this.chat.send(words.person));
+    this.person = textButton("person", words.person, () => {
+      // Who asks for a person does not wait for the agent.
+      if (!this.stop.hidden) this.stop.click();
+      this.chat.send(words.person);
+    });
     this.writing = h("span", { "aria-hidden": true });
     this.note = h("span", { role: "status" });
     this.stop = textButton("stop", words.stop, () => this.chat.transport.send({ type: "stop" }));

@@ -142,7 +142,7 @@ async def test_text_so_far_is_kept_for_who_comes_late_and_forgotten_after(
 async def test_close_shows_the_rest_at_once_and_nothing_comes_after_it(
     opened: tuple[Reader, LiveText], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "WINDOW_SECONDS", 0.05)
+    monkeypatch.setattr(live, "WINDOW_SECONDS", 5)
     reader, text = opened
     await text.add("one ")
     await text.add("two")

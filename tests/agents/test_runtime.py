@@ -343,3 +343,51 @@ def _eva() -> Any:
     from conversations.actions import Sender
 
     return Sender("eva")
+
+
+async def test_wish_to_stop_that_found_no_run_does_not_silence_the_next_answer(
+    provider: OpenAIServer, asked: Conversation, inbox: Inbox, bruno: User
+) -> None:
+    actor = await in_db(bruno.as_actor)()
+    await in_db(take_over)(conversation=asked, by=actor)
+    await in_db(hand_back)(conversation=asked, by=actor)
+    await request_stop(conversation_id=asked.pk)
+    await says(inbox, "Are you there?")
+    provider.script(Reply(text="I am here.", delay=0.3))
+    await answer(asked.pk)
+    assert await texts() == ["I am here."]
+
+
+async def test_database_error_in_a_run_plans_another_while_one_waits(
+    provider: OpenAIServer, asked: Conversation, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import OperationalError
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    from agents import tasks
+
+    async def fail(_: object) -> None:
+        raise OperationalError
+
+    waiting = ProcrastinateJob.objects.filter(task_name="agents.answer", status="todo")
+    assert await waiting.acount() == 1
+    monkeypatch.setattr("agents.runtime.answer", fail)
+    monkeypatch.setattr(tasks.asyncio, "sleep", _at_once)
+    await tasks.answer(str(asked.pk))
+    assert await waiting.acount() == 1
+    await waiting.adelete()
+    await tasks.answer(str(asked.pk))
+    assert await waiting.acount() == 1
+
+
+async def _at_once(_seconds: float) -> None:
+    return
+
+
+async def test_run_killed_after_its_hand_over_is_closed(provider: OpenAIServer, asked: Conversation) -> None:
+    run = await in_db(actions.begin_run)(conversation_id=asked.pk)
+    assert run is not None
+    call = ToolCall("1", "hand_over", '{"reason": "angry"}')
+    await in_db(actions.run_step)(run=run, call=call, number=0)
+    await answer(asked.pk)
+    assert (await Run.objects.aget()).status == RunStatus.HANDED_OVER

@@ -3,7 +3,7 @@
 import { copyOf, hook, slot } from "./dom.js";
 import { on, t } from "./state.js";
 
-const ENDED = new Set(["run.finished", "run.cancelled", "run.superseded"]);
+const ENDED = new Set(["run.cancelled", "run.superseded"]);
 
 const place = hook("streams");
 const streams = new Map();

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
-from accounts.actions import create_api_key
-from accounts.enums import Scope
+from accounts.models import User
 from conversations.models import Conversation, Inbox
-from core.actor import Actor
 from tests.live import LiveServer
 
 FLAGS = [
@@ -22,6 +22,7 @@ FLAGS = [
 ]  # fmt: skip
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 760}
+STATIC = Path(__file__).parents[3] / "static"
 AXE = Path(__file__).parents[2] / "vendor" / "axe.min.js"
 # What only the network did is no complaint of the page.
 NETWORK = ("ERR_INTERNET_DISCONNECTED", "WebSocket connection to", "Failed to load resource")
@@ -68,7 +69,16 @@ class Shopper:
 
     def visit(self, path: str = "/?lang=en") -> "Shopper":
         self.page.goto(path if "://" in path else f"{self.url}{path}")
+        return self.loaded()
+
+    def loaded(self) -> "Shopper":
+        """Waits for the last file of the widget."""
+        self.page.wait_for_function("() => document.querySelector('helpdesk-chat')?.panel")
         return self
+
+    def reload(self) -> "Shopper":
+        self.page.reload()
+        return self.loaded()
 
     def open(self) -> "Shopper":
         self.page.locator(".launcher").click()
@@ -139,6 +149,11 @@ class shoppers:  # noqa: N801 (used like a function)
 
     def _make(self, size: dict[str, int] = WIDE, script: str = SOCKETS, **context: Any) -> Shopper:
         browser = self.chromium.new_context(viewport=size, reduced_motion="reduce", **context)  # type: ignore[arg-type]
+        # A request that ends with its page leaves WhiteNoise with an open file, and that is a warning.
+        browser.route(
+            "**/static/web/img/*",
+            lambda route: route.fulfill(path=STATIC / urlsplit(route.request.url).path[8:]),
+        )
         shopper = Shopper(browser.new_page(), self.server.url)
         shopper.page.add_init_script(script)
         shopper.page.on("console", shopper.hear)
@@ -153,12 +168,17 @@ class shoppers:  # noqa: N801 (used like a function)
 
 
 class Operator:
-    """Somebody on our side, at work through the HTTP API."""
+    """Bruno at work, through the HTTP API and with his own session."""
 
-    def __init__(self, server: LiveServer) -> None:
-        _row, key = create_api_key(name="Bruno", by=Actor.system(), scopes=[Scope.READ, Scope.WRITE])
+    def __init__(self, server: LiveServer, user: User) -> None:
+        browser = Client()
+        browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        token = "t" * 32
         self.http = httpx.Client(
-            base_url=f"{server.url}/api/v1", headers={"Authorization": f"Api-Key {key}"}, timeout=20
+            base_url=f"{server.url}/api/v1",
+            cookies={"sessionid": browser.cookies["sessionid"].value, "csrftoken": token},
+            headers={"X-CSRFToken": token},
+            timeout=20,
         )
 
     def reply(self, text: str) -> None:
@@ -168,8 +188,8 @@ class Operator:
 
 
 @pytest.fixture
-def operator(quiet_server: LiveServer) -> Iterator[Operator]:
-    operator = Operator(quiet_server)
+def operator(quiet_server: LiveServer, bruno: User) -> Iterator[Operator]:
+    operator = Operator(quiet_server, bruno)
     yield operator
     operator.http.close()
 

@@ -226,3 +226,17 @@ def test_pages_that_carry_the_widget_are_served_under_a_strict_policy(client: Cl
 
 def test_demo_page_without_an_inbox_is_not_found(client: Client) -> None:
     assert client.get("/").status_code == 404
+
+
+async def test_post_never_rotates_the_token_it_cannot_tell(twin: Twin) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from integrations.web.models import VisitorToken
+
+    await twin.hello()
+    await VisitorToken.objects.aupdate(created_at=timezone.now() - timedelta(days=2))
+    assert (await twin.send("Oi")).status_code == 200
+    row = await VisitorToken.objects.aget()
+    assert row.expires_at > timezone.now() + timedelta(days=20)

@@ -321,9 +321,11 @@ async def test_anonymous_claim_does_not_take_a_known_customers_token(
 ) -> None:
     async with quiet_server.visitor(inbox.key, identity=signed(inbox, "42")) as known:
         await known.send("mine")
-    # The same browser without a signature stays who the token says; another signed customer does not.
-    async with quiet_server.visitor(inbox.key, token=known.token, identity={"external_id": "7"}) as same:
+    # The same customer without a signature stays who the token says; another one does not, signed or not.
+    async with quiet_server.visitor(inbox.key, token=known.token, identity={"external_id": "42"}) as same:
         assert same.welcome["conversation"]
+    async with quiet_server.visitor(inbox.key, token=known.token, identity={"external_id": "7"}) as next_one:
+        assert next_one.welcome["conversation"] is None
     async with quiet_server.visitor(inbox.key, token=known.token, identity=signed(inbox, "7")) as other:
         assert other.welcome["conversation"] is None
         assert other.token != known.token

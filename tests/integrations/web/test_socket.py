@@ -378,3 +378,41 @@ async def test_resolved_conversation_is_told(quiet_server: LiveServer, inbox: In
         await in_db(resolve)(conversation=conversation, by=await in_db(bruno.as_actor)())
         told = await visitor.until("event", event="conversation.updated")
     assert told["status"] == "resolved"
+
+
+async def test_claim_without_proof_does_not_go_on_as_the_proven_customer(
+    quiet_server: LiveServer, inbox: Inbox
+) -> None:
+    good = hmac.new(inbox.secret.encode(), b"42", hashlib.sha256).hexdigest()
+    async with quiet_server.visitor(inbox.key, identity={"external_id": "42", "hash": good}) as davi:
+        await davi.send("secret-canary")
+    claim = {"external_id": "43", "name": "Mallory", "hash": "0" * 64}
+    async with quiet_server.visitor(inbox.key, token=davi.token, identity=claim) as other:
+        assert other.welcome["conversation"] is None
+        await other.send("hello")
+    assert "secret-canary" not in str(other.frames)
+    assert not await Contact.objects.filter(name="Mallory", identities__external_id="user:42").aexists()
+
+
+async def test_old_token_cannot_be_kept_alive_by_using_it(quiet_server: LiveServer, inbox: Inbox) -> None:
+    async with quiet_server.visitor(inbox.key) as visitor:
+        pass
+    soon = timezone.now() + timedelta(minutes=1)
+    await VisitorToken.objects.aupdate(created_at=timezone.now() - timedelta(days=2), expires_at=soon)
+    async with quiet_server.visitor(inbox.key, token=visitor.token):
+        pass
+    assert await VisitorToken.objects.filter(expires_at__lte=soon).acount() == 1
+
+
+async def test_answer_by_a_program_carries_the_name_of_the_shop(
+    quiet_server: LiveServer, inbox: Inbox
+) -> None:
+    from core.actor import Actor, ActorKind
+
+    async with quiet_server.visitor(inbox.key) as visitor:
+        await visitor.send("Oi")
+        conversation = await Conversation.objects.aget()
+        program = Actor(ActorKind.API_KEY, "1", "crm-sync-prod", is_admin=True)
+        await in_db(reply)(conversation=conversation, text="Hello", by=program)
+        told = await visitor.message_from("operator")
+    assert told["author"]["name"] == "Aurora"

@@ -66,14 +66,12 @@ def test_a_visit_alone_costs_the_page_and_the_server_nothing(shopper: Shop, inbo
         ".observe({ type: 'layout-shift', buffered: true });"
     )
     visitor.visit()
-    visitor.page.wait_for_function("() => document.querySelector('helpdesk-chat')?.panel")
     assert visitor.page.evaluate("[shift, sockets.length, Object.keys(localStorage).length]") == [0, 0, 0]
     assert not VisitorToken.objects.exists()
 
 
 def test_the_panel_opens_within_the_click(shopper: Shop, inbox: Inbox) -> None:
     visitor = shopper().visit()
-    visitor.page.wait_for_function("() => document.querySelector('helpdesk-chat')?.panel")
     width, height, focused = visitor.page.evaluate(
         """() => {
             const { shadowRoot } = document.querySelector("helpdesk-chat");
@@ -105,7 +103,7 @@ def test_a_reload_shows_the_conversation_again(widget: Shopper, operator: Operat
     widget.sent()
     operator.reply("On its way")
     expect(widget.theirs).to_have_text(["On its way"])
-    widget.page.reload()
+    widget.reload()
     widget.open()
     expect(widget.mine).to_have_text(["Where is my parcel"])
     expect(widget.theirs).to_have_text(["On its way"])
@@ -122,12 +120,12 @@ def test_an_answer_is_counted_while_the_panel_is_closed(widget: Shopper, operato
     operator.reply("On its way")
     expect(badge).to_have_text("1")
     expect(launcher).to_have_attribute("aria-label", "Open chat (1 unread)")
-    widget.page.reload()
+    widget.reload()
     expect(badge).to_have_text("1")
     widget.open()
     expect(badge).to_have_text("")
     widget.page.wait_for_function("() => told.some(({ type }) => type === 'read')")
-    widget.page.reload()
+    widget.reload()
     widget.page.wait_for_function("() => document.querySelector('helpdesk-chat')?.panel?.chat.messages.size")
     expect(badge).to_have_text("")
 
@@ -143,11 +141,30 @@ def test_what_was_written_offline_is_sent_after_a_reload_and_once(widget: Shoppe
     expect(widget.note).to_contain_text("No connection", timeout=10_000)
     assert Message.objects.count() == 1
     widget.page.unroute("**/api/v1/widget/*/hello")
-    widget.page.reload()
+    widget.reload()
     widget.open()
     widget.sent()
     expect(widget.mine).to_have_text(["Before", "Written offline"])
     assert Message.objects.count() == 2
+
+
+def test_a_lost_ack_leaves_no_double(widget: Shopper) -> None:
+    widget.say("Once")
+    widget.page.wait_for_function("() => document.querySelector('helpdesk-chat').panel.chat.messages.size")
+    # As if the page had been closed between the commit and the ack.
+    widget.page.evaluate(
+        """() => {
+            const { chat } = document.querySelector("helpdesk-chat").panel;
+            const [message] = chat.messages.values();
+            chat.save({ outbox: [{ ...message, seq: undefined, state: "pending" }] });
+        }"""
+    )
+    widget.reload()
+    widget.open()
+    widget.sent()
+    expect(widget.mine).to_have_text(["Once"])
+    assert widget.page.evaluate("document.querySelector('helpdesk-chat').panel.chat.outbox") == []
+    assert Message.objects.count() == 1
 
 
 def test_a_lost_connection_is_resumed_without_gap_or_double(widget: Shopper, operator: Operator) -> None:
@@ -250,7 +267,7 @@ def test_typing_is_told_at_most_each_three_seconds(widget: Shopper) -> None:
 def test_what_a_visitor_writes_is_only_shown(widget: Shopper) -> None:
     widget.say("<img src=x onerror=\"document.title='owned'\"> **x**")
     widget.sent()
-    widget.page.reload()
+    widget.reload()
     widget.open()
     expect(widget.mine).to_have_text(["<img src=x onerror=\"document.title='owned'\"> **x**"])
     expect(widget.mine.locator("*")).to_have_count(0)
@@ -275,7 +292,7 @@ def test_a_forbidden_storage_only_forgets(shopper: Shop, inbox: Inbox) -> None:
     visitor.visit().open()
     visitor.say("Hello")
     visitor.sent()
-    visitor.page.reload()
+    visitor.reload()
     visitor.open()
     expect(visitor.mine).to_have_count(0)
 
@@ -284,7 +301,7 @@ def test_an_unknown_inbox_shows_nothing(shopper: Shop, inbox: Inbox) -> None:
     visitor = shopper()
     visitor.page.route("**/?lang=en", lambda route: _with_other_key(route, inbox.key))
     with visitor.page.expect_console_message(lambda told: told.text.startswith("helpdesk:")):
-        visitor.visit()
+        visitor.page.goto(f"{visitor.url}/?lang=en")
     expect(visitor.page.locator(".launcher")).to_have_count(0)
 
 
@@ -349,6 +366,15 @@ def test_one_tag_is_enough_under_a_strict_policy(
     expect(visitor.theirs).to_have_text(["Welcome"])
 
 
+@pytest.mark.parametrize(
+    ("locale", "label"),
+    [("pt_PT", "Abrir o chat"), ("es-MX", "Abrir el chat"), ("fr", "Open chat"), ("EN-us", "Open chat")],
+)
+def test_the_tag_may_name_its_language(shopper: Shop, embed: Embed, locale: str, label: str) -> None:
+    visitor = shopper().visit(embed(locale=locale))
+    expect(visitor.page.get_by_role("button", name=label)).to_be_visible()
+
+
 def test_a_signed_identity_reaches_the_contact_and_parts_two_customers(
     shopper: Shop, embed: Embed, inbox: Inbox
 ) -> None:
@@ -368,6 +394,10 @@ def test_a_signed_identity_reaches_the_contact_and_parts_two_customers(
     visitor.sent()
     expect(visitor.mine).to_have_text(["I am Ivo"])
     assert set(ContactIdentity.objects.values_list("external_id", flat=True)) == {"user:eva", "user:ivo"}
+    # Logged out, at the same browser: a stranger.
+    visitor.visit(embed()).open()
+    visitor.page.wait_for_function("() => document.querySelector('helpdesk-chat').panel.chat.state.token")
+    expect(visitor.mine).to_have_count(0)
 
 
 # --- pages of our own ---------------------------------------------------------------------------------------
