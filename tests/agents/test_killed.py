@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.core.cache.backends.locmem import LocMemCache
 
 from agents import actions, runtime, tasks
+from agents.citations import Cited
 from agents.enums import RunStatus
 from agents.models import Agent, Run, Step
 from agents.runtime import answer
@@ -320,7 +321,7 @@ class AwayCache(LocMemCache):
     def _away(self, *_: object, **__: object) -> Any:
         raise ConnectionError
 
-    get = set = add = incr = delete = delete_many = _away  # type: ignore[assignment]
+    get = set = add = incr = delete = delete_many = _away
 
 
 async def test_answer_comes_without_the_cache(
@@ -389,7 +390,7 @@ async def test_answer_after_a_person_took_over_is_dropped_with_its_usage(
     run = await in_db(actions.begin_run)(conversation_id=asked.pk)
     assert run is not None
     await Conversation.objects.aupdate(status=Status.OPEN)
-    outcome = actions.Outcome("late", actions.Cited("late", ()), (), Usage(3, 4), "m")
+    outcome = actions.Outcome("late", Cited("late", ()), (), Usage(3, 4), "m")
     assert await in_db(actions.finish_run)(run=run, outcome=outcome) == RunStatus.CANCELLED
     row = await Run.objects.aget()
     assert (row.status, row.prompt_tokens, row.completion_tokens) == (RunStatus.CANCELLED, 3, 4)

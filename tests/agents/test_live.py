@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents import live
 from agents.live import LiveText
-from conversations.actions import forget_text, partial_text
+from conversations.actions import forget_text, partial_text, show_text
 from conversations.groups import conversation_group
 
 Json = dict[str, Any]
@@ -158,7 +158,7 @@ async def test_close_waits_for_a_piece_that_is_just_being_shown(
     opened: tuple[Reader, LiveText], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, text = opened
-    shown, free = live.show_text, asyncio.Event()
+    shown, free = show_text, asyncio.Event()
 
     async def slowly(**values: Any) -> None:
         await free.wait()

@@ -187,7 +187,7 @@ async def test_killed_run_goes_on_with_its_steps_done_and_one_ticket(
 ) -> None:
     provider.script(Reply(tool_calls=(ticket_call(),)), Reply(text="never read", delay=0.5))
     running = asyncio.create_task(answer(asked.pk))
-    while not await Step.objects.aexists():
+    while not await Step.objects.aexists():  # noqa: ASYNC110 (the row is the event)
         await asyncio.sleep(0.02)
     # As after kill -9: nothing of the run's own ending may happen.
     monkeypatch.setattr("agents.runtime.end_run", lambda **_: None)
@@ -372,7 +372,7 @@ async def test_database_error_in_a_run_plans_another_while_one_waits(
     waiting = ProcrastinateJob.objects.filter(task_name="agents.answer", status="todo")
     assert await waiting.acount() == 1
     monkeypatch.setattr("agents.runtime.answer", fail)
-    monkeypatch.setattr(tasks.asyncio, "sleep", _at_once)
+    monkeypatch.setattr("agents.tasks.asyncio.sleep", _at_once)
     await tasks.answer(str(asked.pk))
     assert await waiting.acount() == 1
     await waiting.adelete()
