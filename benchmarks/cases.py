@@ -195,7 +195,7 @@ async def _group(group: Server) -> load.Samples:
 
     sent = dict(await load.paced([call], rate=PACE, seconds=PACE_SECONDS))
     await asyncio.sleep(0.5)
-    screens.close()
+    await screens.close()
     return load.Samples([now - sent[data] for frames in screens.frames for data, now in frames])
 
 
@@ -209,7 +209,7 @@ async def _screens(server: Server, known: Json) -> tuple[load.Samples, int]:
         await load.paced(calls, rate=PACE, seconds=2)
         sent = dict(await load.paced(calls, rate=PACE, seconds=PACE_SECONDS))
         await asyncio.sleep(1)
-    screens.close()
+    await screens.close()
     delays, missing = screens.delays(sent)
     return load.Samples(delays), missing
 
@@ -274,8 +274,7 @@ async def _idle_sockets(server: Server, known: Json, rss: float) -> list[Figure]
         count = sum(not one.socket.transport.is_closing() for one in opened)
         each = (server.memory()[0] - rss) / count * 1_000
     finally:
-        for customer in opened:
-            customer.socket.close()
+        await asyncio.gather(*(customer.socket.close() for customer in opened))
     return [
         at_most(30, "memory for the first 1,000 idle sockets", grown, "MiB"),
         at_most(30, "memory per 1,000 idle sockets", each, "MiB", note=f"{count:,} open at once"),

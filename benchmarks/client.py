@@ -40,6 +40,7 @@ class Socket(asyncio.Protocol):
         self.request = f"GET {parts.path or '/'} HTTP/1.1\r\n{head}\r\n".encode()
         self.on_text = on_text
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.buffer = b""
         self.transport: Any = None
 
@@ -51,7 +52,11 @@ class Socket(asyncio.Protocol):
             lambda: cls(address, on_text, headers or {}), parts.hostname or "127.0.0.1", parts.port or 80
         )
         _, socket = await made
-        await asyncio.wait_for(socket.opened, 30)
+        try:
+            await asyncio.wait_for(socket.opened, 30)
+        except BaseException:
+            await socket.close()
+            raise
         return socket
 
     def connection_made(self, transport: Any) -> None:
@@ -108,10 +113,12 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.opened.done():
             self.opened.set_exception(exc or Closed("before the end of the handshake"))
+        self.closed.set_result(None)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drops the connection."""
         self.transport.close()
+        await self.closed
 
 
 class Visitor:
@@ -136,7 +143,7 @@ class Visitor:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.socket.close()
+        await self.socket.close()
 
     def _on_text(self, data: bytes, now: float) -> None:
         frame = json.loads(data)

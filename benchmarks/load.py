@@ -15,6 +15,9 @@ from benchmarks.client import Socket, Visitor
 TEXT = "My parcel should have come yesterday and the tracking page has not moved for three days."
 
 
+Call = Callable[[], Awaitable[float]]
+
+
 @dataclass
 class Samples:
     """Durations in seconds, and how long it took to gather them all."""
@@ -33,12 +36,10 @@ class Samples:
         self.elapsed += elapsed
 
 
-async def closed_loop(
-    calls: Sequence[Callable[[], Awaitable[float]]], *, each: int
-) -> tuple[list[float], float]:
+async def closed_loop(calls: Sequence[Call], *, each: int) -> tuple[list[float], float]:
     """Lets every client call so many times, the next when the last is answered."""
 
-    async def one(call: Callable[[], Awaitable[float]]) -> list[float]:
+    async def one(call: Call) -> list[float]:
         return [await call() for _ in range(each)]
 
     began = time.perf_counter()
@@ -59,7 +60,7 @@ async def visitors(
         yield opened
 
 
-def acknowledged(visitor: Visitor) -> Callable[[], Awaitable[float]]:
+def acknowledged(visitor: Visitor) -> Call:
     """Returns a call that sends a message and returns the seconds to its ack."""
 
     async def call() -> float:
@@ -104,7 +105,7 @@ async def echoes(address: str, number: int) -> AsyncIterator[list[Echo]]:
     yield opened
     for one in opened:
         if one.socket:
-            one.socket.close()
+            await one.socket.close()
 
 
 async def paced(calls: Sequence[Callable[[], Awaitable[Any]]], *, rate: float, seconds: float) -> list[Any]:
@@ -135,10 +136,10 @@ class Screens:
             self.frames.append(kept)
             self.sockets.append(await Socket.open(address, _keeper(kept), header))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drops the connections."""
         for socket in self.sockets:
-            socket.close()
+            await socket.close()
 
     def delays(self, sent: dict[tuple[str, int], float]) -> tuple[list[float], int]:
         """Returns the seconds from each sending to each screen's first row that shows it, and how many lack.
