@@ -47,7 +47,7 @@ export class Chat {
     try {
       localStorage[this.name] = JSON.stringify(state);
     } catch {
-      // Forbidden: the chat forgets with the page.
+      // Forbidden: it forgets with the page.
     }
   }
 

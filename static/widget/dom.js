@@ -1,4 +1,4 @@
-// Builders for elements. Text given to h() stays text.
+// Builders of elements. Text stays text.
 
 const ICONS = {
   chat: "M4 5h16v11h-9l-5 4v-4H4z",
