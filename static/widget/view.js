@@ -40,6 +40,7 @@ export class Panel {
     this.writing = h("span", { "aria-hidden": true });
     this.note = h("span", { role: "status" });
     this.stop = textButton("stop", words.stop, () => this.chat.transport.send({ type: "stop" }));
+    this.stop.hidden = true;
     this.live = h("div.sr", { role: "log", "aria-live": "polite" });
     this.node = h(
       full ? "main.panel" : "dialog.panel",
@@ -88,7 +89,7 @@ export class Panel {
     };
     text.onblur = () => this.#type("");
     text.onpaste = ({ clipboardData }) => this.#upload(clipboardData.files);
-    // An Enter that ends the choice of a Chinese character must not send.
+    // An Enter that ends a Chinese character must not send.
     text.onkeydown = (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
     };
@@ -247,7 +248,7 @@ class Thread {
     this.follow();
   }
 
-  // Follows the newest text, but never pushes the beginning of a long answer out of sight.
+  // Follows the newest text, but keeps the beginning of a long answer in sight.
   follow(force) {
     const { log, list } = this;
     const end = log.scrollHeight - log.clientHeight;
@@ -324,7 +325,7 @@ class Thread {
     return relative.format(-Math.floor(minutes / size), unit);
   }
 
-  // Groups messages of one author and closes choices that were answered.
+  // Groups messages of one author and closes answered choices.
   #arrange(force) {
     let answered = false;
     let next;

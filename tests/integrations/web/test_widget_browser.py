@@ -83,6 +83,19 @@ def test_the_panel_opens_within_the_click(shopper: Shop, inbox: Inbox) -> None:
     assert (width, height, focused) == (380, 600, "textarea")
 
 
+def test_a_visitor_without_network_may_still_open_and_write(shopper: Shop, inbox: Inbox) -> None:
+    visitor = shopper(script=NO_SOCKETS)
+    visitor.page.route("**/api/v1/widget/*/hello", lambda route: route.abort())
+    visitor.visit().open()
+    expect(visitor.page.locator(".stop")).to_be_hidden()
+    visitor.say("Can you hear me")
+    expect(visitor.page.locator(".contact [title='Sending']")).to_have_count(1)
+    visitor.page.unroute("**/api/v1/widget/*/hello")
+    visitor.page.evaluate("window.dispatchEvent(new Event('online'))")
+    visitor.sent()
+    assert Message.objects.get().text == "Can you hear me"
+
+
 def test_both_sides_write_and_read(widget: Shopper, operator: Operator) -> None:
     widget.say("Where is my parcel")
     widget.sent()
