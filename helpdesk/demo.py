@@ -45,7 +45,7 @@ def load() -> None:
             name="Loja Aurora",
             team=teams["support"],
             title="Loja Aurora",
-            greeting="Olá! Pergunte sobre pedidos, entregas, trocas e pagamentos.",
+            greeting="Olá. Pergunte sobre pedidos, entregas, trocas e pagamentos.",
             agent_name="Lia",
         )
         agent = Agent.objects.create(
