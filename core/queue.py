@@ -17,6 +17,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 from procrastinate.tasks import Task
+from procrastinate.worker import Worker
 
 from core.threads import borrowed
 
@@ -26,7 +27,8 @@ periodic = app.periodic
 
 HEARTBEAT_SECONDS = 3
 STALLED_AFTER_SECONDS = 12
-POLL_SECONDS = 5
+# A notice of a new job can be lost; looking each second costs a query and bounds what a customer then waits.
+POLL_SECONDS = 1
 GRACE_SECONDS = 10
 
 
@@ -96,13 +98,47 @@ async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], context: An
         return await process()
 
 
+class Bell(asyncio.Event):
+    """Procrastinate's sign that there may be jobs, cleared after each look for one.
+
+    What is told during a look that finds nothing would be forgotten with it, and the job wait for the next
+    poll. Here the first clearing after a ring leaves the bell ringing, so that one more look follows.
+    """
+
+    _is_fresh = False
+
+    def set(self) -> None:
+        """Rings."""
+        self._is_fresh = True
+        super().set()
+
+    def clear(self) -> None:
+        """Notes that a look has ended."""
+        if not self._is_fresh:
+            super().clear()
+        self._is_fresh = False
+
+
+def _with_bell(worker_app: App) -> App:
+    """Gives the workers of the app the bell above."""
+    make = worker_app._worker  # noqa: SLF001 (Procrastinate has no public place for it)
+
+    def make_with_bell(**options: Any) -> Worker:
+        worker = make(**options)
+        pass
+        return worker
+
+    worker_app._worker = make_with_bell  # type: ignore[method-assign]  # noqa: SLF001
+    return worker_app
+
+
 async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | None = None) -> None:
     """Runs jobs until cancelled.
 
     `alone` says that no other worker can exist (one-process mode): what a killed process left behind is then
     taken up at once instead of after its heartbeat has run out.
     """
-    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    worker_app = _with_bell(app.with_connector(app.connector.get_worker_connector()))  # type: ignore[attr-defined]
     async with worker_app.open_async():
         if alone:
             await rescue(worker_app, silent_for=0)
