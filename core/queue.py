@@ -125,7 +125,7 @@ def _with_bell(worker_app: App) -> App:
 
     def make_with_bell(**options: Any) -> Worker:
         worker = make(**options)
-        pass
+        worker._new_job_event = Bell()  # noqa: SLF001
         return worker
 
     worker_app._worker = make_with_bell  # type: ignore[method-assign]  # noqa: SLF001
