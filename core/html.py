@@ -10,7 +10,8 @@ TAGS = {
     *("p", "br", "hr", "a", "strong", "em", "s", "code", "pre", "blockquote"),
     *("ul", "ol", "li", "h1", "h2", "h3", "h4", "table", "thead", "tbody", "tr", "th", "td"),
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+# "*" stands for every tag, which may have `title` and `lang` where nothing is said of it.
+ATTRIBUTES = {"*": set[str](), "a": {"href", "title"}, "ol": {"start"}}
 # Images are left out on purpose: a remote image in a message tells its sender who read it, and when.
 SCHEMES = {"http", "https", "mailto", "tel"}
 

@@ -46,6 +46,8 @@ HOSTILE = [
     "<p onclick=alert(1)>x</p>",
     "<p style='background:url(javascript:alert(1))'>x</p>",
     "<p style='position:fixed;inset:0'>over everything</p>",
+    "<p title='Your password has expired' lang=x dir=rtl>x</p>",
+    "<svg><noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
     "<style>*{display:none}</style>",
     "<link rel=stylesheet href=//evil.example/x.css>",
     "<meta http-equiv=refresh content='0;url=//evil.example'>",
