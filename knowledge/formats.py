@@ -167,7 +167,7 @@ def _checked(document: Document) -> Document:
     title = " ".join(document.title.split())
     if len(title) > MAX_TITLE_CHARACTERS:
         title = f"{title[: MAX_TITLE_CHARACTERS - 1]}…"
-    # A link customers click comes out of a file that somebody sent: only the web, never javascript: or data:.
+    # A link customers click comes out of a file that somebody sent: nothing but addresses of the web.
     url = document.url if document.url.startswith(("https://", "http://")) else ""
     return replace(document, title=title, url=url[:500])
 
