@@ -63,9 +63,9 @@ def test_reply_is_stored_as_the_operators_and_takes_over(
     assert as_bruno.get(f"/api/v1/messages/{answer['id']}").json() == answer
 
 
-def test_reply_of_a_key_carries_its_name(key: APIClient, url: str) -> None:
+def test_reply_of_a_key_carries_the_name_of_the_shop(key: APIClient, url: str) -> None:
     answer = key.post(f"{url}/messages", {"text": "Olá"}, format="json").json()
-    assert answer["author"] == {"kind": "operator", "name": "Shop", "avatar": ""}
+    assert answer["author"] == {"kind": "operator", "name": "Aurora", "avatar": ""}
 
 
 def test_note_stays_inside(key: APIClient, url: str, conversation: Conversation) -> None:

@@ -315,7 +315,7 @@ def test_key_needs_no_token_even_beside_a_session(
     response = client.post(
         f"/api/v1/conversations/{conversation.pk}/messages", {"text": "Olá"}, format="json"
     )
-    assert response.json()["author"]["name"] == "Shop"
+    assert response.json()["author"]["name"] == "Aurora"
 
 
 def test_key_works_in_either_header_and_never_in_the_address(

@@ -1,6 +1,8 @@
 """`manage.py work`: a worker process beside any number of web processes."""
 
 import asyncio
+import signal
+import sys
 from typing import Any
 
 from django.core.management import BaseCommand
@@ -15,6 +17,8 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         """Prepares the models in the background and works."""
+        # Until the worker listens for it itself, a signal would end the process as if it had failed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         asyncio.run(self._work())
 
     async def _work(self) -> None:
