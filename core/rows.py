@@ -14,10 +14,11 @@ from django.db.models import Field, Model
 M = TypeVar("M", bound=Model)
 
 
-def insert(*rows: Model) -> None:
+def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] = ()) -> None:
     """Inserts rows in one statement, in any order that deferred foreign keys allow.
 
-    A key that the database makes is not read back. Sends no signals.
+    The same statement writes the named fields of the row that is `updating`. A key that the database makes is
+    not read back. Sends no signals.
     """
     values: list[Any] = []
     parts = []
@@ -26,6 +27,9 @@ def insert(*rows: Model) -> None:
         values += (field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields)  # noqa: FBT003
         row._state.adding, row._state.db = False, "default"  # noqa: SLF001 (as `save()` does)
         parts.append(_insert_sql(type(row), with_key=row.pk is not None))
+    if updating is not None:
+        values += _changed(updating, names)
+        parts.append(_update_sql(type(updating), names))
     *before, last = parts
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(before))
     with connection.cursor() as cursor:
@@ -34,10 +38,8 @@ def insert(*rows: Model) -> None:
 
 def update(row: Model, *names: str) -> None:
     """Writes the named fields of one row. Sends no signals; a row that is gone is no error."""
-    fields = _named(type(row), names)
-    values = [field.get_db_prep_save(field.pre_save(row, False), connection) for field in fields]  # noqa: FBT003
     with connection.cursor() as cursor:
-        cursor.execute(_update_sql(type(row), names), [*values, row.pk])
+        cursor.execute(_update_sql(type(row), names), _changed(row, names))
 
 
 def columns(model: type[Model], alias: str) -> str:
@@ -52,6 +54,12 @@ def from_columns(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any
     """
     names = [field.attname for field in model._meta.concrete_fields]
     return model.from_db("default", names, values[: len(names)]), values[len(names) :]
+
+
+def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
+    """Returns the values of the named fields and the key, as the statement below wants them."""
+    fields = _named(type(row), names)
+    return [*(field.get_db_prep_save(field.pre_save(row, False), connection) for field in fields), row.pk]  # noqa: FBT003
 
 
 @cache

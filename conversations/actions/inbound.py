@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from conversations import signals
-from conversations.actions.record import Draft, add_message, save_locked, waits_now
+from conversations.actions.record import Draft, add_message, waits_now
 from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
@@ -93,11 +93,10 @@ def receive(
         external_id=external_id,
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
     )
-    message = add_message(conversation, draft)
-    conversation.last_contact_seq = message.seq
     waits_now(conversation)
+    conversation.last_contact_seq = conversation.last_seq + 1
+    message = add_message(conversation, draft, save=("last_contact_seq", "waiting_since"))
     signals.message_received.send(Message, conversation=conversation, message=message)
-    save_locked(conversation, "last_contact_seq", "waiting_since", "preview")
     return Received(message, conversation, created=True)
 
 

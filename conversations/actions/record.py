@@ -19,6 +19,8 @@ from core.errors import Forbidden, NotFound
 from core.html import markdown_to_html, plain_to_html
 from core.realtime import publish
 
+ALWAYS_SAVED = ("last_seq", "updated_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -106,11 +108,15 @@ def wake(conversation: Conversation, *other_groups: str) -> None:
 
 def save_locked(conversation: Conversation, *fields: str) -> None:
     """Saves the locked row: its last number, its time and the named fields."""
-    rows.update(conversation, "last_seq", "updated_at", *fields)
+    rows.update(conversation, *ALWAYS_SAVED, *fields)
 
 
-def add_message(conversation: Conversation, draft: Draft) -> Message:
-    """Writes a message and its event into a locked conversation; the caller saves the row."""
+def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ...] = ()) -> Message:
+    """Writes a message and its event into a locked conversation.
+
+    The caller saves the row; or it names the fields to `save`, and the same statement writes them with the
+    number, the time and the preview.
+    """
     seq = next_seq(conversation)
     render = markdown_to_html if draft.is_markdown else plain_to_html
     message = Message(
@@ -138,11 +144,14 @@ def add_message(conversation: Conversation, draft: Draft) -> Message:
         message=message,
         payload=dict(draft.extra),
     )
-    rows.insert(message, event)
-    claim_attachments(message, draft.attachments)
-    wake(conversation)
     if draft.direction != Direction.NOTE:
         conversation.preview = (draft.text or ", ".join(row.name for row in draft.attachments))[:140]
+    if save:
+        rows.insert(message, event, updating=conversation, names=(*ALWAYS_SAVED, "preview", *save))
+    else:
+        rows.insert(message, event)
+    claim_attachments(message, draft.attachments)
+    wake(conversation)
     return message
 
 
