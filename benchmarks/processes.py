@@ -136,6 +136,7 @@ class Home:
             "HELPDESK_HOME": str(self.path),
             "HELPDESK_DEMO": "0",
             "CHAT_MESSAGES_PER_MINUTE": "1000000",
+            "CHAT_NEWCOMERS_PER_MINUTE": "1000000",
             "PYTHONUNBUFFERED": "1",
             **more,
         }

@@ -1,14 +1,18 @@
-"""Counting requests per minute through the cache, shared by all processes that share the cache."""
+"""Counting requests per minute: through the cache for all processes that share it, or for one connection."""
 
 import logging
+import math
 import time
 
 from django.core.cache import cache
 
+from core.errors import TooMany
+
 logger = logging.getLogger(__name__)
+MINUTE = 60
 
 
-def count(key: str, *, seconds: int = 60) -> int:
+def count(key: str, *, seconds: int = MINUTE) -> int:
     """Counts one more under the key in the current window and returns the count; 0 when the cache is away.
 
     Windows are fixed (aligned to the clock), so twice the limit can pass at an edge: exact enough to stop
@@ -23,13 +27,36 @@ def count(key: str, *, seconds: int = 60) -> int:
         return 0
 
 
-def counted(key: str, *, seconds: int = 60) -> int:
+def counted(key: str, *, seconds: int = MINUTE) -> int:
     """Returns the count in the current window without adding to it; 0 when the cache is away."""
     try:
         return int(cache.get(_name(key, seconds)) or 0)
     except Exception:
         logger.warning("the cache is away; %s is not read", key, exc_info=True)
         return 0
+
+
+def seconds_left(*, seconds: int = MINUTE) -> int:
+    """Returns after how many seconds, 1 at least, a count begins anew."""
+    return math.ceil(seconds - time.time() % seconds)
+
+
+class Allowance:
+    """How often one connection may do something in a minute; counted in memory, gone with the connection."""
+
+    def __init__(self, number: int) -> None:
+        """Starts the first minute, with `number` to spend."""
+        self.number = number
+        self._left, self._ends = number, time.monotonic() + MINUTE
+
+    def take(self) -> None:
+        """Spends one; raises TooMany, with the seconds until the next minute, when none is left."""
+        now = time.monotonic()
+        if now >= self._ends:
+            self._left, self._ends = self.number, now + MINUTE
+        if self._left <= 0:
+            raise TooMany(retry_after=math.ceil(self._ends - now))
+        self._left -= 1
 
 
 def _name(key: str, seconds: int) -> str:

@@ -21,7 +21,9 @@ from django.db import DatabaseError
 from conversations.actions import partial_text, read_by_operator, set_typing
 from conversations.enums import Status
 from core.actor import Actor
-from core.errors import HelpdeskError, Invalid, NotFound, TooMany, Unauthenticated, Unavailable
+from core.errors import HelpdeskError, Invalid, NotFound, Unauthenticated, Unavailable
+from core.layer import hints_are_lost
+from core.limits import Allowance
 from core.threads import in_thread
 from desk.hub import RETRY_SECONDS, Hub, hub
 from desk.live import Row, encode
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # Often enough to heal a lost hint and to notice a lost right, rare enough to cost nothing.
 BEAT_SECONDS = 25
+# While nobody can be told, everybody looks.
+LOOK_SECONDS = 3
 FRAMES_PER_MINUTE = 600
 MAX_FRAME = 4_096
 # Frames that wait for a browser that does not read.
@@ -65,7 +69,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self.is_overrun = False
         self.wakeup = asyncio.Event()
         self.told_counts: dict[str, int] = {}
-        self.frames_left = FRAMES_PER_MINUTE
+        self.frames = Allowance(FRAMES_PER_MINUTE)
 
     async def connect(self) -> None:
         """Lets active staff in; the origin was checked by the router."""
@@ -94,7 +98,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         """Answers one frame."""
         del bytes_data
         try:
-            self._count_frame()
+            self.frames.take()
             await self._answer(parse(text_data or ""))
         except Unauthenticated:
             await self.close(SIGNED_OUT)
@@ -103,11 +107,6 @@ class DeskConsumer(AsyncWebsocketConsumer):
         except DatabaseError:
             logger.exception("a frame of the desk could not be answered")
             self._refuse(Unavailable())
-
-    def _count_frame(self) -> None:
-        self.frames_left -= 1
-        if self.frames_left < 0:
-            raise TooMany(retry_after=BEAT_SECONDS)
 
     async def _answer(self, frame: dict[str, Any]) -> None:
         match frame.get("type"):
@@ -228,8 +227,8 @@ class DeskConsumer(AsyncWebsocketConsumer):
     async def _beat(self) -> None:
         """Asks again for rights, heals lost hints and lost groups, keeps proxies from closing."""
         while True:
-            await asyncio.sleep(BEAT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load)
-            self.frames_left = FRAMES_PER_MINUTE
+            pause = LOOK_SECONDS if hints_are_lost() else BEAT_SECONDS
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spreads load)
             try:
                 self.actor = await in_thread(staff_actor, self.scope)
             except Unauthenticated:

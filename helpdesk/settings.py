@@ -136,16 +136,22 @@ DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 REDIS_URL = secret("REDIS_URL")
 RUN_WORKER = env.bool("HELPDESK_WORKER", default=True)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=20)
+# A Redis that does not answer is as good as away: nobody waits long for a hint.
+REDIS_OPTIONS = {"socket_connect_timeout": 2, "socket_keepalive": True}
 if REDIS_URL:
     # Pub/sub rather than the list-based layer: measured 0.12 against 0.69 ms for a group of ten.
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL]},
+            "BACKEND": "core.shared_layer.SharedLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, **REDIS_OPTIONS}]},
         }
     }
     CACHES: dict[str, dict[str, Any]] = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {**REDIS_OPTIONS, "socket_timeout": 2},
+        }
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "core.layer.OneProcessLayer", "CONFIG": {"capacity": 1000}}}
@@ -175,6 +181,8 @@ AXES_ENABLE_ADMIN = False
 CHANNEL_ADAPTERS = {"web": "integrations.web.adapter.WebAdapter"}
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
 CHAT_MESSAGES_PER_MINUTE = env.int("CHAT_MESSAGES_PER_MINUTE", default=60)
+# Many customers share the address of a company or a phone network.
+CHAT_NEWCOMERS_PER_MINUTE = env.int("CHAT_NEWCOMERS_PER_MINUTE", default=600)
 ATTACHMENT_TYPES = [
     "image/png",
     "image/jpeg",

@@ -4,7 +4,9 @@ Ana is an administrator, Bruno an operator of the support team, Clara one of the
 customer with a conversation in the support inbox.
 """
 
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
@@ -50,6 +52,14 @@ def _fresh_queue(request: pytest.FixtureRequest) -> Iterator[None]:
         blocker = request.getfixturevalue("django_db_blocker")
         with blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture
+def still_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits count in one minute, of which 42 seconds are left, however long the test takes."""
+    monkeypatch.setattr(
+        "core.limits.time", SimpleNamespace(time=lambda: 1_800_000_018.0, monotonic=time.monotonic)
+    )
 
 
 @pytest.fixture

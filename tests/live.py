@@ -84,7 +84,13 @@ class Visitor:
         return self
 
     async def open(self) -> None:
-        self.socket = await websockets.connect(self.address, origin=self.origin, max_size=2**23)  # type: ignore[arg-type]
+        # Without a limit to what waits unread: beyond one, closing would wait for its time-out.
+        self.socket = await websockets.connect(
+            self.address,
+            origin=self.origin,  # type: ignore[arg-type]
+            max_size=2**23,
+            max_queue=None,
+        )
 
     async def __aexit__(self, *_: object) -> None:
         await self.socket.close()

@@ -8,4 +8,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-CHAT_MESSAGES_PER_MINUTE = 10_000
+CHAT_MESSAGES_PER_MINUTE = CHAT_NEWCOMERS_PER_MINUTE = 10_000

@@ -1,7 +1,7 @@
 """Writes of the spine: one verb, one function, whoever calls."""
 
 from conversations.actions.assignment import assign, hand_back, hand_over, set_priority, take_over
-from conversations.actions.attachments import add_attachment
+from conversations.actions.attachments import add_attachment, delete_unclaimed_attachments
 from conversations.actions.inbound import Received, Sender, receive
 from conversations.actions.outbound import note, reply
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
@@ -21,6 +21,7 @@ __all__ = [
     "add_attachment",
     "add_event",
     "assign",
+    "delete_unclaimed_attachments",
     "forget_text",
     "hand_back",
     "hand_over",

@@ -1,9 +1,13 @@
 """Files that customers and operators send."""
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.models import Attachment, Inbox
@@ -16,6 +20,7 @@ SIGNATURES = {
     "image/gif": (b"GIF87a", b"GIF89a"),
     "application/pdf": (b"%PDF-",),
 }
+UNCLAIMED_FOR = timedelta(days=1)
 
 
 def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile[Any]) -> Attachment:
@@ -37,6 +42,21 @@ def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile[Any]) ->
         content_type=content_type,
         size=size,
     )
+
+
+@transaction.atomic(durable=True)
+def delete_unclaimed_attachments() -> int:
+    """Removes files that no message has named for a day, rows and contents; returns how many.
+
+    A row that a message claims at this moment is left alone, by its lock or by the claim's own condition.
+    """
+    old = Attachment.objects.filter(message=None, created_at__lt=timezone.now() - UNCLAIMED_FOR)
+    rows = list(old.select_for_update(skip_locked=True))
+    Attachment.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    for row in rows:
+        # The content goes once the row is gone: a row without its file would be the worse half.
+        transaction.on_commit(partial(row.file.delete, save=False), robust=True)
+    return len(rows)
 
 
 def shown_name(name: str) -> str:

@@ -11,18 +11,19 @@ from django.db import DatabaseError
 
 from conversations.groups import conversation_group
 from conversations.queries.threads import REPLAY_LIMIT
-from core.errors import HelpdeskError, TooMany, Unavailable
-from integrations.web.errors import OriginNotAllowed, UnknownInbox
+from core.errors import HelpdeskError, Unavailable
+from core.limits import Allowance
+from integrations.web.errors import OriginNotAllowed, TokenInvalid, UnknownInbox
 from integrations.web.frames import Hello, parse, to_frame
-from integrations.web.pulse import pulse
+from integrations.web.pulse import pause, pulse
 from integrations.web.session import Json, VisitorSession
 
 logger = logging.getLogger(__name__)
 
-PING_SECONDS = 25
 FRAMES_PER_MINUTE = 600
 # A visitor who never says hello may not hold a socket.
 HELLO_SECONDS = 15
+TRY_AGAIN = 1013
 
 
 def error_frame(error: HelpdeskError, client_id: object = None) -> Json:
@@ -47,9 +48,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
         """Accepts; who it is comes with the first frame, never with the address."""
         headers = dict(self.scope["headers"])
         origin = headers.get(b"origin")
-        self.session = VisitorSession(origin.decode("latin-1") if origin else None)
+        host, _port = self.scope.get("client") or ("", 0)
+        self.session = VisitorSession(origin.decode("latin-1") if origin else None, host)
         self.group = ""
-        self.frames_left = FRAMES_PER_MINUTE
+        self.frames = Allowance(FRAMES_PER_MINUTE)
         # Telling what is new must not overtake itself: each reader moves the cursor.
         self.telling = asyncio.Lock()
         await self.accept()
@@ -69,7 +71,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         """Answers one frame."""
         client_id: object = None
         try:
-            self._count_frame()
+            self.frames.take()
             data = parse(text_data if text_data is not None else bytes_data or b"")
             client_id = data.get("client_id")
             frame = to_frame(data)
@@ -85,11 +87,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
             logger.exception("a frame could not be stored")
             await self._refuse(Unavailable(), client_id)
 
-    def _count_frame(self) -> None:
-        self.frames_left -= 1
-        if self.frames_left < 0:
-            raise TooMany(retry_after=60)
-
     async def _refuse(self, error: HelpdeskError, client_id: object) -> None:
         await self._tell(error_frame(error, client_id))
         if isinstance(error, OriginNotAllowed | UnknownInbox):
@@ -98,7 +95,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def _hello(self, hello: Hello) -> None:
         async with self.telling:
             await self._leave()
-            self.session = VisitorSession(self.session.origin)
+            self.session = VisitorSession(self.session.origin, self.session.address)
             frames = await self.session.hello(hello)
             # Listening begins before the rest is told and the cursor closes the gap between the two.
             await self._listen()
@@ -138,12 +135,15 @@ class ChatConsumer(AsyncWebsocketConsumer):
         if self.session.visitor is None:
             await self.close(4408)
         while True:
-            await asyncio.sleep(PING_SECONDS)
-            self.frames_left = FRAMES_PER_MINUTE
+            await asyncio.sleep(pause())
             try:
                 if await pulse().has_news(self.session):
                     await self._listen()
                     await self._tell_news()
+            except TokenInvalid:
+                # The client comes back and is told by its next hello what is the matter.
+                await self.close(TRY_AGAIN)
+                return
             except Exception:
                 # The database or the channel layer is away: the connection lives on, the next beat looks.
                 logger.warning("a connection could not look for news", exc_info=True)

@@ -9,20 +9,23 @@ from channels.layers import get_channel_layer
 from conversations.groups import conversation_group
 from core.errors import Unavailable
 from core.threads import in_thread
+from integrations.web.errors import TokenInvalid
+from integrations.web.pulse import pause
 from integrations.web.session import Json, VisitorSession
-
-PING_SECONDS = 25
 
 
 async def frames(session: VisitorSession) -> AsyncIterator[Json]:
     """Yields the frames of a session that has said hello, for as long as the reader stays.
 
-    The same frames as on the socket, a ping each 25 s. Ends only when it is closed.
+    The same frames as on the socket, a ping each 25 s. Ends when it is closed, or when the token
+    or the inbox is no longer good.
     """
     layer = get_channel_layer()
     if layer is None:
         raise Unavailable
     channel = await layer.new_channel()
+    # One wait for as long as it takes: layers forget the channel of a reader who gives up.
+    hearing = asyncio.ensure_future(layer.receive(channel))
     joined = ""
     try:
         while True:
@@ -33,23 +36,22 @@ async def frames(session: VisitorSession) -> AsyncIterator[Json]:
                     yield frame
             for frame in await session.news():
                 yield frame
-            message = await _next(layer, channel)
-            if message is None:
+            await asyncio.wait({hearing}, timeout=pause())
+            if not hearing.done():
                 yield {"type": "ping"}
-                await in_thread(session.find_conversation)
-            elif told := _told(message):
+                try:
+                    await in_thread(session.look_around)
+                except TokenInvalid:  # the client comes back and is told what is the matter
+                    return
+                continue
+            told = _told(hearing.result())
+            hearing = asyncio.ensure_future(layer.receive(channel))
+            if told:
                 yield told
     finally:
+        hearing.cancel()
         if joined:
             await layer.group_discard(joined, channel)
-
-
-async def _next(layer: Any, channel: str) -> dict[str, Any] | None:
-    """The next message of the layer; None when nothing came for a while."""
-    try:
-        return dict(await asyncio.wait_for(layer.receive(channel), PING_SECONDS))
-    except TimeoutError:
-        return None
 
 
 def _told(message: dict[str, Any]) -> Json | None:

@@ -8,12 +8,22 @@ from collections.abc import Iterable
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from core.layer import hints_are_lost
 from core.threads import borrowed, in_thread
-from integrations.web.queries import conversations_begun, last_numbers
+from integrations.web.errors import TokenInvalid
+from integrations.web.queries import conversations_begun, digest, good_tokens, last_numbers
 from integrations.web.session import VisitorSession
 
 GATHER_SECONDS = 1.0
-Answers = tuple[dict[UUID, int], dict[tuple[int, str], UUID]]
+PING_SECONDS = 25
+# While nobody can be told, everybody looks.
+LOOK_SECONDS = 3
+Answers = tuple[dict[UUID, int], dict[tuple[int, str], UUID], set[str]]
+
+
+def pause() -> float:
+    """Returns the seconds until a connection has to look again and to say that it is alive."""
+    return LOOK_SECONDS if hints_are_lost() else PING_SECONDS
 
 
 class Pulse:
@@ -27,14 +37,17 @@ class Pulse:
     async def has_news(self, session: VisitorSession) -> bool:
         """Says whether there is something that the session has not been told; takes about a second.
 
-        Finds the session's conversation, if another tab of the visitor has begun one. Raises DatabaseError.
+        Finds the session's conversation, if another tab of the visitor has begun one. Raises TokenInvalid
+        when the token was taken back or the inbox switched off, and DatabaseError.
         """
         if session.visitor is None:
             return False
         self._waiting.append(session)
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
-        numbers, begun = await asyncio.shield(self._reading)
+        numbers, begun, good = await asyncio.shield(self._reading)
+        if digest(session.visitor.token) not in good:
+            raise TokenInvalid
         if session.conversation_id is None:
             session.conversation_id = begun.get(identity(session))
             return session.conversation_id is not None
@@ -55,10 +68,12 @@ def identity(session: VisitorSession) -> tuple[int, str]:
 
 
 def answers(waiting: Iterable[VisitorSession]) -> Answers:
-    """Reads the numbers of conversations, and the conversations of visitors that had none; two queries."""
-    known = {session.conversation_id for session in waiting if session.conversation_id}
-    unknown = {identity(session) for session in waiting if session.conversation_id is None}
-    return last_numbers(known), conversations_begun(unknown)
+    """Reads numbers of conversations, conversations of visitors that had none, good tokens; three queries."""
+    sessions = list(waiting)
+    known = {session.conversation_id for session in sessions if session.conversation_id}
+    unknown = {identity(session) for session in sessions if session.conversation_id is None}
+    tokens = {digest(session.visitor.token) for session in sessions if session.visitor}
+    return last_numbers(known), conversations_begun(unknown), good_tokens(tokens)
 
 
 _pulses: "WeakKeyDictionary[asyncio.AbstractEventLoop, Pulse]" = WeakKeyDictionary()

@@ -65,6 +65,16 @@ def visitor_by_token(inbox: Inbox, token: str) -> VisitorToken | None:
     ).first()
 
 
+def good_tokens(digests: Collection[str]) -> set[str]:
+    """Returns those of the digests whose token is unexpired and whose inbox is switched on; one query."""
+    if not digests:
+        return set()
+    good = VisitorToken.objects.filter(
+        digest__in=digests, expires_at__gt=timezone.now(), inbox__is_active=True
+    )
+    return set(good.values_list("digest", flat=True))
+
+
 def is_signed(inbox: Inbox, claim: Claim) -> bool:
     """True when `hash` is the HMAC-SHA256 hex of `external_id` under the inbox's secret (constant time)."""
     if not (claim.external_id and claim.hash and inbox.secret):

@@ -20,9 +20,9 @@ from core import limits
 from core.errors import TooMany
 from core.threads import in_thread
 from integrations.web.actions import Visitor, greet, recognise
-from integrations.web.errors import NotReady
+from integrations.web.errors import NotReady, TokenInvalid
 from integrations.web.frames import Frame, Hello, Pong, Read, Send, Stop, Typing
-from integrations.web.queries import check_origin, current_conversation, inbox_by_key
+from integrations.web.queries import check_origin, current_conversation, digest, good_tokens, inbox_by_key
 
 Json = dict[str, Any]
 
@@ -33,9 +33,10 @@ class VisitorSession:
     `cursor` is the number up to which this connection has been told everything.
     """
 
-    def __init__(self, origin: str | None) -> None:
-        """Takes the Origin header of the connection, None when there was none."""
+    def __init__(self, origin: str | None, address: str = "") -> None:
+        """Takes the Origin header of the connection, None when there was none, and the client's address."""
         self.origin = origin
+        self.address = address
         self.visitor: Visitor | None = None
         self.conversation_id: UUID | None = None
         self.cursor = 0
@@ -65,6 +66,8 @@ class VisitorSession:
     def _hello(self, hello: Hello) -> list[Json]:
         inbox = inbox_by_key(hello.inbox)
         check_origin(inbox, self.origin)
+        if not hello.token:
+            check_newcomers(self.address)
         self.visitor = greet(inbox=inbox, hello=hello)
         conversation = self.visitor.conversation
         seq = conversation.last_seq if conversation else 0
@@ -151,9 +154,16 @@ class VisitorSession:
             "message_id": str(received.message.pk),
         }
 
-    def find_conversation(self) -> None:
-        """Looks whether another tab of the visitor has begun a conversation meanwhile."""
-        if self.conversation_id is None and self.visitor is not None:
+    def look_around(self) -> None:
+        """Looks whether another tab of the visitor has begun a conversation meanwhile.
+
+        Raises TokenInvalid when the token was taken back or the inbox switched off.
+        """
+        if self.visitor is None:
+            return
+        if not good_tokens({digest(self.visitor.token)}):
+            raise TokenInvalid
+        if self.conversation_id is None:
             found = current_conversation(self.visitor.inbox, self.visitor.sender.external_id)
             self.conversation_id = found.pk if found else None
 
@@ -171,4 +181,13 @@ def pace_key(sender: Sender, inbox_id: int) -> str:
 def check_pace(sender: Sender, inbox_id: int) -> None:
     """Raises TooMany when the visitor has written its messages of this minute. A lost cache lets it pass."""
     if limits.counted(pace_key(sender, inbox_id)) >= settings.CHAT_MESSAGES_PER_MINUTE:
-        raise TooMany(retry_after=60)
+        raise TooMany(retry_after=limits.seconds_left())
+
+
+def check_newcomers(address: str) -> None:
+    """Raises TooMany when too many new visitors came from an address in this minute.
+
+    The pace of messages is counted by visitor; without this, whoever becomes a new one each time has none.
+    """
+    if address and limits.count(f"newcomer:{address}") > settings.CHAT_NEWCOMERS_PER_MINUTE:
+        raise TooMany(retry_after=limits.seconds_left())

@@ -116,7 +116,7 @@ async def widget_hello(request: HttpRequest, key: str) -> HttpResponse:
     hello = to_frame(data)
     if not isinstance(hello, Hello):
         raise BadFrame
-    session = VisitorSession(request.headers.get("Origin"))
+    session = VisitorSession(request.headers.get("Origin"), request.META.get("REMOTE_ADDR", ""))
     return JsonResponse((await session.hello(hello))[0])
 
 
@@ -176,7 +176,7 @@ def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
     if visitor is None:
         raise Unauthenticated
     if limits.count(f"upload:{inbox.pk}:{visitor.external_id}") > settings.CHAT_MESSAGES_PER_MINUTE:
-        raise TooMany(retry_after=60)
+        raise TooMany(retry_after=limits.seconds_left())
     upload = request.FILES.get("file")
     if upload is None:
         raise Invalid(field="file")
@@ -225,7 +225,7 @@ async def chat_stream(request: HttpRequest) -> StreamingHttpResponse:
     """
     address = request.META.get("REMOTE_ADDR", "")
     if await in_thread(limits.count, f"stream:{address}") > settings.CHAT_MESSAGES_PER_MINUTE:
-        raise TooMany(retry_after=60)
+        raise TooMany(retry_after=limits.seconds_left())
     inbox = await in_thread(first_inbox)
     check_origin(inbox, request.headers.get("Origin"))
     session = VisitorSession(request.headers.get("Origin"))

@@ -1,18 +1,23 @@
 """Files of strangers: what they are is looked at, what they are called becomes no path and no header."""
 
+import asyncio
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from accounts.models import User
-from conversations.actions import Sender, add_attachment, receive, reply
+from conversations import tasks
+from conversations.actions import Sender, add_attachment, delete_unclaimed_attachments, receive, reply
 from conversations.actions.attachments import checked_type, shown_name
 from conversations.models import Attachment, Conversation, Event, Inbox, Message
 from conversations.queries.threads import unsent_attachments
@@ -263,3 +268,26 @@ def test_file_claimed_by_eight_at_once_goes_with_one(inbox: Inbox) -> None:
     got = in_parallel([partial(send, number) for number in range(8)])
     assert sorted(got) == ["not_found"] * 7 + ["sent"]
     assert Message.objects.count() == Event.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_file_that_nobody_sent_is_gone_after_a_day(inbox: Inbox) -> None:
+    forgotten, young, sent = stored(inbox), stored(inbox), stored(inbox)
+    receive(inbox=inbox, sender=Sender("s"), text="x", attachment_ids=[sent.pk], uploader=WHO)
+    Attachment.objects.exclude(pk=young.pk).update(created_at=timezone.now() - timedelta(days=1, minutes=1))
+    asyncio.run(tasks.delete_unclaimed_attachments.func(0))
+    assert set(Attachment.objects.values_list("pk", flat=True)) == {young.pk, sent.pk}
+    storage = forgotten.file.storage
+    assert [storage.exists(str(row.file)) for row in (forgotten, young, sent)] == [False, True, True]
+    assert delete_unclaimed_attachments() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_file_that_is_being_sent_just_now_is_left(inbox: Inbox) -> None:
+    row = stored(inbox)
+    Attachment.objects.update(created_at=timezone.now() - timedelta(days=2))
+    with transaction.atomic():
+        Attachment.objects.select_for_update().get(pk=row.pk)
+        (deleted,) = in_parallel([delete_unclaimed_attachments])
+    assert deleted == 0
+    assert row.file.storage.exists(str(row.file))

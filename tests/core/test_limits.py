@@ -2,12 +2,14 @@
 
 import logging
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.core.cache import cache
 
-from core.limits import count, counted
+from core.errors import TooMany
+from core.limits import Allowance, count, counted, seconds_left
 from tests.conversations.test_receive import in_parallel
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -105,3 +107,24 @@ def test_cache_with_rubbish_fails_open() -> None:
     with time_machine.travel(NOON, tick=False):
         cache.set(f"limit:a:{int(NOON.timestamp()) // 60}", "rubbish")
         assert (counted("a"), count("a")) == (0, 0)
+
+
+def test_seconds_left_end_where_the_count_begins_anew() -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        assert (seconds_left(), seconds_left(seconds=10)) == (60, 10)
+        clock.shift(59.9)
+        assert (seconds_left(), seconds_left(seconds=100)) == (1, 41)
+
+
+def test_allowance_is_spent_and_comes_back_with_the_next_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [500.0]
+    monkeypatch.setattr("core.limits.time", SimpleNamespace(monotonic=lambda: now[0]))
+    allowance = Allowance(2)
+    for _ in range(2):
+        allowance.take()
+    now[0] += 59.5
+    with pytest.raises(TooMany) as refused:
+        allowance.take()
+    assert refused.value.extra["retry_after"] == 1
+    now[0] += 0.5
+    allowance.take()

@@ -11,8 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from conversations.actions import Sender, receive
 from conversations.models import Inbox
 from integrations.web import pulse as pulses
+from integrations.web.errors import TokenInvalid
 from integrations.web.frames import Hello
+from integrations.web.models import VisitorToken
 from integrations.web.pulse import Pulse, answers
+from integrations.web.queries import digest
 from integrations.web.session import VisitorSession
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,7 +64,7 @@ async def test_nobody_is_asked_about_before_hello(inbox: Inbox) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 3])
-async def test_any_number_of_sessions_asks_twice(inbox: Inbox, number: int) -> None:
+async def test_any_number_of_sessions_asks_three_times(inbox: Inbox, number: int) -> None:
     silent = [await greeted(inbox) for _ in range(number)]
     talking = [await greeted(inbox) for _ in range(number)]
     for session in talking:
@@ -73,8 +76,9 @@ async def test_any_number_of_sessions_asks_twice(inbox: Inbox, number: int) -> N
             found = answers([*silent, *talking])
         return len(queries), found
 
-    count, (numbers, begun) = await sync_to_async(asked)()
-    assert count == 2
+    count, (numbers, begun, good) = await sync_to_async(asked)()
+    assert count == 3
+    assert len(good) == 2 * number
     assert sorted(numbers.values()) == [1] * number
     assert begun == {}
 
@@ -101,3 +105,21 @@ async def test_failure_reaches_everybody_who_asked_and_nobody_after(
         got = await asyncio.gather(pulse.has_news(first), pulse.has_news(second), return_exceptions=True)
     assert [type(error) for error in got] == [DatabaseError, DatabaseError]
     assert not await pulse.has_news(first)
+
+
+async def test_whose_token_is_taken_back_is_let_go_and_nobody_else(inbox: Inbox) -> None:
+    one, other, pulse = await greeted(inbox), await greeted(inbox), Pulse()
+    assert one.visitor is not None
+    await VisitorToken.objects.filter(digest=digest(one.visitor.token)).adelete()
+    got = await asyncio.gather(pulse.has_news(one), pulse.has_news(other), return_exceptions=True)
+    assert [type(answer) for answer in got] == [TokenInvalid, bool]
+    await sync_to_async(other.look_around)()
+    with pytest.raises(TokenInvalid):
+        await sync_to_async(one.look_around)()
+
+
+async def test_inbox_that_is_switched_off_lets_everybody_go(inbox: Inbox) -> None:
+    session = await greeted(inbox)
+    await Inbox.objects.aupdate(is_active=False)
+    with pytest.raises(TokenInvalid):
+        await Pulse().has_news(session)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
@@ -131,7 +132,7 @@ async def test_oversized_frame_is_refused_and_the_socket_stays(
 
 
 async def test_too_many_messages_are_refused_with_a_time(
-    quiet_server: LiveServer, inbox: Inbox, settings: Any
+    quiet_server: LiveServer, inbox: Inbox, settings: Any, still_minute: None
 ) -> None:
     settings.CHAT_MESSAGES_PER_MINUTE = 3
     async with quiet_server.visitor(inbox.key) as visitor:
@@ -141,8 +142,27 @@ async def test_too_many_messages_are_refused_with_a_time(
         await visitor.tell({"type": "send", "client_id": str(uuid4()), "text": "b"})
         error = await visitor.until("error")
     assert error["code"] == "too_many"
-    assert error["retry_after"] == 60
+    assert error["retry_after"] == 42
     assert await Message.objects.acount() == 3
+
+
+async def test_new_visitors_of_one_address_are_paced_and_known_ones_are_not(
+    quiet_server: LiveServer, inbox: Inbox, settings: Any, still_minute: None
+) -> None:
+    settings.CHAT_NEWCOMERS_PER_MINUTE = 2
+    async with quiet_server.visitor(inbox.key) as first, quiet_server.visitor(inbox.key):
+        third = quiet_server.visitor(inbox.key)
+        await third.open()
+        await third.tell(third.hello)
+        error = await third.until("error")
+        await third.socket.close()
+        assert (error["code"], error["retry_after"]) == ("too_many", 42)
+        async with quiet_server.visitor(inbox.key, token=first.token) as again:
+            await again.send("still here")
+    async with httpx.AsyncClient() as client:
+        address = f"{quiet_server.url}/api/v1/widget/{inbox.key}/hello"
+        refused = await client.post(address, json={"type": "hello", "v": 1})
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
 
 
 async def test_anything_before_hello_is_refused(quiet_server: LiveServer, inbox: Inbox) -> None:

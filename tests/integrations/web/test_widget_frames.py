@@ -244,7 +244,9 @@ def test_long_words_and_names_break_instead_of_widening(ready: Shopper) -> None:
     assert wide == 0
 
 
-def test_too_many_messages_are_sent_later_by_themselves(shopper: Shop, inbox: Inbox, settings: Any) -> None:
+def test_too_many_messages_are_sent_later_by_themselves(
+    shopper: Shop, inbox: Inbox, settings: Any, still_minute: None
+) -> None:
     settings.CHAT_MESSAGES_PER_MINUTE = 1
     visitor = shopper()
     visitor.page.clock.install()
@@ -252,10 +254,10 @@ def test_too_many_messages_are_sent_later_by_themselves(shopper: Shop, inbox: In
     visitor.say("One")
     visitor.sent()
     visitor.say("Two")
-    expect(visitor.note).to_have_text("Many messages at once. The next one goes in 60 s.")
+    expect(visitor.note).to_have_text("Many messages at once. The next one goes in 42 s.")
     expect(visitor.page.locator(".contact [title='Sending']")).to_have_count(1)
     settings.CHAT_MESSAGES_PER_MINUTE = 10
-    visitor.page.clock.run_for(61_000)
+    visitor.page.clock.run_for(43_000)
     visitor.sent()
     expect(visitor.note).to_have_text("")
     assert list(Message.objects.order_by("seq").values_list("text", flat=True)) == ["One", "Two"]

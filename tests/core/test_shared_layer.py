@@ -1,0 +1,161 @@
+"""The channel layer of many processes, on a real Redis that comes and goes."""
+
+import asyncio
+import logging
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.layers import channel_layers
+
+from core import shared_layer
+from core.layer import hints_are_lost
+from core.realtime import send
+from core.shared_layer import SharedLayer
+
+pytestmark = pytest.mark.redis
+
+
+class Redis:
+    """One redis-server on a port of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen(command, cwd=self.home, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError("redis-server did not start")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    monkeypatch.setattr(shared_layer, "RETRY_SECONDS", 0.05)
+    server = Redis(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def two(redis: Redis) -> AsyncIterator[tuple[SharedLayer, SharedLayer]]:
+    """The layers of two processes; the first is the one of the settings."""
+    made = [SharedLayer(hosts=[f"redis://127.0.0.1:{redis.port}"]) for _ in range(2)]
+    channel_layers.set("default", made[0])
+    yield made[0], made[1]
+    channel_layers.backends.clear()
+    for one in made:
+        await one.flush()
+
+
+async def listener(layer: SharedLayer, group: str) -> str:
+    channel: str = await layer.new_channel()
+    await layer.group_add(group, channel)
+    return channel
+
+
+async def hears(layer: SharedLayer, channel: str) -> Any:
+    return (await asyncio.wait_for(layer.receive(channel), 5))["number"]
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 (nobody tells of it)
+            await asyncio.sleep(0.02)
+
+
+async def test_group_is_heard_in_every_process(two: tuple[SharedLayer, SharedLayer]) -> None:
+    here, there = two
+    channels = [(one, await listener(one, "g")) for one in (here, there, there)]
+    await here.group_send("g", {"type": "x", "number": 1})
+    assert [await hears(*where) for where in channels] == [1, 1, 1]
+    assert not hints_are_lost()
+
+
+async def test_who_leaves_hears_nothing_and_the_rest_goes_on(two: tuple[SharedLayer, SharedLayer]) -> None:
+    here, there = two
+    gone, stays = await listener(there, "g"), await listener(there, "g")
+    await there.group_discard("g", gone)
+    await here.group_send("g", {"type": "x", "number": 1})
+    assert await hears(there, stays) == 1
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(there.receive(gone), 0.2)
+
+
+async def test_who_joins_while_the_last_one_leaves_is_heard(two: tuple[SharedLayer, SharedLayer]) -> None:
+    here, there = two
+    for number in range(20):
+        first, second = await listener(there, "g"), await there.new_channel()
+        await asyncio.gather(there.group_discard("g", first), there.group_add("g", second))
+        await here.group_send("g", {"type": "x", "number": number})
+        assert await hears(there, second) == number
+        await there.group_discard("g", second)
+
+
+async def test_group_without_members_is_given_up(two: tuple[SharedLayer, SharedLayer]) -> None:
+    here, _ = two
+    channel = await listener(here, "g")
+    shard = here._get_layer()._shards[0]
+    assert len(shard._subscribed_to) == 1
+    await here.group_discard("g", channel)
+    await until(lambda: not shard._subscribed_to)
+
+
+async def test_without_redis_sockets_come_and_go_and_hear_again_once_it_is_back(
+    redis: Redis, two: tuple[SharedLayer, SharedLayer], caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = two
+    old, left = await listener(there, "old"), await listener(there, "old")
+    with caplog.at_level(logging.WARNING, "core.shared_layer"):
+        redis.kill()
+        await until(lambda: there.is_away)
+        young = await listener(there, "young")
+        await there.group_discard("old", left)
+        await send(["old", "young"], {"type": "x", "number": 1})
+        await until(hints_are_lost)
+        redis.start()
+        await until(lambda: not there.is_away)
+    await until(lambda: len(there._get_layer()._shards[0]._subscribed_to) == 2)
+    for group, channel in (("old", old), ("young", young)):
+
+        async def heard(group: str = group, channel: str = channel) -> int:
+            # The first process notices with its next try that Redis is back.
+            while True:
+                await here.group_send(group, {"type": "x", "number": 2})
+                try:
+                    return int((await asyncio.wait_for(there.receive(channel), 0.3))["number"])
+                except TimeoutError:
+                    continue
+
+        assert await asyncio.wait_for(heard(), 10) == 2
+    assert not hints_are_lost()
+    told = [record.getMessage() for record in caplog.records]
+    # Once for each process, however often it was tried.
+    assert sum(message.startswith("Redis is away") for message in told) <= 2
+    assert "Redis is back" in told
+
+
+async def test_layer_that_never_saw_redis_lets_everybody_in(tmp_path: Path) -> None:
+    alone = SharedLayer(hosts=[f"redis://127.0.0.1:{Redis(tmp_path).port}"])
+    channel = await listener(alone, "g")
+    await alone.group_send("g", {"type": "x"})
+    await alone.group_discard("g", channel)
+    assert alone.is_away
+    await alone.flush()
