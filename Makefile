@@ -49,7 +49,7 @@ bench: $(DEV) ## Measure, each figure beside its ceiling
 
 .PHONY: messages
 messages: $(RUN) ## Collect strings to translate and compile the catalogues (needs gettext)
-	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --ignore var --ignore .venv
+	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --no-wrap --ignore var --ignore .venv
 	@$(PY) manage.py compilemessages --ignore .venv
 
 .PHONY: lock

@@ -23,7 +23,7 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Makes a key and returns its row and the key, which is kept nowhere and cannot be shown again.
 
-    A key without teams sees every team. Raises Forbidden for non-admins and Invalid for an unknown scope.
+    Made without teams, it sees every team. Raises Forbidden for non-admins and Invalid for an unknown scope.
     """
     if not by.is_admin:
         raise Forbidden
@@ -32,8 +32,11 @@ def create_api_key(
         message = f"Unknown scope: {', '.join(sorted(unknown))}."
         raise Invalid(message, field="scopes")
     key = f"hd_{secrets.token_urlsafe(32)}"
-    row = ApiKey.objects.create(name=name, prefix=key[:11], key_hash=hash_key(key), scopes=chosen)
-    row.teams.set(teams)
+    limited_to = list(teams)
+    row = ApiKey.objects.create(
+        name=name, prefix=key[:11], key_hash=hash_key(key), scopes=chosen, all_teams=not limited_to
+    )
+    row.teams.set(limited_to)
     return row, key
 
 

@@ -1,5 +1,7 @@
 """Users, teams and keys in the admin."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import Count, QuerySet
@@ -47,12 +49,25 @@ class TeamAdmin(admin.ModelAdmin[Team]):
         return int(getattr(team, "members_counted", 0))
 
 
+class ApiKeyForm(ModelForm[ApiKey]):
+    """A key is for all teams or for some; neither is assumed."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuses both and none."""
+        cleaned = super().clean() or self.cleaned_data
+        if bool(cleaned.get("all_teams")) == bool(cleaned.get("teams")):
+            self.add_error("teams", _("Choose teams, or tick “all teams”, and not both."))
+        return cleaned
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     """Keys. A new key is shown once, in the message after saving."""
 
-    list_display = ("name", "prefix", "scopes", "is_active", "last_used_at", "expires_at")
-    list_filter = ("is_active",)
+    form = ApiKeyForm
+    fields = ("name", "scopes", "all_teams", "teams", "is_active", "expires_at")
+    list_display = ("name", "prefix", "scopes", "all_teams", "is_active", "last_used_at", "expires_at")
+    list_filter = ("is_active", "all_teams")
     search_fields = ("name", "prefix")
     filter_horizontal = ("teams",)
 
@@ -71,9 +86,11 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
             return
         user = request.user
         assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
-        row, key = create_api_key(name=obj.name, by=user.as_actor(), scopes=obj.scopes)
+        row, key = create_api_key(
+            name=obj.name, by=user.as_actor(), scopes=obj.scopes, teams=form.cleaned_data["teams"]
+        )
         row.is_active, row.expires_at = obj.is_active, obj.expires_at
         row.save(update_fields=["is_active", "expires_at"])
-        # From here on the form's object is the stored row, so that its teams can be tied to it.
+        # From here on the form's object is the stored row: the form ties its teams to it once more.
         vars(obj).update(vars(row))
         messages.warning(request, _("Copy this key now, it is not shown again: %s") % key)

@@ -63,6 +63,10 @@ class ApiKey(models.Model):
     scopes = ArrayField(
         models.CharField(max_length=12, choices=Scope), verbose_name=_("scopes"), default=list
     )
+    # Said outright: a key whose last team is deleted must not come to see every team.
+    all_teams = models.BooleanField(
+        _("all teams"), default=False, help_text=_("Sees every team; otherwise only those chosen here.")
+    )
     teams = models.ManyToManyField(Team, verbose_name=_("teams"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
@@ -81,13 +85,13 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     def as_actor(self) -> Actor:
-        """Returns the key as the `by=` of an action; a key with no team sees every team."""
+        """Returns the key as the `by=` of an action."""
         team_ids = frozenset(self.teams.values_list("pk", flat=True))
         return Actor(
             ActorKind.API_KEY,
             str(self.pk),
             self.name,
-            is_admin=not team_ids,
+            is_admin=self.all_teams,
             team_ids=team_ids,
             scopes=frozenset(self.scopes),
         )

@@ -1,6 +1,6 @@
 """The short transactions around a run: begin, step, finish. No model is asked inside any of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -85,24 +85,36 @@ def _taken_up(run: Run, conversation: Conversation) -> Run | None:
     return run
 
 
-@transaction.atomic(durable=True)
 def run_step(*, run: Run, call: ToolCall, number: int) -> ToolResult:
     """Carries out one tool call and its trace in one transaction; a step done before returns its result.
 
     Refused once the agent no longer owns the conversation: what a model asks for after a person has come in
-    has no effect. Ids come from the run, never from the call.
+    has no effect. Ids come from the run, never from the call. A tool that only reads runs before the
+    transaction: a customer who writes does not wait for a search.
     """
+    if call.name not in run.agent.tools:
+        return _take_step(run, call, number, lambda: refusal("you may not use this tool."))
+    tool = get_tool(call.name)
+    context = ToolContext(run.agent.as_actor(), run.conversation_id, f"{run.pk}:{number}")
+    if not tool.only_reads:
+        return _take_step(run, call, number, lambda: tool.run(context, call.arguments))
+    known = Step.objects.filter(run=run, number=number).first()
+    if known is not None:
+        return as_result(known)
+    found = tool.run(context, call.arguments)
+    return _take_step(run, call, number, lambda: found)
+
+
+@transaction.atomic(durable=True)
+def _take_step(run: Run, call: ToolCall, number: int, act: Callable[[], ToolResult]) -> ToolResult:
+    """Acts and writes it down, unless that was done before or the agent no longer may."""
     conversation = lock(run.conversation_id, by=Actor.system())
     known = Step.objects.filter(run=run, number=number).first()
     if known is not None:
         return as_result(known)
     if not _is_current(run) or conversation.status != Status.BOT:
         return refusal("the conversation is no longer yours.")
-    if call.name not in run.agent.tools:
-        result = refusal("you may not use this tool.")
-    else:
-        context = ToolContext(run.agent.as_actor(), conversation.pk, f"{run.pk}:{number}")
-        result = get_tool(call.name).run(context, call.arguments)
+    result = act()
     Step.objects.create(
         run=run, number=number, tool=call.name[:64], call_id=call.id[:120], arguments=call.arguments[:65_536],
         result=result.text, citations=list(result.citations), choices=list(result.choices),

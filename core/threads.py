@@ -43,6 +43,21 @@ async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
     return await _WithConnection(call)(*args, **kwargs)
 
 
+async def in_own_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs blocking code that computes for long, and would keep others from a shared thread.
+
+    Its thread is one of asyncio's pool, which nobody looks after: the connection is closed at the end.
+    """
+
+    def run() -> R:
+        try:
+            return call(*args, **kwargs)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)
+
+
 def serving_loop() -> asyncio.AbstractEventLoop | None:
     """Returns the event loop for which this thread works, None outside a server or worker."""
     return _loop.get()

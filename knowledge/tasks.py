@@ -1,11 +1,12 @@
 """Jobs of this app."""
 
 from core.queue import task
+from core.threads import in_own_thread
 
 
 @task(name="knowledge.index_article")
-def index_article(article_id: int) -> None:
+async def index_article(article_id: int) -> None:
     """Makes the passages of an article anew. Running twice changes nothing more."""
     from knowledge.actions import index_articles  # deferred: task calls action
 
-    index_articles(article_ids=[article_id])
+    await in_own_thread(index_articles, article_ids=[article_id])

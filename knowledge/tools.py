@@ -54,7 +54,8 @@ class FoundPassage:
 
 @tool(
     description="Search the help centre for passages that answer a customer's question. Ask with the "
-    "customer's own words, in their language; ask again with other words if what comes back does not fit."
+    "customer's own words, in their language; ask again with other words if what comes back does not fit.",
+    only_reads=True,
 )
 def search_knowledge(
     context: ToolContext,

@@ -62,11 +62,14 @@ def refusal(reason: str) -> ToolResult:
 class Tool:
     """A function that models may call, with its description and the schema of its arguments."""
 
-    def __init__(self, function: Callable[..., ToolResult], description: str) -> None:
+    def __init__(
+        self, function: Callable[..., ToolResult], description: str, *, only_reads: bool = False
+    ) -> None:
         """Takes the function and checks its signature; see `tool`."""
         self.function = function
         self.name = function.__name__
         self.description = description
+        self.only_reads = only_reads
         self._parameters = _parameters(function)
 
     def __repr__(self) -> str:
@@ -128,17 +131,21 @@ class Tool:
 _registry: dict[str, Tool] = {}
 
 
-def tool(*, description: str) -> Callable[[Callable[..., ToolResult]], Callable[..., ToolResult]]:
+def tool(
+    *, description: str, only_reads: bool = False
+) -> Callable[[Callable[..., ToolResult]], Callable[..., ToolResult]]:
     """Registers a function under its own name as something agents may be given.
 
     The function takes a `ToolContext` and keyword-only parameters of type str, int, bool, Literal, Enum,
     Optional or list of these; `Annotated[str, "what it is"]` describes one to the model. It is synchronous
     and may be called again with the same `context.key`. Raises TypeError for any other signature, for a
     parameter that would let the model choose an id, and for a name that is taken. Returns the function.
+
+    `only_reads`: it changes nothing, so that it may take its time outside of any lock.
     """
 
     def register(function: Callable[..., ToolResult]) -> Callable[..., ToolResult]:
-        made = Tool(function, description)
+        made = Tool(function, description, only_reads=only_reads)
         if made.name in _registry:
             message = f"A tool named {made.name} is registered already."
             raise TypeError(message)

@@ -23,7 +23,7 @@ def desk(client: Client, ana: User) -> Client:
 def test_new_key_is_shown_once(desk: Client) -> None:
     page = desk.post(
         "/admin/accounts/apikey/add/",
-        {"name": "Shop", "scopes": "read,write", "is_active": "on"},
+        {"name": "Shop", "scopes": "read,write", "is_active": "on", "all_teams": "on"},
         follow=True,
     )
     (key,) = re.findall(r"hd_[\w-]{43}", page.content.decode())
@@ -44,7 +44,13 @@ def test_new_key_keeps_to_the_teams_that_were_chosen(desk: Client, team: Team) -
 
 
 def test_new_key_keeps_its_end_and_its_switch(desk: Client) -> None:
-    data = {"name": "Shop", "scopes": "read", "expires_at_0": "2030-01-01", "expires_at_1": "00:00:00"}
+    data = {
+        "name": "Shop",
+        "scopes": "read",
+        "all_teams": "on",
+        "expires_at_0": "2030-01-01",
+        "expires_at_1": "00:00:00",
+    }
     desk.post("/admin/accounts/apikey/add/", data)
     row = ApiKey.objects.get()
     assert row.expires_at is not None
@@ -53,7 +59,9 @@ def test_new_key_keeps_its_end_and_its_switch(desk: Client) -> None:
 
 def test_key_is_switched_off(desk: Client) -> None:
     row, key = create_api_key(name="Shop", by=Actor.system())
-    desk.post(f"/admin/accounts/apikey/{row.pk}/change/", {"name": "Shop", "scopes": "read"})
+    desk.post(
+        f"/admin/accounts/apikey/{row.pk}/change/", {"name": "Shop", "scopes": "read", "all_teams": "on"}
+    )
     assert find_api_key(key) is None
 
 

@@ -31,7 +31,7 @@ def as_bruno(client: Client, bruno: User) -> Client:
 
 
 def key_form(**values: Any) -> dict[str, Any]:
-    return {"name": "Shop", "scopes": "read,write", "is_active": "on", **values}
+    return {"name": "Shop", "scopes": "read,write", "is_active": "on", "all_teams": "on", **values}
 
 
 def test_user_who_is_no_staff_is_asked_to_log_in(client: Client, bruno: User) -> None:
@@ -133,3 +133,25 @@ def test_permission_alone_lets_nobody_make_a_key(as_bruno: Client, bruno: User) 
     assert as_bruno.get("/admin/accounts/apikey/add/").status_code == 403
     assert as_bruno.post("/admin/accounts/apikey/add/", key_form()).status_code == 403
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("all_teams", [True, False])
+def test_key_is_neither_for_all_and_some_teams_nor_for_none(
+    as_ana: Client, team: Team, *, all_teams: bool
+) -> None:
+    data = key_form(teams=[team.pk]) if all_teams else {"name": "Shop", "scopes": "read"}
+    page = as_ana.post("/admin/accounts/apikey/add/", data).content.decode()
+    assert "Choose teams, or tick" in page
+    assert not ApiKey.objects.exists()
+
+
+def test_key_that_lost_its_teams_can_only_be_saved_with_a_choice(
+    as_ana: Client, system: Actor, team: Team
+) -> None:
+    row, _ = create_api_key(name="Shop", by=system, teams=[team])
+    team.delete()
+    address = f"/admin/accounts/apikey/{row.pk}/change/"
+    assert "Choose teams, or tick" in as_ana.post(address, {"name": "B", "scopes": "read"}).content.decode()
+    assert as_ana.post(address, {"name": "B", "scopes": "read", "all_teams": "on"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.name, row.as_actor().is_admin) == ("B", True)

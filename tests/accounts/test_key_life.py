@@ -182,3 +182,15 @@ def test_keys_made_at_once_are_all_kept(system: Actor) -> None:
     got = in_parallel([lambda: create_api_key(name="x", by=system)[1]] * 8)
     assert len(set(got)) == ApiKey.objects.count() == 8
     assert all(find_api_key(key) for key in got)
+
+
+def test_key_whose_last_team_is_deleted_does_not_come_to_see_all(
+    conversation: Conversation, system: Actor, team: Team
+) -> None:
+    row, key = create_api_key(name="Shop", by=system, teams=[Team.objects.create(slug="gone", name="Gone")])
+    Team.objects.get(slug="gone").delete()
+    found = find_api_key(key)
+    assert found == row
+    actor = found.as_actor()
+    assert (actor.is_admin, actor.team_ids) == (False, frozenset())
+    assert not Conversation.objects.visible_to(actor).exists()

@@ -13,11 +13,22 @@ from agents.citations import Cited
 from agents.enums import RunStatus
 from agents.models import Agent, Run, Step
 from agents.runtime import answer
-from conversations.actions import hand_back, note, receive, reply, request_stop, resolve, take_over
+from conversations.actions import (
+    Sender,
+    hand_back,
+    note,
+    receive,
+    reply,
+    request_stop,
+    resolve,
+    take_over,
+)
 from conversations.enums import AuthorKind, EventType, Status
 from conversations.models import Conversation, Event, Inbox, Message
+from llm.tools import ToolContext, ToolResult, get_tool
 from llm.types import ToolCall
 from tests.agents.conftest import says
+from tests.conversations.test_receive import in_parallel
 from tests.fakes.openai_server import OpenAIServer, Reply
 from tickets.models import Ticket
 
@@ -244,6 +255,44 @@ async def test_tool_that_the_agent_was_not_given_has_no_effect(
     provider.script(Reply(tool_calls=(ticket_call(),)), Reply(text="I cannot."))
     await answer(asked.pk)
     assert not await Ticket.objects.aexists()
+
+
+async def test_search_does_not_keep_the_customer_waiting(
+    provider: OpenAIServer, asked: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(_context: ToolContext, **_: object) -> ToolResult:
+        # The customer writes on another connection while the search takes its time.
+        in_parallel([lambda: receive(inbox=asked.inbox, sender=Sender("davi"), text="Are you there?")])
+        return ToolResult("found")
+
+    monkeypatch.setattr(get_tool("search_knowledge"), "function", search)
+    run = await in_db(actions.begin_run)(conversation_id=asked.pk)
+    assert run is not None
+    call = ToolCall("1", "search_knowledge", '{"query": "x"}')
+    result = await asyncio.wait_for(in_db(actions.run_step)(run=run, call=call, number=0), 10)
+    assert result.text == "found"
+    assert (await Step.objects.aget()).result == "found"
+    monkeypatch.undo()
+    # Done before: neither searched nor written down again.
+    assert (await in_db(actions.run_step)(run=run, call=call, number=0)).text == "found"
+    assert await Step.objects.acount() == 1
+
+
+async def test_search_that_ends_after_a_person_took_over_is_not_told(
+    provider: OpenAIServer, asked: Conversation, bruno: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = await in_db(bruno.as_actor)()
+
+    def search(_context: ToolContext, **_: object) -> ToolResult:
+        in_parallel([lambda: take_over(conversation=asked, by=by)])
+        return ToolResult("found")
+
+    monkeypatch.setattr(get_tool("search_knowledge"), "function", search)
+    run = await in_db(actions.begin_run)(conversation_id=asked.pk)
+    assert run is not None
+    call = ToolCall("1", "search_knowledge", '{"query": "x"}')
+    assert (await in_db(actions.run_step)(run=run, call=call, number=0)).failed
+    assert not await Step.objects.aexists()
 
 
 async def test_tool_call_after_a_person_took_over_has_no_effect(

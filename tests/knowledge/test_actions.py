@@ -1,9 +1,10 @@
 """Saving, indexing and deleting articles."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.actor import Actor, ActorKind
@@ -78,9 +79,9 @@ def test_slug_is_never_empty_and_fits(title: str, slug: str) -> None:
     assert actions.save_article(article=new(title=title), by=SYSTEM).slug == slug
 
 
-def test_index_job_makes_the_passages() -> None:
+def test_indexing_makes_the_passages() -> None:
     article = actions.save_article(article=new(body=LONG), by=SYSTEM)
-    index_article(article.pk)
+    actions.index_articles(article_ids=[article.pk])
     chunks = list(article.chunks.order_by("position"))
     assert [chunk.position for chunk in chunks] == list(range(len(chunks)))
     assert len(chunks) > 3
@@ -89,15 +90,15 @@ def test_index_job_makes_the_passages() -> None:
     assert article.indexed_checksum == article.checksum
 
 
-def test_index_job_twice_changes_nothing_more(write: Write) -> None:
+def test_indexing_twice_changes_nothing_more(write: Write) -> None:
     article = write("Title", LONG)
     before = list(article.chunks.values_list("pk", flat=True))
-    index_article(article.pk)
+    actions.index_articles(article_ids=[article.pk])
     assert list(article.chunks.values_list("pk", flat=True)) == before
 
 
-def test_index_job_of_a_deleted_article_does_nothing() -> None:
-    index_article(404)
+def test_indexing_a_deleted_article_does_nothing() -> None:
+    assert actions.index_articles(article_ids=[404]) == 0
     assert actions.index_articles(article_ids=[]) == 0
 
 
@@ -106,7 +107,7 @@ def test_edited_article_answers_with_its_old_passages_until_the_job_has_run(writ
     article.body = "Cinco dias úteis."
     actions.save_article(article=article, by=SYSTEM)
     assert search("quando chega a entrega?")[0].text == "Dois dias úteis."
-    index_article(article.pk)
+    actions.index_articles(article_ids=[article.pk])
     assert search("quando chega a entrega?")[0].text == "Cinco dias úteis."
 
 
@@ -180,3 +181,16 @@ def test_visible_to_shows_drafts_to_staff_only(write: Write) -> None:
     assert Article.objects.visible_to(SYSTEM).count() == 2
     for kind in (ActorKind.CONTACT, ActorKind.AGENT):
         assert list(Article.objects.visible_to(Actor(kind, "1", "x"))) == [public]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_index_job_makes_the_passages_and_leaves_no_connection() -> None:
+    article = actions.save_article(article=new(body=LONG), by=SYSTEM)
+    asyncio.run(index_article.func(article.pk))
+    assert article.chunks.count() > 3
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'"
+            " AND query ILIKE '%knowledge_chunk%' AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchone() == (0,)
