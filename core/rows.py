@@ -8,10 +8,25 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
 
 M = TypeVar("M", bound=Model)
+
+
+def prepared_cursor() -> CursorWrapper:
+    """Returns a cursor whose statements PostgreSQL plans once for each connection.
+
+    Django's own writes the values into the text, which is parsed and planned anew each time. Values need a
+    type that the statement tells: a bare `SELECT %s` has none.
+    """
+    connection.ensure_connection()
+    # Django has no public way to choose for one cursor what it chooses for a whole connection.
+    made = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    cursor: CursorWrapper = connection._prepare_cursor(made)  # type: ignore[attr-defined]  # noqa: SLF001
+    return cursor
 
 
 def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] = ()) -> None:
@@ -22,9 +37,10 @@ def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] =
     """
     values: list[Any] = []
     parts = []
+    here = connections[DEFAULT_DB_ALIAS]  # the proxy would be asked for each field
     for row in rows:
         fields = _fields(type(row), with_key=row.pk is not None)
-        values += (field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields)  # noqa: FBT003
+        values += (field.get_db_prep_save(field.pre_save(row, True), here) for field in fields)  # noqa: FBT003
         row._state.adding, row._state.db = False, "default"  # noqa: SLF001 (as `save()` does)
         parts.append(_insert_sql(type(row), with_key=row.pk is not None))
     if updating is not None:
@@ -32,13 +48,13 @@ def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] =
         parts.append(_update_sql(type(updating), names))
     *before, last = parts
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(before))
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(f"WITH {named} {last}" if named else last, values)
 
 
 def update(row: Model, *names: str) -> None:
     """Writes the named fields of one row. Sends no signals; a row that is gone is no error."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_update_sql(type(row), names), _changed(row, names))
 
 
@@ -58,8 +74,8 @@ def from_columns(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any
 
 def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
     """Returns the values of the named fields and the key, as the statement below wants them."""
-    fields = _named(type(row), names)
-    return [*(field.get_db_prep_save(field.pre_save(row, False), connection) for field in fields), row.pk]  # noqa: FBT003
+    fields, here = _named(type(row), names), connections[DEFAULT_DB_ALIAS]
+    return [*(field.get_db_prep_save(field.pre_save(row, False), here) for field in fields), row.pk]  # noqa: FBT003
 
 
 @cache

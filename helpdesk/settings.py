@@ -128,7 +128,7 @@ DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 # The threads that run ORM code are few and live as long as the process (core.threads), so each keeps its
 # connection; a health check replaces it after a database restart.
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-DATABASES["default"].setdefault("OPTIONS", {}).update({"connect_timeout": 5})
+DATABASES["default"].setdefault("OPTIONS", {}).update({"connect_timeout": 5, "prepare_threshold": 3})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from conversations import signals
@@ -133,7 +133,7 @@ def _locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
 
 
 def _current(inbox: Inbox, external_id: str) -> Conversation | None:
-    with connection.cursor() as cursor:
+    with rows.prepared_cursor() as cursor:
         cursor.execute(CURRENT, [inbox.pk, external_id])
         found = cursor.fetchone()
     if found is None:
@@ -176,7 +176,7 @@ def _known_message(
     conversation: Conversation, client_id: UUID | None, external_id: str | None
 ) -> Message | None:
     """Returns the message if it is stored; asked after the lock, which a twin may have held meanwhile."""
-    with connection.cursor() as cursor:
+    with rows.prepared_cursor() as cursor:
         cursor.execute(KNOWN, [conversation.pk, client_id, conversation.inbox_id, external_id])
         found = cursor.fetchone()
     return Message.objects.get(pk=found[0]) if found else None
