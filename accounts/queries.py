@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, Team
+from core.actor import Actor, ActorKind
 
 
 def hash_key(key: str) -> str:
@@ -19,6 +20,15 @@ def find_api_key(key: str) -> ApiKey | None:
         return None
     alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return ApiKey.objects.filter(alive, key_hash=hash_key(key), is_active=True).first()
+
+
+def seen_by_staff(actor: Actor) -> Q:
+    """Returns the condition under which an operator or a key sees rows that have a `team` and an `assignee`.
+
+    Those of the actor's teams, those without a team, and those assigned to the operator.
+    """
+    seen = Q(team=None) | Q(team__in=actor.team_ids)
+    return seen | Q(assignee_id=actor.id) if actor.kind == ActorKind.OPERATOR else seen
 
 
 def team_by_slug(slug: str) -> Team | None:

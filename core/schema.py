@@ -20,7 +20,10 @@ def migrations_on_disk() -> frozenset[tuple[str, str]]:
 
 
 def missing_migrations() -> frozenset[tuple[str, str]]:
-    """Returns the migrations that the database has not seen; raises a database error for an empty one."""
+    """Returns the migrations that the database has not seen, all of them for an empty one."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('django_migrations')")
+        if cursor.fetchone() == (None,):
+            return migrations_on_disk()
         cursor.execute("SELECT app, name FROM django_migrations")
         return migrations_on_disk() - set(cursor.fetchall())

@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.db import connection
+
+from core.schema import missing_migrations
 
 # Any number will do, as long as everybody who prepares a database takes the same.
 LOCK = 4_739_201
@@ -36,21 +37,6 @@ def prepare(say: Callable[[str], object], *, demo: bool) -> None:
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     collect_static(say)
-
-
-def missing_migrations() -> set[tuple[str, str]]:
-    """Returns the migrations on disk that the database has not seen, without importing any of them."""
-    on_disk = {
-        (config.label, module.name)
-        for config in apps.get_app_configs()
-        for module in pkgutil.iter_modules([str(Path(config.path) / "migrations")])
-        if not module.name.startswith("_")
-    }
-    with connection.cursor() as cursor:
-        if "django_migrations" not in connection.introspection.table_names(cursor):
-            return on_disk
-        cursor.execute("SELECT app, name FROM django_migrations")
-        return on_disk - set(cursor.fetchall())
 
 
 def is_empty() -> bool:

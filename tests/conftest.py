@@ -7,10 +7,12 @@ customer with a conversation in the support inbox.
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils import translation
 
 from accounts.enums import Role
@@ -26,6 +28,24 @@ def _no_thread_keeps_the_test_database(django_db_setup: None) -> Iterator[None]:
     """Threads keep their connections for good; the test database can only be dropped without them."""
     yield
     close_database_threads()
+
+
+# Made once by migrating; Django makes them anew after each flush, which takes longer than most tests.
+KEPT_TABLES = {"django_content_type", "auth_permission"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> Iterator[None]:
+    """Empties the database between tests by DELETE: TRUNCATE makes new files for fifty empty tables."""
+
+    def sql_flush(_self: Any, _style: Any, tables: list[str], **_options: Any) -> list[str]:
+        # Foreign keys are looked at when the transaction ends, so any order will do.
+        return [f'DELETE FROM "{table}"' for table in tables if table not in KEPT_TABLES]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        patch.setattr("django.core.management.commands.flush.emit_post_migrate_signal", lambda *_, **__: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +71,8 @@ def _fresh_queue(request: pytest.FixtureRequest) -> Iterator[None]:
     if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
         blocker = request.getfixturevalue("django_db_blocker")
         with blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+            cursor.execute("DELETE FROM procrastinate_periodic_defers; DELETE FROM procrastinate_events")
+            cursor.execute("DELETE FROM procrastinate_jobs; DELETE FROM procrastinate_workers")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.db.models import Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
+from accounts.queries import seen_by_staff
 from conversations.enums import Priority
 from conversations.models import Contact, Conversation
 from core.actor import Actor, ActorKind
@@ -28,12 +29,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             return self
         if actor.kind == ActorKind.CONTACT:
             return self.filter(requester_id=actor.id)
-        if not actor.is_staff:
-            return self.none()
-        seen = Q(team=None) | Q(team__in=actor.team_ids)
-        if actor.kind == ActorKind.OPERATOR:
-            seen |= Q(assignee_id=actor.id)
-        return self.filter(seen)
+        return self.filter(seen_by_staff(actor)) if actor.is_staff else self.none()
 
     def unsolved(self) -> Self:
         """Narrows to those on which work is left."""

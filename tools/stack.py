@@ -82,8 +82,14 @@ class Stack:
     def __exit__(self, *_error: object) -> None:
         self._exit.close()
 
-    def start(self, part: str) -> None:
-        """Starts one part and waits until it can be used."""
+    def start(self, *parts: str) -> None:
+        """Starts parts at once and waits until all can be used."""
+        for part in parts:
+            self._spawn(part)
+        for part in parts:
+            self._wait(part)
+
+    def _spawn(self, part: str) -> None:
         if part in self._processes:
             message = f"{part} runs already."
             raise StackError(message)
@@ -98,7 +104,6 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait(part)
 
     def stop(self, part: str) -> int:
         """Asks one part to end, waits for it and returns its exit code; kills it when it takes too long."""

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
+from accounts.queries import seen_by_staff
 from conversations.enums import Priority, Status
 from conversations.models.contacts import Contact, ContactIdentity
 from conversations.models.inboxes import Inbox
@@ -28,12 +29,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             return self
         if actor.kind == ActorKind.CONTACT:
             return self.filter(contact_id=actor.id)
-        if not actor.is_staff:
-            return self.none()
-        seen = Q(team=None) | Q(team__in=actor.team_ids)
-        if actor.kind == ActorKind.OPERATOR:
-            seen |= Q(assignee_id=actor.id)
-        return self.filter(seen)
+        return self.filter(seen_by_staff(actor)) if actor.is_staff else self.none()
 
     def longest_waiting(self) -> Self:
         """Orders by how long the customer waits, then by the newest activity."""

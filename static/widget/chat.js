@@ -9,6 +9,7 @@ const uuid = () => URL.createObjectURL(new Blob()).slice(-36);
 export class Chat {
   draft = null;
   messages = new Map();
+  #next = {};
   #over = new Set();
   #memory = {};
 
@@ -82,7 +83,13 @@ export class Chat {
 
   #deliver({ client_id, text, attachments }) {
     this.transport.send({ type: "send", client_id, text, attachments: attachments.map(({ id }) => id) });
-    setTimeout(() => this.#waiting(client_id) && this.transport.restart(), ACK_WITHIN);
+    this.#later(client_id, ACK_WITHIN, () => this.transport.restart());
+  }
+
+  // One thing at a time, if it still waits.
+  #later(client_id, wait, act) {
+    clearTimeout(this.#next[client_id]);
+    this.#next[client_id] = setTimeout(() => this.#waiting(client_id) && act(), wait);
   }
 
   async upload(file) {
@@ -162,7 +169,7 @@ export class Chat {
       this.save({ token: undefined });
       this.onsnapshot({ messages: [] });
       return this.transport.restart();
-    } else if (message && /^(too_many|unavailable)$/.test(code)) setTimeout(() => this.#deliver(message), retry_after * 1000);
+    } else if (message && /^(too_many|unavailable)$/.test(code)) this.#later(client_id, retry_after * 1000, () => this.#deliver(message));
     else if (message) this.#mark(message, "failed");
     this.view.problem(closed ? "closed" : code, retry_after, message);
   }

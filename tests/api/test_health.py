@@ -138,8 +138,20 @@ class BrokenLayer(InMemoryChannelLayer):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("layer", [BrokenLayer(), None])
-def test_channel_layer_that_is_away_makes_unready(client: Client, layer: Any) -> None:
+def test_channel_layer_that_is_away_is_named_and_takes_nobody_out_of_service(
+    client: Client, layer: Any
+) -> None:
     with patch.object(health, "get_channel_layer", return_value=layer):
         status, checks = ready(client)
-    assert (status, checks["channel_layer"]["ok"]) == (503, False)
+        assert client.get("/health/ready").json()["status"] == "degraded"
+    assert (status, checks["channel_layer"]["ok"]) == (200, False)
     assert "secret" not in str(checks)
+
+
+@pytest.mark.django_db
+def test_layer_that_knows_of_its_redis_being_away_is_named(client: Client) -> None:
+    layer = InMemoryChannelLayer()
+    layer.is_away = True
+    with patch("core.layer.get_channel_layer", return_value=layer):
+        status, checks = ready(client)
+    assert (status, checks["channel_layer"]) == (200, {"ok": False, "detail": "Redis is away."})

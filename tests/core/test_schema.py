@@ -33,8 +33,14 @@ def test_migration_that_only_the_database_knows_does_not_matter() -> None:
     assert missing_migrations() == frozenset()
 
 
-def test_asking_costs_one_query(django_assert_num_queries) -> None:
-    with django_assert_num_queries(1):
+def test_everything_is_missing_in_an_empty_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_migrations RENAME TO gone")
+    assert missing_migrations() == migrations_on_disk()
+
+
+def test_asking_costs_two_queries(django_assert_num_queries) -> None:
+    with django_assert_num_queries(2):
         missing_migrations()
 
 

@@ -34,6 +34,14 @@ FLAGS = [
 WIDE, PHONE = (1280, 800), (390, 844)
 
 
+# Lets a test reach the page's sockets.
+SOCKETS = (
+    "const Native = WebSocket; window.sockets = [];"
+    "window.WebSocket = class extends Native {"
+    " constructor(...all) { super(...all); sockets.push(this); } };"
+)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -217,6 +225,27 @@ def test_long_lists_come_in_pages(sit: Sit, as_bruno: Client, inbox: Inbox) -> N
     assert len(set(names)) == 70
 
 
+def test_the_next_page_comes_although_the_line_does_too(sit: Sit, as_bruno: Client, inbox: Inbox) -> None:
+    for number in range(60):
+        said(inbox, f"customer {number}")
+    seat = sit(as_bruno)
+    seat.page.add_init_script(SOCKETS)
+    # The next page is slow, and a reconnected desk looks again at what it shows meanwhile.
+    seat.page.add_init_script(
+        "const quick = fetch; window.slow = 0; window.fetch = async (address, ...rest) => {"
+        " if (String(address).includes('after=')) {"
+        "  slow++; await new Promise((go) => setTimeout(go, 1500)); }"
+        " return quick(address, ...rest); };"
+    )
+    seat.inbox()
+    expect(seat.page.locator(".row")).to_have_count(50)
+    seat.page.locator("[data-list-more]").scroll_into_view_if_needed()
+    seat.page.wait_for_function("() => slow > 0")
+    seat.page.evaluate("sockets.at(-1).close()")
+    expect(seat.page.locator(".row")).to_have_count(60)
+    assert seat.page.evaluate("slow") == 1
+
+
 def test_an_outage_keeps_what_was_written(sit: Sit, as_bruno: Client, customer: Customer) -> None:
     customer.say("Hello")
     seat = sit(as_bruno).inbox().open("Visitor")
@@ -236,11 +265,7 @@ def test_an_outage_keeps_what_was_written(sit: Sit, as_bruno: Client, customer: 
 def test_a_lost_connection_is_resumed_without_gap(sit: Sit, as_bruno: Client, customer: Customer) -> None:
     customer.say("One")
     seat = sit(as_bruno)
-    seat.page.add_init_script(
-        "const Native = WebSocket; window.sockets = [];"
-        "window.WebSocket = class extends Native {"
-        " constructor(...all) { super(...all); sockets.push(this); } };"
-    )
+    seat.page.add_init_script(SOCKETS)
     seat.inbox().open("Visitor")
     seat.page.evaluate("sockets.at(-1).close()")
     customer.say("Two")

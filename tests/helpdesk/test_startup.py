@@ -36,23 +36,6 @@ def quiet(_line: str) -> None:
     """Nobody listens."""
 
 
-def test_nothing_is_missing_after_migrating(db: None) -> None:
-    assert startup.missing_migrations() == set()
-
-
-def test_migration_the_database_has_not_seen_is_missing(db: None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app='conversations' AND name='0001_initial'")
-    assert startup.missing_migrations() == {("conversations", "0001_initial")}
-
-
-def test_everything_is_missing_in_an_empty_database(db: None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE django_migrations RENAME TO gone")
-    missing = startup.missing_migrations()
-    assert {("accounts", "0001_initial"), ("contenttypes", "0001_initial")} <= missing
-
-
 def test_prepare_migrates_and_loads_the_demo_once(db: None, source: Path, calls: list[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app='conversations'")

@@ -4,20 +4,17 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from helpdesk import embedded
 from tests.live import Visitor
 from tools.stack import ROOT, Stack
 
@@ -56,8 +53,7 @@ class Product:
         parts = [part for part in self.stack.parts if part != "redis"]
         for part in parts:
             self.stack.kill(part)
-        for part in parts:
-            self.stack.start(part)
+        self.stack.start(*parts)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.stack.database_url) as connection:
@@ -80,18 +76,29 @@ class Product:
             return int(answer.status)
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """A database beside the one of the other tests; the demonstration is loaded once for both modes."""
+    given = os.environ["DATABASE_URL"]
+    name = f"survival_{uuid4().hex[:8]}"
+    with psycopg.connect(given, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield urlsplit(given)._replace(path=f"/{name}").geturl()
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="module", params=[Alone, pytest.param(Stack, marks=pytest.mark.redis)])
-def product(request: pytest.FixtureRequest) -> Iterator[Product]:
-    home = Path(tempfile.mkdtemp(prefix="helpdesk-survival-")).resolve()
-    home.chmod(0o755)
+def product(
+    request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Product]:
+    home = tmp_path_factory.getbasetemp() / "survival"
     quick = {"CHAT_MESSAGES_PER_MINUTE": "1000"}
     keys = [
         name for name in os.environ if name.endswith(("_API_KEY", "_API_BASE")) or name.startswith("LLM_")
     ]
-    with request.param(home, environment={**quick, **dict.fromkeys(keys, "")}) as stack:
+    environment = {**quick, **dict.fromkeys(keys, "")}
+    with request.param(home, database_url=database, environment=environment) as stack:
         yield Product(stack)
-    embedded.destroy(home)
-    shutil.rmtree(home)
 
 
 async def test_question_is_answered_word_by_word_with_its_source(product: Product) -> None:

@@ -22,6 +22,7 @@ let queue = state.queue;
 let search = "";
 let openId = state.opened?.row.id ?? "";
 let asked = 0;
+let looked = 0;
 let settling = 0;
 let pointedAt = 0;
 let isLoading = false;
@@ -153,18 +154,20 @@ function address(after = "") {
 
 /** Reads the first page again and puts it in the place of what is shown. */
 async function load({ keep = false } = {}) {
-  const mine = ++asked;
+  // A look at what is shown does not call off the next page that is on its way; another list does.
+  const mine = keep ? asked : ++asked;
+  const look = ++looked;
   list.setAttribute("aria-busy", "true");
   try {
     const page = await get(address());
-    if (mine !== asked) return;
+    if (mine !== asked || look !== looked) return;
     if (keep) refresh(page);
     else replace(page);
     tell("counts", page.counts);
   } catch (problem) {
     if (!keep) toastProblem(problem);
   } finally {
-    if (mine === asked) list.removeAttribute("aria-busy");
+    if (look === looked) list.removeAttribute("aria-busy");
   }
 }
 
