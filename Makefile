@@ -31,7 +31,7 @@ stack: $(RUN) ## Run it as in production: Postgres, Redis, web and worker as fou
 	@exec $(PY) -m tools.stack
 
 .PHONY: test
-test: $(DEV) ## Run all tests on a database of their own; ARGS="tests/core -k name" picks some
+test: $(DEV) ## Run all tests on a database of their own; ARGS="tests/core -k name" picks some; COVERAGE=1
 	@exec $(PY) -m tools.run_tests $(ARGS)
 
 .PHONY: check

@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils import translation
+from xdist.scheduler import LoadScopeScheduling
 
 from accounts.enums import Role
 from accounts.models import Team, User
@@ -30,6 +31,26 @@ def _no_thread_keeps_the_test_database(django_db_setup: None) -> Iterator[None]:
     close_database_threads()
 
 
+# Whose tests share a browser or a running product that takes long to start.
+SHARING = ("_browser.py", "/test_widget_frames.py", "/test_survival.py", "/test_serve.py")
+
+
+class Scheduling(LoadScopeScheduling):
+    """Deals tests out one by one, but those of a file that shares something together, and these first.
+
+    xdist's own marks for this do nothing under pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file.endswith(SHARING) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Tells xdist who deals."""
+    return Scheduling(config, log)
+
+
 # Made once by migrating; Django makes them anew after each flush, which takes longer than most tests.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
 
@@ -40,7 +61,7 @@ def _quick_flush() -> Iterator[None]:
 
     def sql_flush(_self: Any, _style: Any, tables: list[str], **_options: Any) -> list[str]:
         # Foreign keys are looked at when the transaction ends, so any order will do.
-        return [f'DELETE FROM "{table}"' for table in tables if table not in KEPT_TABLES]
+        return [f'DELETE FROM "{table}"' for table in tables if table not in KEPT_TABLES]  # noqa: S608 (names of ours)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)

@@ -13,8 +13,10 @@ from helpdesk import embedded
 from tools import system_parts
 
 ROOT = Path(__file__).resolve().parent.parent
-# Two, because that is what the smallest machines have; more are asked for with ARGS.
-EVERYTHING = ["-q", "-n", "2", "--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=90"]
+# Three on the two cores that the smallest machines have, since tests also wait; ARGS asks for other numbers.
+EVERYTHING = ["-q", "-n", "3"]
+# Tracing doubles the time, so it is done where nobody waits.
+MEASURED = ["--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=90"]
 
 
 def main(arguments: list[str]) -> int:
@@ -27,10 +29,15 @@ def main(arguments: list[str]) -> int:
         environment.pop("REDIS_URL", None)
         if chromium := system_parts.CHROMIUM.path():
             environment["CHROMIUM"] = chromium
-        command = [sys.executable, "-m", "pytest", *(arguments or EVERYTHING), *_deselected(parts)]
-        code = _run(command, environment)
+        chosen = arguments or [*EVERYTHING, *(MEASURED if _measures() else ())]
+        code = _run([sys.executable, "-m", "pytest", *chosen, *_deselected(parts)], environment)
     sys.stdout.write(closing_line(parts, code, complete=not arguments) + "\n")
     return code
+
+
+def _measures() -> bool:
+    """Says whether to measure coverage: in continuous integration, or when asked to."""
+    return bool(os.environ.get("CI") or os.environ.get("COVERAGE"))
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:

@@ -80,7 +80,9 @@ SHORT_WISHES = (
 
 def plain(text: str) -> str:
     """Returns the text in lower case without accents and punctuation, with single blanks."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
+    # Twice: a sign like ℠ is two capital letters once it is taken apart.
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    letters = unicodedata.normalize("NFKD", folded)
     kept = "".join(char for char in letters if not unicodedata.combining(char))
     return " ".join(re.sub(r"[^\w\s']", " ", kept).split())
 

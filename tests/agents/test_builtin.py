@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents.builtin import QuotingModel, model, phrases
@@ -381,6 +381,7 @@ async def test_stream_yields_words_and_calls(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @given(st.text())
+@example("℠")
 def test_plain_is_plain_already(text: str) -> None:
     once = plain(text)
     assert plain(once) == once

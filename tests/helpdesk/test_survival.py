@@ -18,8 +18,6 @@ import pytest
 from tests.live import Visitor
 from tools.stack import ROOT, Stack
 
-pytestmark = pytest.mark.xdist_group("survival")
-
 
 class Alone(Stack):
     """The one-process mode: a web process that works off the jobs itself, and no Redis."""
