@@ -73,6 +73,7 @@ def test_from_the_first_question_to_the_last_word(chromium: Browser, shop: LiveS
 def ask_what_an_article_answers(customer: Shopper, desk: Page) -> None:
     customer.say("qual o prazo de entrega?")
     expect(customer.page.locator(".sources a").first).to_contain_text("prazo de entrega", timeout=30_000)
+    customer.page.locator(".sources a").first.scroll_into_view_if_needed()
     picture(customer.page, "widget-answer")
     # The operator sees it without touching anything.
     desk.locator("[data-queue=bot], [data-queue=agent]").first.click()

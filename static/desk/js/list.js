@@ -154,10 +154,12 @@ function address(after = "") {
 
 /** Reads the first page again and puts it in the place of what is shown. */
 async function load({ keep = false } = {}) {
+  // Another list is on its way, and will be as fresh.
+  if (keep && list.hasAttribute("aria-busy")) return;
   // A look at what is shown does not call off the next page that is on its way; another list does.
   const mine = keep ? asked : ++asked;
   const look = ++looked;
-  list.setAttribute("aria-busy", "true");
+  if (!keep) list.setAttribute("aria-busy", "true");
   try {
     const page = await get(address());
     if (mine !== asked || look !== looked) return;
@@ -167,7 +169,7 @@ async function load({ keep = false } = {}) {
   } catch (problem) {
     if (!keep) toastProblem(problem);
   } finally {
-    if (look === looked) list.removeAttribute("aria-busy");
+    if (!keep && mine === asked) list.removeAttribute("aria-busy");
   }
 }
 
