@@ -33,6 +33,12 @@ def main() -> int:
     except embedded.ServerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except Exception as error:
+        # Its class cannot be imported before it is known that it has a chance.
+        if type(error).__name__ != "ImproperlyConfigured":
+            raise
+        sys.stderr.write(f"The settings are not right: {error}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

@@ -12,6 +12,7 @@ from conversations import signals
 from conversations.actions.streaming import stop_key
 from conversations.enums import Status
 from conversations.models import Conversation
+from core.actor import Actor, ActorKind
 
 
 @receiver(signals.conversation_opened)
@@ -19,6 +20,13 @@ def take_up(conversation: Conversation, **_: Any) -> None:
     """Gives a new or reopened conversation to the agent of its inbox; the action saves the row."""
     if agent_of(conversation.inbox_id):
         conversation.status, conversation.assignee = Status.BOT, None
+
+
+@receiver(signals.conversation_handed_back)
+def answer_who_waits(conversation: Conversation, **_: Any) -> None:
+    """Plans the answer to a customer who waited for a person."""
+    if conversation.waiting_since is not None and conversation.last_contact_seq:
+        plan_answer(conversation.pk)
 
 
 @receiver(signals.message_received)
@@ -29,8 +37,15 @@ def answer_it(conversation: Conversation, **_: Any) -> None:
 
 
 @receiver(signals.conversation_taken_over)
-def fall_silent(conversation: Conversation, **_: Any) -> None:
-    """Ends a running answer: its row now, in this transaction; its text as soon as the run looks."""
+@receiver(signals.conversation_handed_over)
+@receiver(signals.conversation_resolved)
+def fall_silent(conversation: Conversation, by: Actor | None = None, **_: Any) -> None:
+    """Ends a running answer: its row now, in this transaction; its text as soon as the run looks.
+
+    Not when the agent itself hands over: its run ends by itself.
+    """
+    if by is not None and by.kind == ActorKind.AGENT:
+        return
     if drop_running(conversation):
         key = stop_key(conversation.pk)
         transaction.on_commit(lambda: cache.set(key, 1, 60), robust=True)

@@ -17,10 +17,13 @@ message_sent = Signal()
 """A message to the customer was stored. Arguments: `conversation` (locked row), `message`."""
 
 conversation_handed_over = Signal()
-"""The agent gave a conversation to people. Arguments: `conversation` (locked row), `reason`."""
+"""People were given the agent's conversation. Arguments: `conversation` (locked row), `by`, `reason`."""
+
+conversation_handed_back = Signal()
+"""A person gave a conversation to the agent. Arguments: `conversation` (locked row)."""
 
 conversation_taken_over = Signal()
 """A person took a conversation from the agent. Arguments: `conversation` (locked row)."""
 
 conversation_resolved = Signal()
-"""A conversation was resolved. Arguments: `conversation` (locked row)."""
+"""A conversation was resolved. Arguments: `conversation` (locked row), `by`."""

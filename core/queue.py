@@ -31,6 +31,13 @@ STALLED_AFTER_SECONDS = 12
 POLL_SECONDS = 1
 GRACE_SECONDS = 10
 
+CUT_OFF = "SELECT id FROM procrastinate_jobs WHERE status = 'aborted' AND NOT abort_requested ORDER BY id"
+RESUME = """
+UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, worker_id = NULL
+WHERE id = %(id)s AND status = 'aborted'
+"""
+DROP = "DELETE FROM procrastinate_jobs WHERE id = %(id)s AND status = 'aborted'"
+
 
 def defer(
     job: Task[..., Any, Any],
@@ -65,6 +72,7 @@ def defer(
 async def rescue_stalled(_context: Any, timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
     """Puts jobs whose worker died back into the queue. It carries no lock: with one it would stall itself."""
     await rescue(app, silent_for=STALLED_AFTER_SECONDS)
+    await resume_cut_off(app)
 
 
 async def rescue(worker_app: App, *, silent_for: float) -> int:
@@ -82,6 +90,24 @@ async def rescue(worker_app: App, *, silent_for: float) -> int:
     if count:
         logger.warning("%d jobs of a worker that died were put back into the queue", count)
     return count
+
+
+async def resume_cut_off(worker_app: App) -> int:
+    """Puts jobs back that a worker gave up because it had to end or lost the database; returns how many.
+
+    Procrastinate calls such a job aborted and never looks at it again. One whose twin waits under the same
+    queueing lock is dropped: the twin does its work.
+    """
+    connector = worker_app.connector
+    cut_off = await connector.execute_query_all_async(CUT_OFF)
+    for row in cut_off:
+        try:
+            await connector.execute_query_async(RESUME, id=row["id"])
+        except UniqueViolation:
+            await connector.execute_query_async(DROP, id=row["id"])
+    if cut_off:
+        logger.warning("%d jobs that were cut off were put back into the queue", len(cut_off))
+    return len(cut_off)
 
 
 async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
@@ -142,6 +168,7 @@ async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | Non
     async with worker_app.open_async():
         if alone:
             await rescue(worker_app, silent_for=0)
+        await resume_cut_off(worker_app)
         if ready is not None:
             ready.set()
         await worker_app.run_worker_async(

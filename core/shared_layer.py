@@ -9,6 +9,7 @@ from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer, RedisSingleShardConnection
 from channels_redis.utils import decode_hosts
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,8 @@ RETRY_SECONDS = 1.0
 # The wait for one message; a new group is heard at once whatever it is.
 LISTEN_SECONDS = 1.0
 NOBODY_SECONDS = 0.1
+# So long nothing comes, not even the answer to a ping.
+SILENT_SECONDS = 3.0
 
 
 class SharedLayer(RedisPubSubChannelLayer):
@@ -53,48 +56,81 @@ class _LoopLayer(RedisPubSubLoopLayer):
 
 
 class _Shard(RedisSingleShardConnection):
-    """The connection to one Redis."""
+    """The connection to one Redis. Who subscribes or publishes gives way while it is away.
+
+    The receiver finds out when it is back.
+    """
 
     is_away = False
-    _failed_at = 0.0
+    _heard_at = 0.0
+    # Groups that came while Redis was away, or lost their last member, are seen to by the receiver.
+    _is_out_of_tune = False
 
     async def publish(self, channel: str, message: bytes) -> None:
-        """Publishes, unless Redis was away a moment ago: each try may take until its time-out."""
-        if self.is_away and time.monotonic() < self._failed_at + RETRY_SECONDS:
-            return
+        """Publishes, unless Redis is away."""
+        self._ensure_redis()
+        self._ensure_receiver()
         with self._noticing():
-            await super().publish(channel, message)
-            self._is_back()
+            async with self._lock:
+                # Asked under the lock: who waited for it has waited for a time-out.
+                if not self.is_away:
+                    await self._redis.publish(channel, message)
 
     async def subscribe(self, channel: str) -> None:
         """Subscribes now, or leaves it to the receiver, which subscribes once Redis is there."""
         self._ensure_redis()
         self._ensure_receiver()
-        if not self.is_away:
-            with self._noticing():
-                await super().subscribe(channel)
+        self._is_out_of_tune |= self.is_away
+        with self._noticing():
+            await self._hear(channel)
 
-    async def unsubscribe(self, channel: str) -> None:
+    async def unsubscribe(self, channel: str) -> None:  # noqa: ARG002 (the receiver looks at all of them)
         """Leaves it to the receiver: one who joins again just now must not be cut off by one who leaves."""
+        self._is_out_of_tune = True
+
+    async def _hear(self, channel: str) -> None:
+        async with self._lock:
+            if not self.is_away and channel not in self._subscribed_to:
+                await self._pubsub.subscribe(channel)
+                self._subscribed_to.add(channel)
 
     async def _do_receiving(self) -> None:
-        while True:
+        this, self._heard_at = asyncio.current_task(), time.monotonic()
+        # redis-py makes an answer or an error of a cancellation that comes at the wrong moment.
+        while this is not None and not this.cancelling():
             with self._noticing():
+                if self.is_away:
+                    await self._redis.ping()
+                    self._is_back()
                 await self._tune()
                 if self._pubsub.subscribed:
-                    self._receive_message(await self._next())
-                    self._is_back()
+                    await self._listen()
                     continue
             await asyncio.sleep(RETRY_SECONDS if self.is_away else NOBODY_SECONDS)
+            self._heard_at = time.monotonic()
 
-    async def _next(self) -> Any:
-        return await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=LISTEN_SECONDS)
+    async def _listen(self) -> None:
+        """Passes on one message. A server that answers nothing, or a dead line, is noticed within seconds."""
+        message = await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=LISTEN_SECONDS)
+        now = time.monotonic()
+        if message is not None:
+            self._heard_at = now
+            self._receive_message(message)
+        elif now < self._heard_at + SILENT_SECONDS:
+            await self._pubsub.ping()
+        else:
+            await self._pubsub.connection.disconnect(nowait=True)
+            message = "Redis answers nothing."
+            raise RedisConnectionError(message)
 
     async def _tune(self) -> None:
         """Hears the groups that have members, and no others."""
+        if not self._is_out_of_tune:
+            return
+        self._is_out_of_tune = False
         groups = self.channel_layer.groups
         for group in groups.keys() - self._subscribed_to:
-            await super().subscribe(group)
+            await self._hear(group)
         for group in self._subscribed_to - groups.keys():
             async with self._lock:
                 if group not in groups:
@@ -108,9 +144,8 @@ class _Shard(RedisSingleShardConnection):
         except (RedisError, OSError):
             if not self.is_away:
                 logger.warning("Redis is away; open connections look for news by themselves", exc_info=True)
-            self.is_away, self._failed_at = True, time.monotonic()
+            self.is_away = self._is_out_of_tune = True
 
     def _is_back(self) -> None:
-        if self.is_away:
-            logger.warning("Redis is back")
-            self.is_away = False
+        logger.warning("Redis is back")
+        self.is_away, self._heard_at = False, time.monotonic()

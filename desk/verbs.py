@@ -11,7 +11,6 @@ from conversations import actions
 from conversations.actions.assignment import operator_by_id
 from conversations.enums import Priority
 from conversations.models import Conversation
-from conversations.queries.threads import unsent_attachments
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from tickets.actions import create_ticket
@@ -55,7 +54,8 @@ def reply(conversation: Conversation, data: Json, actor: Actor) -> Json:
             text=word(data, "text"),
             by=actor,
             client_id=uuid_or_none(data.get("client_id"), "client_id"),
-            attachments=unsent_attachments(ids, uploader=uploader(actor)) if ids else [],
+            attachment_ids=ids,
+            uploader=uploader(actor),
         )
         if data.get("resolve") is True:
             actions.resolve(conversation=conversation, by=actor)

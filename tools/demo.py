@@ -97,7 +97,7 @@ class Demo:
             self.token = (await self.next())["token"]
             act("A question that an article answers")
             answer = await self.ask("qual o prazo de entrega?", "agent")
-            told("Answer", answer["text"].splitlines()[0], answer["citations"])
+            told("Answer", answer["text"], answer["citations"])
             act("A question without an article, and a ticket")
             answer = await self.ask("vocês aceitam bitcoin para comprar ações da empresa?", "agent")
             told("Answer", answer["text"], [choice["label"] for choice in answer["choices"]])

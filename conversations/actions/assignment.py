@@ -76,14 +76,14 @@ def hand_over(
         add_message(row, system_draft(text))
     if old_team != row.team_id:
         wake(row, desk_group(old_team))
-    signals.conversation_handed_over.send(Conversation, conversation=row, reason=reason)
+    signals.conversation_handed_over.send(Conversation, conversation=row, by=by, reason=reason)
     save_locked(row, "status", "team", "waiting_since", "preview")
     return row
 
 
 @transaction.atomic
 def hand_back(*, conversation: Conversation, by: Actor) -> Conversation:
-    """Lets the agent answer again; it starts with the customer's next message. Nobody is assigned after."""
+    """Lets the agent answer again, at once if the customer waits. Nobody is assigned after."""
     if by.kind == ActorKind.CONTACT:
         raise Forbidden
     row = lock(conversation.pk, by=by if by.is_staff else Actor.system())
@@ -93,6 +93,7 @@ def hand_back(*, conversation: Conversation, by: Actor) -> Conversation:
         detail = _("The conversation is resolved; reopen it first.")
         raise Conflict(detail)
     give_to_agent_locked(row, by=by)
+    signals.conversation_handed_back.send(Conversation, conversation=row)
     save_locked(row)
     return row
 

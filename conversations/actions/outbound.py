@@ -1,6 +1,6 @@
 """What we say: replies to the customer and notes among ourselves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from conversations.actions.assignment import take_over_locked
 from conversations.actions.inbound import checked_text
 from conversations.actions.record import Draft, add_message, lock, require_staff, save_locked
 from conversations.enums import AuthorKind, Direction, Status, Validation
-from conversations.models import Attachment, Conversation, Message
+from conversations.models import Conversation, Message
+from conversations.queries.threads import unsent_attachments
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden
 
@@ -28,15 +29,17 @@ def reply(
     run: UUID | None = None,
     citations: Iterable[Any] = (),
     choices: Iterable[Any] = (),
-    attachments: Iterable[Attachment] = (),
+    attachment_ids: Sequence[UUID] = (),
+    uploader: str = "",
 ) -> Message:
     """Says something to the customer, once per `client_id` or `run`.
 
-    A person's reply takes the conversation over from the agent. An agent's reply is stored only while the
-    agent still owns the conversation: Conflict otherwise. A reply to a resolved conversation leaves it
-    resolved. It delivers nothing itself. Raises Forbidden for contacts, Invalid, TooLarge.
+    A person's reply takes the conversation over from the agent, or from nobody. An agent's reply is stored
+    only while the agent still owns the conversation: Conflict otherwise. A reply to a resolved conversation
+    leaves it resolved. It delivers nothing. `attachment_ids` are files that `uploader` sent before. Raises
+    Forbidden for contacts, Invalid, TooLarge, NotFound for a file that is not the uploader's to send.
     """
-    text = checked_text(text, has_files=bool(attachments))
+    text = checked_text(text, has_files=bool(attachment_ids))
     row = lock(conversation.pk, by=by) if by.kind != ActorKind.AGENT else _locked_for_agent(conversation)
     if known := _said_already(row, client_id, run):
         return known
@@ -45,12 +48,14 @@ def reply(
     else:
         require_staff(by)
         author, validated = AuthorKind.OPERATOR, Validation.HUMAN
-        if row.status == Status.BOT:
+        is_nobodys = row.status == Status.OPEN and row.assignee_id is None and by.kind == ActorKind.OPERATOR
+        if row.status == Status.BOT or is_nobodys:
             take_over_locked(row, by=by)
     draft = Draft(
         author, by.id, _shown_name(row, by), Direction.OUT, text,
         is_markdown=True, client_id=client_id, run=run, citations=citations, choices=choices,
-        attachments=attachments, validated_by=validated,
+        attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
+        validated_by=validated,
     )  # fmt: skip
     message = add_message(row, draft)
     row.waiting_since = None

@@ -26,7 +26,7 @@ def resolve(*, conversation: Conversation, by: Actor) -> Conversation:
     row.status, row.resolved_at, row.waiting_since = Status.RESOLVED, timezone.now(), None
     announce(row, by=by)
     row.context_from_seq = row.last_seq
-    signals.conversation_resolved.send(Conversation, conversation=row)
+    signals.conversation_resolved.send(Conversation, conversation=row, by=by)
     save_locked(row, "status", "resolved_at", "waiting_since", "context_from_seq")
     return row
 

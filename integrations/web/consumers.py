@@ -38,6 +38,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
     """One visitor's websocket. A bad frame gets an error and the socket stays open."""
 
     session: VisitorSession
+    group = ""
     pulse: "asyncio.Task[None] | None" = None
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -50,22 +51,24 @@ class ChatConsumer(AsyncWebsocketConsumer):
         origin = headers.get(b"origin")
         host, _port = self.scope.get("client") or ("", 0)
         self.session = VisitorSession(origin.decode("latin-1") if origin else None, host)
-        self.group = ""
         self.frames = Allowance(FRAMES_PER_MINUTE)
         # Telling what is new must not overtake itself: each reader moves the cursor.
         self.telling = asyncio.Lock()
         await self.accept()
         self.pulse = asyncio.create_task(self._beat())
 
-    async def disconnect(self, code: int) -> None:
-        """Leaves the group; nothing else is lost with a socket."""
-        del code
-        if self.pulse:
-            self.pulse.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.pulse
-        if self.group:
-            await self.channel_layer.group_discard(self.group, self.channel_name)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serves one socket. However it ends, it leaves its group and ends its pulse.
+
+        Channels calls `disconnect` only for a socket that says goodbye, not for one that a frame finds gone.
+        """
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.pulse:
+                self.pulse.cancel()
+                await asyncio.gather(self.pulse, return_exceptions=True)
+            await self._leave()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Answers one frame."""

@@ -15,7 +15,7 @@ from conversations.actions import (
 )
 from conversations.models import Conversation
 from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
-from conversations.queries.wire import event_frame, message_frame, written_frame
+from conversations.queries.wire import event_frame, message_frame, public_state, written_frame
 from core import limits
 from core.errors import TooMany
 from core.threads import in_thread
@@ -77,6 +77,7 @@ class VisitorSession:
             "token": self.visitor.token,
             "conversation": str(conversation.pk) if conversation else None,
             "seq": seq,
+            **(public_state(conversation) if conversation else {}),
         }
         return [welcome, *self._missed(conversation, hello.since)]
 

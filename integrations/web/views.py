@@ -175,7 +175,9 @@ def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
     visitor = visitor_by_token(inbox, token)
     if visitor is None:
         raise Unauthenticated
-    if limits.count(f"upload:{inbox.pk}:{visitor.external_id}") > settings.CHAT_MESSAGES_PER_MINUTE:
+    by_visitor = limits.count(f"upload:{inbox.pk}:{visitor.external_id}")
+    by_address = limits.count(f"upload:{request.META.get('REMOTE_ADDR', '')}")
+    if by_visitor > settings.CHAT_MESSAGES_PER_MINUTE or by_address > settings.CHAT_NEWCOMERS_PER_MINUTE:
         raise TooMany(retry_after=limits.seconds_left())
     upload = request.FILES.get("file")
     if upload is None:

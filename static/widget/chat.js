@@ -117,8 +117,10 @@ export class Chat {
     this.save({ token });
   }
 
-  onwelcome({ token, conversation }) {
+  onwelcome(frame) {
+    const { token, conversation } = frame;
     this.save({ token });
+    this.view.people(frame);
     this.#discard();
     if (!conversation) this.seq = undefined;
     for (const message of this.outbox) if (message.state === "pending") this.#deliver(message);

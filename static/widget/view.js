@@ -151,7 +151,6 @@ export class Panel {
 
   replace(messages, waiting) {
     this.thread.replace([...messages, ...waiting]);
-    this.people({ assignee: messages.findLast(({ author }) => /^[ao]/.test(author.kind))?.author });
     this.#read();
   }
 
@@ -187,9 +186,9 @@ export class Panel {
     this.stop.hidden = !writes;
   }
 
-  people({ assignee }) {
-    const human = !!assignee && assignee.kind !== "agent";
-    const { name } = human ? assignee : this.agent;
+  people({ assignee, status }) {
+    const human = !!assignee || status === "open";
+    const name = human ? assignee?.name : this.agent.name;
     this.who.replaceChildren(name || "", !human && name ? h("abbr.ai", { title: this.words.assistant }, "AI") : "");
     this.person.hidden = human;
   }

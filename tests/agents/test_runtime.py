@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from agents import actions
@@ -16,6 +17,7 @@ from agents.runtime import answer
 from conversations.actions import (
     Sender,
     hand_back,
+    hand_over,
     note,
     receive,
     reply,
@@ -262,7 +264,7 @@ async def test_search_does_not_keep_the_customer_waiting(
 ) -> None:
     def search(_context: ToolContext, **_: object) -> ToolResult:
         # The customer writes on another connection while the search takes its time.
-        in_parallel([lambda: receive(inbox=asked.inbox, sender=Sender("davi"), text="Are you there?")])
+        in_parallel([lambda: receive(inbox=asked.inbox, sender=Sender("eva"), text="Are you there?")])
         return ToolResult("found")
 
     monkeypatch.setattr(get_tool("search_knowledge"), "function", search)
@@ -440,3 +442,44 @@ async def test_run_killed_after_its_hand_over_is_closed(provider: OpenAIServer, 
     await in_db(actions.run_step)(run=run, call=call, number=0)
     await answer(asked.pk)
     assert (await Run.objects.aget()).status == RunStatus.HANDED_OVER
+
+
+@pytest.mark.parametrize("verb", ["hand_over", "resolve"])
+async def test_agent_falls_silent_when_a_person_hands_over_or_resolves(
+    provider: OpenAIServer, asked: Conversation, bruno: User, verb: str
+) -> None:
+    run = await in_db(actions.begin_run)(conversation_id=asked.pk)
+    assert run is not None
+    by = await in_db(bruno.as_actor)()
+    if verb == "hand_over":
+        await in_db(hand_over)(conversation=asked, by=by, reason="mine")
+    else:
+        await in_db(resolve)(conversation=asked, by=by)
+    assert (await Run.objects.aget()).status == RunStatus.CANCELLED
+    assert await Event.objects.filter(type=EventType.RUN_CANCELLED).acount() == 1
+
+
+async def test_conversation_handed_back_while_the_customer_waits_is_answered(
+    provider: OpenAIServer, asked: Conversation, bruno: User
+) -> None:
+    by = await in_db(bruno.as_actor)()
+    await in_db(reply)(conversation=asked, text="One moment.", by=by)
+    await in_db(receive)(inbox=asked.inbox, sender=Sender("eva"), text="And the price?")
+    waiting = ProcrastinateJob.objects.filter(task_name="agents.answer", status="todo")
+    await waiting.adelete()
+    await in_db(hand_back)(conversation=asked, by=by)
+    assert await waiting.acount() == 1
+    provider.script(Reply(text="It costs ten."))
+    await answer(asked.pk)
+    assert await texts() == ["It costs ten."]
+
+
+async def test_conversation_handed_back_when_nothing_is_open_is_left_alone(
+    provider: OpenAIServer, asked: Conversation, bruno: User
+) -> None:
+    by = await in_db(bruno.as_actor)()
+    await in_db(reply)(conversation=asked, text="It costs ten.", by=by)
+    waiting = ProcrastinateJob.objects.filter(task_name="agents.answer", status="todo")
+    await waiting.adelete()
+    await in_db(hand_back)(conversation=asked, by=by)
+    assert not await waiting.aexists()

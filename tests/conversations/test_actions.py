@@ -48,12 +48,24 @@ def types(conversation: Conversation) -> list[str]:
     return list(events.values_list("type", flat=True))
 
 
+def test_reply_claims_what_nobody_has_and_nothing_else(
+    conversation: Conversation, ana: User, bruno: User
+) -> None:
+    reply(conversation=conversation, text="Hello", by=bruno.as_actor())
+    conversation.refresh_from_db()
+    assert conversation.assignee == bruno
+    reply(conversation=conversation, text="Me too", by=ana.as_actor())
+    conversation.refresh_from_db()
+    assert conversation.assignee == bruno
+
+
 def test_reply_by_operator_is_stored_in_order_and_stops_the_waiting_clock(
     conversation: Conversation, bruno: User
 ) -> None:
+    assign(conversation=conversation, to=bruno, by=bruno.as_actor())
     message = reply(conversation=conversation, text="**Olá**, Davi", by=bruno.as_actor())
     conversation.refresh_from_db()
-    assert (message.seq, message.direction, message.author_kind) == (2, Direction.OUT, AuthorKind.OPERATOR)
+    assert (message.seq, message.direction, message.author_kind) == (3, Direction.OUT, AuthorKind.OPERATOR)
     assert message.html == "<p><strong>Olá</strong>, Davi</p>\n"
     assert message.validated_by == "human"
     assert conversation.waiting_since is None

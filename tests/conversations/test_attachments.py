@@ -190,13 +190,19 @@ def test_text_goes_before_names_in_the_preview(inbox: Inbox) -> None:
 
 def test_operator_sends_files_without_text(conversation: Conversation, inbox: Inbox, bruno: User) -> None:
     row = stored(inbox, uploader="operator:1")
-    message = reply(conversation=conversation, text="", by=bruno.as_actor(), attachments=[row])
+    message = reply(
+        conversation=conversation,
+        text="",
+        by=bruno.as_actor(),
+        attachment_ids=[row.pk],
+        uploader="operator:1",
+    )
     assert list(message.attachments.all()) == [row]
 
 
 def test_nothing_at_all_is_no_message(conversation: Conversation, bruno: User) -> None:
     with pytest.raises(Invalid):
-        reply(conversation=conversation, text=" ", by=bruno.as_actor(), attachments=[])
+        reply(conversation=conversation, text=" ", by=bruno.as_actor(), attachment_ids=[])
 
 
 @pytest.mark.parametrize("uploader", ["visitor:2", "", "visitor:10"])
@@ -242,11 +248,11 @@ def test_reply_with_a_file_that_is_gone_undoes_the_reply(
     conversation: Conversation, inbox: Inbox, bruno: User
 ) -> None:
     row = stored(inbox)
-    reply(conversation=conversation, text="x", by=bruno.as_actor(), attachments=[row])
+    reply(conversation=conversation, text="x", by=bruno.as_actor(), attachment_ids=[row.pk], uploader=WHO)
     with pytest.raises(NotFound):
-        reply(conversation=conversation, text="y", by=bruno.as_actor(), attachments=[row])
+        reply(conversation=conversation, text="y", by=bruno.as_actor(), attachment_ids=[row.pk], uploader=WHO)
     conversation.refresh_from_db()
-    assert conversation.last_seq == Message.objects.count() == 2
+    assert (conversation.last_seq, Message.objects.count()) == (3, 2)
 
 
 def test_unsent_attachments_of_none_are_none(db: None, django_assert_num_queries) -> None:

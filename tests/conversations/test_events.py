@@ -83,7 +83,17 @@ CASES = [
         [(CHANGED, False, state(Status.OPEN), "contact", "Davi Duarte"), SAID],
         before=closed,
     ),
-    Case("reply by a person", lambda s: reply(conversation=s.row, text="x", by=s.bruno.as_actor()), [SAID]),
+    Case(
+        "reply by the person who has it",
+        lambda s: reply(conversation=s.row, text="x", by=s.bruno.as_actor()),
+        [SAID],
+        before=to_bruno,
+    ),
+    Case(
+        "reply by a person while nobody has it",
+        lambda s: reply(conversation=s.row, text="x", by=s.bruno.as_actor()),
+        [by_bruno(state(Status.OPEN, BRUNO)), SAID],
+    ),
     Case(
         "reply by a person while the agent has it",
         lambda s: reply(conversation=s.row, text="x", by=s.bruno.as_actor()),

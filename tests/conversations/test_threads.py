@@ -47,8 +47,8 @@ def test_events_after_are_read_in_portions(long: Conversation) -> None:
 def test_internal_events_are_kept_from_the_customer(conversation: Conversation, bruno: User) -> None:
     note(conversation=conversation, text="secret", by=bruno.as_actor())
     reply(conversation=conversation, text="hello", by=bruno.as_actor())
-    assert seqs(events_after(conversation.pk, 0)) == [1, 3]
-    assert seqs(events_after(conversation.pk, 0, internal=True)) == [1, 2, 3]
+    assert seqs(events_after(conversation.pk, 0)) == [1, 3, 4]
+    assert seqs(events_after(conversation.pk, 0, internal=True)) == [1, 2, 3, 4]
 
 
 def test_events_of_another_conversation_are_not_read(conversation: Conversation, inbox: Inbox) -> None:
@@ -71,8 +71,8 @@ def test_notes_do_not_use_up_the_customer_s_page(conversation: Conversation, bru
     reply(conversation=conversation, text="a", by=bruno.as_actor())
     for _ in range(3):
         note(conversation=conversation, text="n", by=bruno.as_actor())
-    assert seqs(last_messages(conversation.pk, limit=2)) == [1, 2]
-    assert seqs(last_messages(conversation.pk, limit=2, internal=True)) == [4, 5]
+    assert seqs(last_messages(conversation.pk, limit=2)) == [1, 3]
+    assert seqs(last_messages(conversation.pk, limit=2, internal=True)) == [5, 6]
 
 
 def test_history_is_public_and_bounded(conversation: Conversation, bruno: User) -> None:

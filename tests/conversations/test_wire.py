@@ -73,7 +73,7 @@ def test_message_frame_has_the_documented_shape(
     with_agent: Conversation, lia: Actor, picture: Attachment
 ) -> None:
     said = reply(
-        conversation=with_agent, text="x", by=lia, attachments=[picture],
+        conversation=with_agent, text="x", by=lia, attachment_ids=[picture.pk], uploader=picture.uploader,
         citations=[{"title": "a", "url": "b"}], choices=[{"label": "a", "value": "b"}],
     )  # fmt: skip
     assert shape(json.loads(json.dumps(message_frame(said)))) == shape(documented())

@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 
 from accounts.models import Team
 from core import queue
-from core.queue import defer, rescue, rescue_stalled, work
+from core.queue import defer, rescue, rescue_stalled, resume_cut_off, work
 from tests.live import close_database_threads
 
 ran: list[Any] = []
@@ -355,3 +355,47 @@ async def test_worker_told_to_end_ends_and_its_job_is_not_lost(monkeypatch: pyte
     await worked(lambda: bool(ran))
     assert ran == ["begun", "ended"]
     assert await sync_to_async(jobs)("task_name") == ["tests.endless"]
+
+
+def cut_off(**job: Any) -> int:
+    """A job that a worker gave up when it ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, lock, queueing_lock,"
+            " abort_requested) VALUES ('default', 'tests.note', '{}', 'aborted', %s, %s, %s) RETURNING id",
+            [job.get("lock"), job.get("queueing_lock"), job.get("abort_requested", False)],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_job_that_was_cut_off_is_put_back() -> None:
+    cut_off(lock="l", queueing_lock="q")
+    assert async_to_sync(resume_cut_off)(app) == 1
+    assert jobs("status", "lock", "queueing_lock", "attempts") == [("todo", "l", "q", 1)]
+    assert async_to_sync(resume_cut_off)(app) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_job_that_was_cut_off_and_whose_twin_waits_is_dropped() -> None:
+    cut_off(queueing_lock="q")
+    cut_off(queueing_lock="q")
+    defer(note, queueing_lock="q")
+    async_to_sync(resume_cut_off)(app)
+    assert jobs("status", "queueing_lock") == [("todo", "q")]
+
+
+def test_job_that_somebody_wanted_aborted_stays_so() -> None:
+    cut_off(abort_requested=True)
+    assert async_to_sync(resume_cut_off)(app) == 0
+    assert jobs("status") == ["aborted"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_job_that_outlasts_the_grace_of_a_worker_is_done_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "GRACE_SECONDS", 0.1)
+    await add(partial(defer, endless, lock="l", queueing_lock="q"))
+    await worked(lambda: ran == ["begun"])
+    assert ran == ["begun", "ended"]
+    await worked(lambda: ran == ["begun", "ended", "begun"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import socket
 import subprocess
 import time
@@ -40,6 +41,12 @@ class Redis:
             time.sleep(0.02)
         raise AssertionError("redis-server did not start")
 
+    def hang(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -48,6 +55,8 @@ class Redis:
 @pytest.fixture
 def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
     monkeypatch.setattr(shared_layer, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(shared_layer, "LISTEN_SECONDS", 0.2)
+    monkeypatch.setattr(shared_layer, "SILENT_SECONDS", 0.7)
     server = Redis(tmp_path)
     server.start()
     yield server
@@ -57,7 +66,12 @@ def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 @pytest.fixture
 async def two(redis: Redis) -> AsyncIterator[tuple[SharedLayer, SharedLayer]]:
     """The layers of two processes; the first is the one of the settings."""
-    made = [SharedLayer(hosts=[f"redis://127.0.0.1:{redis.port}"]) for _ in range(2)]
+    address = {
+        "address": f"redis://127.0.0.1:{redis.port}",
+        "socket_connect_timeout": 0.5,
+        "socket_timeout": 0.5,
+    }
+    made = [SharedLayer(hosts=[address]) for _ in range(2)]
     channel_layers.set("default", made[0])
     yield made[0], made[1]
     channel_layers.backends.clear()
@@ -150,6 +164,35 @@ async def test_without_redis_sockets_come_and_go_and_hear_again_once_it_is_back(
     # Once for each process, however often it was tried.
     assert sum(message.startswith("Redis is away") for message in told) <= 2
     assert "Redis is back" in told
+
+
+async def test_redis_that_hangs_is_away_and_keeps_nobody_waiting(
+    redis: Redis, two: tuple[SharedLayer, SharedLayer]
+) -> None:
+    here, there = two
+    channel = await listener(there, "g")
+    # A process that only publishes has to find out as well.
+    await here.group_send("g", {"type": "x", "number": 1})
+    assert await hears(there, channel) == 1
+    redis.hang()
+    try:
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(here.group_send("g", {"type": "x", "number": 2}) for _ in range(20)))
+        assert here.is_away
+        await until(lambda: there.is_away)
+        async with asyncio.timeout(0.3):
+            for _ in range(20):
+                await here.group_send("g", {"type": "x", "number": 3})
+                await listener(there, "late")
+        await asyncio.sleep(0.5)
+        assert here.is_away
+        assert there.is_away
+    finally:
+        redis.go_on()
+    await until(lambda: not here.is_away and not there.is_away)
+    late = await listener(there, "late")
+    await here.group_send("late", {"type": "x", "number": 4})
+    assert await hears(there, late) == 4
 
 
 async def test_layer_that_never_saw_redis_lets_everybody_in(tmp_path: Path) -> None:

@@ -140,7 +140,8 @@ def test_a_thread_costs_the_same_for_one_message_and_for_three(
     # Session, user, teams; row; events, attachments; tickets, runs, previous.
     with assertNumQueries(9):
         answer = as_bruno.get(f"/admin/inbox/{conversation.pk}/thread/")
-    assert len(answer.json()["items"]) == count
+    messages = [item for item in answer.json()["items"] if item.get("message")]
+    assert len(messages) == count
 
 
 @pytest.mark.parametrize("count", [1, 3])

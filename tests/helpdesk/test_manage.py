@@ -96,3 +96,22 @@ def test_env_file_fills_in_what_is_not_set(tmp_path: Path, monkeypatch: pytest.M
         assert os.environ["LLM_MODEL"] == "openai/small"
     finally:
         del os.environ["LLM_MODEL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "abc", "PORT=abc cannot be read"),
+        ("KNOWLEDGE_ANSWER_AT", "high", "KNOWLEDGE_ANSWER_AT=high cannot be read"),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL=LOUD is none of"),
+        ("DATABASE_URL", "nonsense", "DATABASE_URL must look like postgres://"),
+    ],
+)
+def test_value_that_cannot_be_read_is_named_in_one_line(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    result = run(tmp_path, "check", **{name: value})
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -301,7 +301,13 @@ async def test_hello_again_of_the_same_visitor_goes_on_where_it_was(socket: Sock
     welcome = await socket.hello(inbox)
     conversation = await socket.say("one")
     again = await socket.hello(inbox, token=welcome["token"], since=1)
-    assert again == {**welcome, "conversation": str(conversation.pk), "seq": 1}
+    assert again == {
+        **welcome,
+        "conversation": str(conversation.pk),
+        "seq": 1,
+        "status": "open",
+        "assignee": None,
+    }
     assert await socket.receive_nothing(0.1)
 
 
@@ -403,3 +409,52 @@ async def test_our_own_pages_may_always_carry_the_chat(
     await visitor.tell(visitor.hello)
     assert (await visitor.next())["type"] == ("welcome" if allowed else "error")
     await visitor.socket.close()
+
+
+async def test_socket_that_is_found_gone_leaves_its_group_and_ends_its_pulse(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels calls `disconnect` only for one that says goodbye; a frame may find the line dead before."""
+    frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    sent: list[dict[str, Any]] = []
+
+    async def send(event: dict[str, Any]) -> None:
+        sent.append(event)
+        if '"delta"' in event.get("text", ""):
+            raise ConnectionResetError
+
+    hello = {"type": "hello", "v": 1, "inbox": inbox.key}
+    say = {"type": "send", "client_id": str(uuid4()), "text": "Oi"}
+    for event in (
+        {"type": "websocket.connect"},
+        *({"type": "websocket.receive", "text": json.dumps(frame)} for frame in (hello, say)),
+    ):
+        frames.put_nowait(event)
+    made: list[ChatConsumer] = []
+    listen = ChatConsumer._listen
+
+    async def listened(self: ChatConsumer) -> None:
+        await listen(self)
+        made[:] = [self]
+
+    monkeypatch.setattr(ChatConsumer, "_listen", listened)
+    scope = {"type": "websocket", "headers": [], "path": "/ws/chat/", "client": ("127.0.0.1", 1)}
+    running = asyncio.create_task(ChatConsumer.as_asgi()(scope, frames.get, send))
+    async with asyncio.timeout(10):
+        while not (made and made[0].group):  # noqa: ASYNC110 (nobody tells of it)
+            await asyncio.sleep(0.01)
+        layer, group, channel = get_channel_layer(), made[0].group, made[0].channel_name
+        assert channel in layer.groups[group]
+        delta = {
+            "type": "delta",
+            "run": "r",
+            "offset": 0,
+            "text": "x",
+            "conversation": str(made[0].session.conversation_id),
+        }
+        await layer.group_send(group, delta)
+        with pytest.raises(ConnectionResetError):
+            await running
+    assert channel not in layer.groups.get(group, {})
+    assert made[0].pulse is not None
+    assert made[0].pulse.done()

@@ -19,6 +19,7 @@ from agents.models import Agent
 from conversations.actions import reply, set_typing, show_text
 from conversations.models import Conversation, Inbox, Message
 from integrations.web import pulse
+from integrations.web.models import VisitorToken
 from integrations.web.views import plain_event
 from llm import breaker
 from tests.integrations.web.test_http import Twin
@@ -249,3 +250,29 @@ async def test_visitor_of_another_inbox_may_do_nothing_here(twin: Twin) -> None:
         assert answer.status_code == 401, path
         assert "canary" not in answer.text
     assert await Message.objects.acount() == 1
+
+
+async def test_stream_of_a_revoked_token_ends_however_much_there_is_to_hear(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "PING_SECONDS", 0.3)
+    await twin.hello()
+    await twin.send("Oi")
+    conversation = await Conversation.objects.aget()
+
+    async def type_on() -> None:
+        while True:
+            await set_typing(conversation_id=conversation.pk, who="operator", name="Bruno", on=True)
+            await asyncio.sleep(0.05)
+
+    typing = asyncio.create_task(type_on())
+    try:
+        async with asyncio.timeout(10):
+            heard = 0
+            async for _, frame in twin.events():
+                heard += frame["type"] == "typing"
+                if heard == 2:
+                    await VisitorToken.objects.all().adelete()
+    finally:
+        typing.cancel()
+    assert heard >= 2
