@@ -4,6 +4,7 @@ Ana is an administrator, Bruno an operator of the support team, Clara one of the
 customer with a conversation in the support inbox.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils import translation
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from accounts.enums import Role
@@ -30,6 +32,11 @@ def _no_thread_keeps_the_test_database(django_db_setup: None) -> Iterator[None]:
     yield
     close_database_threads()
 
+
+# Fewer examples where somebody waits; continuous integration tries Hypothesis' own hundred.
+settings.register_profile("quick", max_examples=30)
+if not os.environ.get("CI"):
+    settings.load_profile("quick")
 
 # Whose tests share a browser or a running product that takes long to start.
 SHARING = ("_browser.py", "/test_widget_frames.py", "/test_survival.py", "/test_serve.py")

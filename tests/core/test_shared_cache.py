@@ -25,9 +25,12 @@ def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def cache(redis: Redis) -> SharedCache:
+def cache(redis: Redis) -> Iterator[SharedCache]:
     options = {"socket_connect_timeout": 0.3, "socket_timeout": 0.3}
-    return SharedCache(f"redis://127.0.0.1:{redis.port}", {"OPTIONS": options})
+    made = SharedCache(f"redis://127.0.0.1:{redis.port}", {"OPTIONS": options})
+    yield made
+    for pool in made._cache._pools.values():  # type: ignore[attr-defined]
+        pool.disconnect()
 
 
 def test_it_is_a_cache(cache: SharedCache) -> None:

@@ -34,6 +34,8 @@ FLAGS = [
 WIDE, PHONE = (1280, 800), (390, 844)
 
 
+# Two cores may be shared by three tests; what comes late has come.
+expect.set_options(timeout=20_000)
 # Lets a test reach the page's sockets.
 SOCKETS = (
     "const Native = WebSocket; window.sockets = [];"

@@ -44,6 +44,10 @@ window.WebSocket = class {
 """
 
 
+# Two cores may be shared by three tests; what comes late has come.
+expect.set_options(timeout=20_000)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
