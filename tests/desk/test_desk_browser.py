@@ -118,6 +118,7 @@ class Customer:
     def __init__(self, server: LiveServer, inbox: Inbox) -> None:
         import httpx
 
+        self.server = server
         self.http = httpx.Client(base_url=f"{server.url}/api/v1/widget/{inbox.key}", timeout=20)
         token = self.http.post("/hello", json={"type": "hello", "v": 1}).raise_for_status().json()["token"]
         self.http.headers["Authorization"] = f"Bearer {token}"
@@ -214,6 +215,34 @@ def test_rows_change_where_they_stand(sit: Sit, as_bruno: Client, inbox: Inbox, 
     expect(rows.nth(11)).to_be_focused()
     seat.page.keyboard.press("Enter")
     expect(seat.page.locator("[data-thread-name]")).to_have_text("Waiting 11")
+
+
+def test_a_slow_look_does_not_undo_what_was_told_meanwhile(
+    sit: Sit, as_bruno: Client, inbox: Inbox, customer: Customer
+) -> None:
+    customer.say("First")
+    seat = sit(as_bruno)
+    # The look that follows a connection is answered from before, and late.
+    seat.page.add_init_script(
+        "const quick = fetch; window.held = 0; window.fetch = async (...all) => {"
+        " const answer = await quick(...all);"
+        " if (String(all[0]).includes('/rows/')) {"
+        "  held++; await new Promise((go) => { window.letGo = go; }); held--; }"
+        " return answer; };"
+    )
+    seat.inbox()
+    seat.page.wait_for_function("() => held === 1")
+    customer.say("Second")
+    somebody = Customer(customer.server, inbox)
+    somebody.say("Newly come")
+    rows = seat.page.locator(".row")
+    for _ in range(2):
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text("Second")
+        expect(rows.last).to_contain_text("Newly come")
+        seat.page.evaluate("letGo()")
+        seat.page.wait_for_function("() => held === 0")
+    somebody.http.close()
 
 
 def test_long_lists_come_in_pages(sit: Sit, as_bruno: Client, inbox: Inbox) -> None:

@@ -17,6 +17,8 @@ const list = hook("rows");
 const scroller = hook("list-scroll");
 const rows = new Map();
 const items = new Map();
+// One map for each page that is on its way, of what is heard meanwhile: it is newer than the page.
+const readings = new Set();
 let following = state.next;
 let queue = state.queue;
 let search = "";
@@ -152,6 +154,23 @@ function address(after = "") {
   return `${state.urls.inbox}rows/?${query}`;
 }
 
+/** Reads a page; what was heard of its rows meanwhile stands in it, and beside it in `heard`. */
+async function read(after = "") {
+  const heard = new Map();
+  readings.add(heard);
+  try {
+    const page = await get(address(after));
+    const fresh = page.rows.map((row) => (heard.has(row.id) ? heard.get(row.id) : row)).filter(Boolean);
+    return { ...page, rows: fresh, heard };
+  } finally {
+    readings.delete(heard);
+  }
+}
+
+function hear(id, row) {
+  for (const heard of readings) heard.set(id, row);
+}
+
 /** Reads the first page again and puts it in the place of what is shown. */
 async function load({ keep = false } = {}) {
   // Another list is on its way, and will be as fresh.
@@ -161,11 +180,11 @@ async function load({ keep = false } = {}) {
   const look = ++looked;
   if (!keep) list.setAttribute("aria-busy", "true");
   try {
-    const page = await get(address());
+    const page = await read();
     if (mine !== asked || look !== looked) return;
     if (keep) refresh(page);
     else replace(page);
-    tell("counts", page.counts);
+    if (!page.heard.has("counts")) tell("counts", page.counts);
   } catch (problem) {
     if (!keep) toastProblem(problem);
   } finally {
@@ -179,6 +198,7 @@ function replace(page) {
   items.clear();
   scroller.scrollTop = 0;
   take(page);
+  for (const row of page.heard.values()) if (row) add(row);
 }
 
 /** What the first page shows now is true; rows of it that are gone from the server go. */
@@ -187,7 +207,7 @@ function refresh(page) {
   const last = page.rows.at(-1);
   for (const [id, row] of rows) {
     const isWithin = !page.next || (last && compare(row, last) <= 0);
-    if (isWithin && !fresh.has(id) && id !== openId) forget(id);
+    if (isWithin && !fresh.has(id) && !page.heard.has(id) && id !== openId) forget(id);
   }
   for (const row of page.rows) show(row);
   if (rows.size <= page.rows.length) following = page.next;
@@ -205,7 +225,7 @@ async function more() {
   isLoading = true;
   const mine = asked;
   try {
-    const page = await get(address(following));
+    const page = await read(following);
     if (mine !== asked) return;
     following = page.next;
     for (const row of page.rows) {
@@ -285,7 +305,7 @@ function listen() {
   });
 }
 
-on("row", (row) => {
+function add(row) {
   if (!items.has(row.id) && (search || !belongs(row))) return;
   const last = list.lastElementChild;
   const isBeyond = following && last && !items.has(row.id) && compare(row, rows.get(last.dataset.id)) > 0;
@@ -295,9 +315,16 @@ on("row", (row) => {
   show(row);
   if (isNew) settle();
   else settleSoon();
+}
+
+on("row", (row) => {
+  hear(row.id, row);
+  add(row);
 });
+on("socket:counts", () => hear("counts", null));
 on("socket:row", (frame) => tell("row", frame.row));
 on("socket:gone", (frame) => {
+  hear(frame.conversation, null);
   if (frame.conversation !== openId) forget(frame.conversation);
   showEmpty();
 });
