@@ -73,6 +73,7 @@ class IdentityInline(ReadOnly, admin.TabularInline[ContactIdentity, Contact]):
     """How channels know the contact."""
 
     model = ContactIdentity
+    fk_name = "contact"
     fields = ("inbox", "external_id", "is_verified", "created_at")
     readonly_fields = fields
     extra = 0

@@ -1,21 +1,183 @@
 """Channels by name: the adapters named in settings, found by dotted path so that this app imports none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from functools import cache
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from pydantic import BaseModel, ConfigDict
+
+from conversations.exchange import (
+    Batch,
+    Check,
+    Details,
+    File,
+    Media,
+    Outgoing,
+    Parsed,
+    Sent,
+    Template,
+    Webhook,
+)
+from core.errors import HelpdeskError
+
+
+class Repeat(StrEnum):
+    """What may be done with a message of which nobody knows whether the provider took it.
+
+    SAFE: send again, the other side recognises it (a Message-ID, an idempotency key). CALLBACK: wait for a
+    receipt that carries our key, and send again when none has come. DOUBTFUL: send again and count it, since
+    a message twice is better than none.
+    """
+
+    SAFE = "safe"
+    CALLBACK = "callback"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a channel can do; the spine splits, paces, waits and refuses by these.
+
+    `text_limit` in characters. `per_second`: messages that the provider takes for one inbox. `window`: how
+    long after the customer's last message free text may be sent. `file_types`: prefixes such as `image/`,
+    empty for all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail). `captions`: the
+    first file carries the text. `receipts`: the provider tells of delivery and reading.
+    """
+
+    sends: bool = True
+    text_limit: int = 4096
+    per_second: float = 20.0
+    window: timedelta | None = None
+    templates: bool = False
+    file_types: tuple[str, ...] = ()
+    file_limit: int = 10 * 1024 * 1024
+    whole: bool = False
+    captions: bool = False
+    receipts: bool = False
+    repeat: Repeat = Repeat.DOUBTFUL
+
+
+class ChannelConfig(BaseModel):
+    """Settings of one inbox. Secrets are `SecretStr`; titles and descriptions are shown in the admin."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
 
 class ChannelAdapter(Protocol):
-    """What a channel must offer. An adapter translates; it takes no decision about a conversation."""
+    """What a channel must offer. An adapter translates; it takes no decision about a conversation.
 
-    label: str
+    None of its methods touches the database; `send`, `fetch`, `test`, `connect` and `templates` are called on
+    a thread of their own, outside any transaction, and end by their own deadline (20 s at most).
+    """
+
+    label: Any
+    capabilities: Capabilities
+    config: type[ChannelConfig]
 
     def setup_text(self, *, key: str, public_url: str) -> str:
         """Returns what the owner of the inbox must copy elsewhere to connect it, as plain text."""
         ...
+
+    def setup_steps(self, *, key: str, public_url: str) -> Sequence[str]:
+        """Returns, in order and in the active language, what has to be done to connect it."""
+        ...
+
+    def handshake(self, webhook: Webhook, config: Any) -> str | None:
+        """Answers a GET by which a provider asks whether the address is ours; None refuses it."""
+        ...
+
+    def verify(self, webhook: Webhook, config: Any) -> None:
+        """Raises Unauthenticated unless the raw bytes come from the provider; compares in constant time."""
+        ...
+
+    def event_id(self, webhook: Webhook) -> str:
+        """Returns the provider's id of this delivery, or "" where it has none (the body's digest is taken).
+
+        Must not raise, whatever the bytes.
+        """
+        ...
+
+    def pulls(self, config: Any) -> bool:
+        """Says whether this inbox is asked for what is new, since nobody tells us."""
+        ...
+
+    def pull(self, config: Any, cursor: Details) -> Iterator[Batch]:
+        """Yields what is new since the cursor ({} at the very first), for as long as the connection lives.
+
+        Blocks 25 s at most between two batches and yields an empty one when nothing came. Going on to the
+        next one means that the last is stored: only then may the provider be told to forget it. Each event is
+        given to `parse` as the body of a Webhook, with its headers. Raises as `send`.
+        """
+        ...
+
+    def parse(self, webhook: Webhook, config: Any) -> Iterable[Parsed]:
+        """Translates every entry, change, message and receipt. Pure.
+
+        May raise anything for bytes it cannot read; what it yielded before is kept, the rest is quarantined.
+        """
+        ...
+
+    def send(self, outgoing: Outgoing, config: Any) -> Sent:
+        """Hands one thing to the provider. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
+        ...
+
+    def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:
+        """Fetches an announced file. Raises as `send`, TooLarge for one that is larger than allowed."""
+        ...
+
+    def test(self, config: Any) -> Check:
+        """Asks the provider whether the settings work; raises nothing but SendFailed's kinds."""
+        ...
+
+    def connect(self, config: Any, *, url: str, secret: str) -> Check:
+        """Tells the provider the address of our door, where it can be told; else says what is left to do."""
+        ...
+
+    def templates(self, config: Any) -> Sequence[Template]:
+        """Returns the templates that the provider knows; empty where the channel has none."""
+        ...
+
+
+class SendFailed(HelpdeskError):
+    """The message could not be sent."""
+
+    code = "send_failed"
+    status = 502
+
+    def __init__(self, detail: str = "", *, provider_code: str = "", retry_after: float = 0.0) -> None:
+        """Takes what people read, the provider's own code, and seconds to wait (0: as we think fit)."""
+        super().__init__(detail)
+        self.provider_code = provider_code
+        self.retry_after = retry_after
+
+
+class SendRefused(SendFailed):
+    """The provider refused the message; trying again would not help."""
+
+    code = "send_refused"
+
+
+class SendLater(SendFailed):
+    """The provider did not take the message now; it is tried again."""
+
+    code = "send_later"
+
+
+class SendUnclear(SendFailed):
+    """Nobody knows whether the provider took the message."""
+
+    code = "send_unclear"
+
+
+class InboxBroken(SendFailed):
+    """The inbox is not connected: its settings or its rights at the provider do not work."""
+
+    code = "inbox_broken"
 
 
 @cache

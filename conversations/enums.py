@@ -54,5 +54,46 @@ class EventType(models.TextChoices):
     CONVERSATION_UPDATED = "conversation.updated", _("Conversation changed")
     RUN_CANCELLED = "run.cancelled", _("AI agent stopped")
     RUN_SUPERSEDED = "run.superseded", _("AI agent started over")
+    MESSAGE_UPDATED = "message.updated", _("Message changed")
+    MESSAGE_REACTED = "message.reacted", _("Reaction")
+    DELIVERY_FAILED = "delivery.failed", _("Message not delivered")
     TICKET_CREATED = "ticket.created", _("Ticket created")
     TICKET_UPDATED = "ticket.updated", _("Ticket changed")
+
+
+class DeliveryStatus(models.TextChoices):
+    """How far a message has come. It only moves forward, and only a reconciler leaves `unknown`."""
+
+    QUEUED = "queued", _("Waiting")
+    SENDING = "sending", _("Sending")
+    UNKNOWN = "unknown", _("Not confirmed")
+    SENT = "sent", _("Sent")
+    DELIVERED = "delivered", _("Delivered")
+    READ = "read", _("Read")
+    FAILED = "failed", _("Not delivered")
+
+
+class Verdict(models.TextChoices):
+    """What became of a raw receipt."""
+
+    RECEIVED = "received", _("Waiting")
+    DONE = "done", _("Taken in")
+    IGNORED = "ignored", _("Nothing to do")
+    QUARANTINED = "quarantined", _("Not understood")
+
+
+class Light(models.TextChoices):
+    """How an endpoint stands."""
+
+    UNKNOWN = "unknown", _("Not tested")
+    GREEN = "green", _("Working")
+    YELLOW = "yellow", _("Struggling")
+    RED = "red", _("Not working")
+
+
+class FileStatus(models.TextChoices):
+    """Whether the content of a file is here."""
+
+    READY = "ready", _("Here")
+    PENDING = "pending", _("Being fetched")
+    FAILED = "failed", _("Could not be fetched")

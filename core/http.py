@@ -171,9 +171,9 @@ class Door:
             ):
                 body = b"" if request.method == "HEAD" else _read(response, request.max_bytes)
         except httpx.TimeoutException as error:
-            raise OutboundTimeout(f"{_shown(url)} took too long.") from error
+            raise _judged(OutboundTimeout(f"{_shown(url)} took too long."), error) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise OutboundUnreachable(f"{_shown(url)} could not be reached.") from error
+            raise _judged(OutboundUnreachable(f"{_shown(url)} could not be reached."), error) from error
         return Fetched(str(url), response.status_code, dict(response.headers), body)
 
 
@@ -321,6 +321,14 @@ def _unpacked(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
             raise zlib.error("the data ends too early")  # noqa: TRY301 (one way out for both)
     except zlib.error as error:
         raise OutboundUnreachable(f"{_shown(response.url)} sent data that cannot be unpacked.") from error
+
+
+def _judged(failure: OutboundError, cause: Exception) -> OutboundError:
+    """Notes whether the request had left: a connection that was never made carried nothing."""
+    failure.may_have_arrived = not isinstance(
+        cause, httpx.ConnectError | httpx.ConnectTimeout | httpx.InvalidURL | httpx.UnsupportedProtocol
+    )
+    return failure
 
 
 def _pause(attempt: int) -> float:

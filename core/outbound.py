@@ -48,6 +48,8 @@ class OutboundError(HelpdeskError):
     status = 502
     # Whether the same request may succeed later.
     temporary: ClassVar[bool] = False
+    # Whether the other side may have carried the request out, although no answer came.
+    may_have_arrived = False
 
 
 class OutboundRefused(OutboundError):

@@ -68,6 +68,8 @@ PORT = env.int("PORT", default=8000)
 DEMO = env.bool("HELPDESK_DEMO", default=not secret("DATABASE_URL"))
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY") or stored_key(HELPDESK_HOME / "secret_key")
+# Keys that were in use before: what they closed or signed is still read.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 SECURE = PUBLIC_URL.startswith("https://")

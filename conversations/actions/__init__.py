@@ -2,7 +2,7 @@
 
 from conversations.actions.assignment import assign, hand_back, hand_over, set_priority, take_over
 from conversations.actions.attachments import add_attachment, delete_unclaimed_attachments
-from conversations.actions.inbound import Received, Sender, receive
+from conversations.actions.inbound import Received, receive
 from conversations.actions.outbound import note, reply
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
@@ -14,6 +14,7 @@ from conversations.actions.streaming import (
     show_text,
     stop_requested,
 )
+from conversations.exchange import Sender
 
 __all__ = [
     "Received",

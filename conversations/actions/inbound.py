@@ -11,6 +11,7 @@ from conversations import signals
 from conversations.actions.record import Draft, add_message, waits_now
 from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
+from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from conversations.queries.threads import unsent_attachments
 from core import rows
@@ -33,20 +34,6 @@ SELECT id FROM conversations_message WHERE conversation_id = %s AND client_id = 
 UNION ALL
 SELECT id FROM conversations_message WHERE inbox_id = %s AND external_id = %s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who wrote, as the channel knows it. `external_id` is unique in the inbox; the rest may be empty.
-
-    `is_verified`: the channel has proof of the identity (a signature), not just a claim.
-    """
-
-    external_id: str
-    name: str = ""
-    email: str = ""
-    locale: str = ""
-    is_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

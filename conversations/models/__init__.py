@@ -2,16 +2,23 @@
 
 from conversations.models.contacts import Contact, ContactIdentity
 from conversations.models.conversation import Conversation, ConversationQuerySet
-from conversations.models.inboxes import Inbox
+from conversations.models.deliveries import UNFINISHED, Delivery
+from conversations.models.inbound import InboundEvent
+from conversations.models.inboxes import Inbox, InboxState, MessageTemplate
 from conversations.models.messages import Attachment, Event, Message
 
 __all__ = [
+    "UNFINISHED",
     "Attachment",
     "Contact",
     "ContactIdentity",
     "Conversation",
     "ConversationQuerySet",
+    "Delivery",
     "Event",
+    "InboundEvent",
     "Inbox",
+    "InboxState",
     "Message",
+    "MessageTemplate",
 ]

@@ -19,6 +19,10 @@ class Contact(models.Model):
     phone = models.CharField(_("phone"), max_length=32, blank=True)
     locale = models.CharField(_("language"), max_length=12, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # Set while another contact stands for this one; splitting brings it back.
+    merged_into = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("merged into")
+    )
 
     class Meta:
         verbose_name = _("contact")
@@ -48,6 +52,12 @@ class ContactIdentity(models.Model):
     external_id = models.CharField(_("external id"), max_length=200)
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="identities", verbose_name=_("contact"))
     is_verified = models.BooleanField(_("verified"), default=False)
+    # Another id of the same person in the same inbox; conversations hang on the one it points to.
+    same_as = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="aliases")
+    # Whose it was before contacts were merged.
+    first_contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, related_name="+")
+    # The provider said that nothing reaches this address any more.
+    unreachable_since = models.DateTimeField(_("unreachable since"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

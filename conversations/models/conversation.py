@@ -62,6 +62,8 @@ class Conversation(models.Model):
     read_by_operator_seq = models.PositiveIntegerField(default=0, editable=False)
     read_by_contact_seq = models.PositiveIntegerField(default=0, editable=False)
     preview = models.CharField(max_length=140, blank=True, editable=False)
+    # When the customer wrote last, by the provider's clock: from here a channel's window runs.
+    last_contact_at = models.DateTimeField(null=True, blank=True, editable=False)
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True, editable=False)
     first_reply_at = models.DateTimeField(_("first reply"), null=True, blank=True, editable=False)
     resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True, editable=False)

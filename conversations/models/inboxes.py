@@ -1,7 +1,7 @@
 """Configured endpoints: a site's widget, later a WhatsApp number or a mailbox."""
 
 import secrets
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
 from conversations.channels import channel_choices
+from conversations.enums import Light
+from core.encryption import EncryptedJSONField
 
 
 def new_key() -> str:
@@ -40,6 +42,8 @@ class Inbox(models.Model):
         default=new_secret,
         help_text=_("Signs the identity of your logged-in customers. Keep it on your server."),
     )
+    # What the adapter needs to reach the provider, tokens included.
+    config = EncryptedJSONField(_("settings"), default=dict, blank=True)
     team = models.ForeignKey(Team, models.SET_NULL, verbose_name=_("team"), null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     title = models.CharField(_("title"), max_length=60, blank=True)
@@ -71,3 +75,58 @@ class Inbox(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class InboxState(models.Model):
+    """How an inbox stands with its provider; apart from its settings, since it changes with each message.
+
+    `not_before`: nothing is sent until then (the provider asked for a pause, or the breaker is open).
+    `next_slot`: when the provider's rate allows the next message. `cursor`: how far pulling has come.
+    """
+
+    inbox = models.OneToOneField(Inbox, models.CASCADE, primary_key=True, related_name="state")
+    light = models.CharField(_("health"), max_length=8, choices=Light, default=Light.UNKNOWN)
+    detail = models.CharField(_("last error"), max_length=500, blank=True)
+    details: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    not_before = models.DateTimeField(_("paused until"), null=True, blank=True)
+    next_slot = models.DateTimeField(null=True, blank=True)
+    cursor: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
+    last_received_at = models.DateTimeField(_("last received"), null=True, blank=True)
+    last_sent_at = models.DateTimeField(_("last sent"), null=True, blank=True)
+    checked_at = models.DateTimeField(_("tested"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("state of an inbox")
+        verbose_name_plural = _("states of inboxes")
+
+    def __str__(self) -> str:
+        return f"{self.inbox_id}: {self.light}"
+
+
+class MessageTemplate(models.Model):
+    """A message that a provider has approved; the only thing that may be said once its window has closed."""
+
+    inbox = models.ForeignKey(Inbox, models.CASCADE, related_name="templates", verbose_name=_("inbox"))
+    name = models.CharField(_("name"), max_length=512)
+    language = models.CharField(_("language"), max_length=16)
+    category = models.CharField(_("category"), max_length=32, blank=True)
+    # The provider's own word: APPROVED, PENDING, REJECTED …
+    status = models.CharField(_("status"), max_length=32)
+    body = models.TextField(_("text"), blank=True)
+    variables = ArrayField(models.CharField(max_length=80), verbose_name=_("variables"), default=list)
+    details: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
+    synced_at = models.DateTimeField(_("fetched"))
+
+    class Meta:
+        verbose_name = _("message template")
+        verbose_name_plural = _("message templates")
+        ordering = ("name", "language")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["inbox", "name", "language"], name="template_once_per_inbox_and_language"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.language})"

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from conversations.enums import AuthorKind, Direction, EventType, Validation
+from conversations.enums import AuthorKind, Direction, EventType, FileStatus, Validation
 from conversations.models.conversation import Conversation
 from conversations.models.inboxes import Inbox
 
@@ -28,11 +28,20 @@ class Message(models.Model):
     html = models.TextField(blank=True)
     citations: "models.JSONField[Any, Any]" = models.JSONField(default=list, blank=True)
     choices: "models.JSONField[Any, Any]" = models.JSONField(default=list, blank=True)
+    # What is more than text: a location, a template, how a mail was addressed (see `conversations.exchange`).
+    details: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
+    reactions: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
     reply_to = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     external_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 (NULLs do not collide)
     client_id = models.UUIDField(null=True, blank=True)
     run = models.UUIDField(null=True, blank=True)
     validated_by = models.CharField(max_length=7, choices=Validation, default=Validation.PENDING)
+    # A machine wrote it: nobody waits for an answer, and no machine may give one.
+    is_automatic = models.BooleanField(default=False)
+    # By the provider's clock, where it differs: a message may come days late.
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    edited_at = models.DateTimeField(_("edited"), null=True, blank=True)
+    deleted_at = models.DateTimeField(_("taken back"), null=True, blank=True)
     created_at = models.DateTimeField(_("written"), auto_now_add=True)
 
     class Meta:
@@ -100,7 +109,13 @@ class Attachment(models.Model):
     message = models.ForeignKey(
         Message, models.CASCADE, null=True, blank=True, related_name="attachments", verbose_name=_("message")
     )
-    file = models.FileField(_("file"), upload_to=attachment_path)
+    file = models.FileField(_("file"), upload_to=attachment_path, blank=True)
+    status = models.CharField(_("state"), max_length=8, choices=FileStatus, default=FileStatus.READY)
+    # What the adapter needs to fetch it.
+    reference: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
+    content_id = models.CharField(max_length=255, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(_("error"), max_length=300, blank=True)
     name = models.CharField(_("name"), max_length=200)
     content_type = models.CharField(_("type"), max_length=100)
     size = models.PositiveIntegerField(_("size"), help_text=_("Bytes."))

@@ -1,0 +1,190 @@
+"""What most adapters share: defaults, and one way to call a provider's HTTP interface.
+
+An adapter extends `BaseAdapter` and replaces what its provider does differently. There is no default for
+`verify`: whoever forgets it finds out at once.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from conversations.channels import (
+    Capabilities,
+    ChannelConfig,
+    InboxBroken,
+    SendLater,
+    SendRefused,
+    SendUnclear,
+)
+from conversations.enums import Light
+from conversations.exchange import (
+    Batch,
+    Check,
+    Details,
+    File,
+    Media,
+    Outgoing,
+    Parsed,
+    Sent,
+    Template,
+    Webhook,
+)
+from core.errors import TooLarge
+from core.http import Fetched, OutboundError, fetch
+from core.outbound import OutboundTooLarge
+
+SEND_SECONDS = 15.0
+TOO_MANY = {HTTPStatus.TOO_MANY_REQUESTS}
+NO_RIGHTS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+# A gateway's answer says nothing of what the server behind it has done.
+UNCLEAR = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
+
+
+class BaseAdapter(ABC):
+    """A channel without receipts, templates, pulling or files to fetch; `ChannelAdapter` explains each."""
+
+    label: Any = ""
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    config: ClassVar[type[ChannelConfig]] = ChannelConfig
+
+    def setup_text(self, *, key: str, public_url: str) -> str:
+        """The address of our door."""
+        return f"{public_url}/hooks/{key}"
+
+    @abstractmethod
+    def setup_steps(self, *, key: str, public_url: str) -> Sequence[str]:
+        """What the owner does, in order."""
+
+    def handshake(self, webhook: Webhook, config: Any) -> str | None:
+        """Refuses: most providers never ask."""
+        del webhook, config
+        return None
+
+    @abstractmethod
+    def verify(self, webhook: Webhook, config: Any) -> None:
+        """Who it is from."""
+
+    def event_id(self, webhook: Webhook) -> str:
+        """None: the digest of the body will do."""
+        del webhook
+        return ""
+
+    def pulls(self, config: Any) -> bool:
+        """Waits to be told."""
+        del config
+        return False
+
+    def pull(self, config: Any, cursor: Details) -> Iterator[Batch]:
+        """Nothing is pulled."""
+        del config, cursor
+        return iter(())
+
+    @abstractmethod
+    def parse(self, webhook: Webhook, config: Any) -> Iterable[Parsed]:
+        """What it says."""
+
+    @abstractmethod
+    def send(self, outgoing: Outgoing, config: Any) -> Sent:
+        """Says something."""
+
+    def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:
+        """Returns what came along; a channel that only announces files replaces this."""
+        del config, max_bytes
+        if file.content is None:
+            raise SendRefused
+        return Media(file.content, file.content_type, file.name)
+
+    @abstractmethod
+    def test(self, config: Any) -> Check:
+        """Whether the settings work."""
+
+    def connect(self, config: Any, *, url: str, secret: str) -> Check:
+        """Leaves it to the owner, who has the steps."""
+        del url, secret
+        return self.test(config)
+
+    def templates(self, config: Any) -> Sequence[Template]:
+        """There are none."""
+        del config
+        return ()
+
+
+def call(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    payload: Any = None,
+    content: bytes | None = None,
+    content_type: str = "application/json",
+    deadline: float = SEND_SECONDS,
+    max_bytes: int = 5 * 1024 * 1024,
+) -> Fetched:
+    """Calls a provider once and returns its answer, whatever its 2xx or 4xx says.
+
+    Raises SendLater for what the provider did not take (no connection, 429, 500, 503), SendUnclear where it
+    may have, InboxBroken for 401 and 403. Retries are the spine's, never made here.
+    """
+    body = json.dumps(payload).encode() if payload is not None else content
+    sent = {**({"content-type": content_type} if body is not None else {}), **(headers or {})}
+    try:
+        answer = fetch(
+            url,
+            method=method,
+            headers=sent,
+            content=body,
+            deadline=deadline,
+            attempts=1,
+            max_bytes=max_bytes,
+        )
+    except OutboundTooLarge as error:
+        raise TooLarge(error.detail) from error
+    except OutboundError as error:
+        if error.may_have_arrived and method not in {"GET", "HEAD"}:
+            raise SendUnclear(error.detail) from error
+        raise (SendLater if error.temporary else InboxBroken)(error.detail) from error
+    return raise_for_status(answer)
+
+
+def raise_for_status(answer: Fetched) -> Fetched:
+    """Returns an answer that the provider meant; raises for those that say to come again or to stay away."""
+    detail = f"{answer.status}: {shown(answer)}"
+    if answer.status in TOO_MANY:
+        raise SendLater(detail, provider_code=str(answer.status), retry_after=retry_after(answer))
+    if answer.status in UNCLEAR:
+        raise SendUnclear(detail, provider_code=str(answer.status))
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise SendLater(detail, provider_code=str(answer.status), retry_after=retry_after(answer))
+    if answer.status in NO_RIGHTS:
+        raise InboxBroken(detail, provider_code=str(answer.status))
+    return answer
+
+
+def answer_json(answer: Fetched) -> dict[str, Any]:
+    """Returns the object in an answer; raises SendUnclear for a success that cannot be read."""
+    try:
+        data = json.loads(answer.content)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise SendUnclear(f"{answer.status}: {shown(answer)}")
+    return data
+
+
+def retry_after(answer: Fetched) -> float:
+    """The seconds the provider asks for; 0 where it says nothing that can be read."""
+    text = answer.headers.get("retry-after", "").strip()
+    return float(text) if text.replace(".", "", 1).isdigit() else 0.0
+
+
+def shown(answer: Fetched) -> str:
+    """The beginning of an answer, for people; control characters would forge lines in a log."""
+    text = answer.content[:300].decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def bright(detail: str, **details: Any) -> Check:
+    """A connection that works."""
+    return Check(Light.GREEN, detail, details)

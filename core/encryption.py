@@ -1,0 +1,73 @@
+"""Secrets at rest: a model field whose content only this installation's key opens.
+
+Fernet (AES-128-CBC with HMAC-SHA256, https://github.com/fernet/spec) under a key derived from SECRET_KEY by
+HKDF-SHA256 (RFC 5869). Keys in SECRET_KEY_FALLBACKS still open what they closed.
+"""
+
+import base64
+import json
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import models
+
+from core.errors import HelpdeskError
+
+PURPOSE = b"helpdesk field encryption 1"
+
+
+class CannotOpen(HelpdeskError):
+    """What is stored was encrypted with another SECRET_KEY."""
+
+    code = "cannot_open"
+    status = 500
+
+
+class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
+    """A JSON value that is text of no meaning in the database. It cannot be searched."""
+
+    def from_db_value(self, value: str | None, *_: Any) -> Any:
+        """Opens what was read; raises CannotOpen under another key."""
+        return {} if not value else opened(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        """Closes what is written."""
+        return None if value is None else closed(value)
+
+    def to_python(self, value: Any) -> Any:
+        """Leaves a value as it is: only the database holds it closed."""
+        return value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Keeps a dump as unreadable as the table."""
+        return closed(self.value_from_object(obj))
+
+
+def closed(value: Any) -> str:
+    """Returns the value encrypted, as text."""
+    return _box(_keys()).encrypt(json.dumps(value).encode()).decode()
+
+
+def opened(text: str) -> Any:
+    """Returns what `closed` was given; raises CannotOpen."""
+    try:
+        return json.loads(_box(_keys()).decrypt(text.encode()))
+    except InvalidToken as error:
+        raise CannotOpen from error
+
+
+def _keys() -> tuple[str, ...]:
+    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+
+@lru_cache(maxsize=4)
+def _box(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derived(key))) for key in keys])
+
+
+def _derived(key: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=PURPOSE).derive(key.encode())
