@@ -1,4 +1,4 @@
-"""What every adapter is tested with: each channel offers one `CASE` in `tests/integrations/<kind>/case.py`."""
+"""What every adapter is tested with: each channel has a `CASE` in `tests/integrations/<kind>/case.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
