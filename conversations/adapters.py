@@ -7,6 +7,7 @@ An adapter extends `BaseAdapter` and replaces what its provider does differently
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -39,6 +40,7 @@ SEND_SECONDS = 15.0
 TOO_MANY = {HTTPStatus.TOO_MANY_REQUESTS}
 NO_RIGHTS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 # A gateway's answer says nothing of what the server behind it has done.
+SECRET_HEADERS = {"authorization", "cookie", "apikey", "x-api-key", "x-telegram-bot-api-secret-token"}
 UNCLEAR = {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 
 
@@ -70,6 +72,11 @@ class BaseAdapter(ABC):
         """None: the digest of the body will do."""
         del webhook
         return ""
+
+    def stored(self, webhook: Webhook) -> Webhook:
+        """Keeps all but the headers that prove who it is from."""
+        kept = {name: value for name, value in webhook.headers.items() if name not in SECRET_HEADERS}
+        return replace(webhook, headers=kept)
 
     def pulls(self, config: Any) -> bool:
         """Waits to be told."""

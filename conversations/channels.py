@@ -102,6 +102,10 @@ class ChannelAdapter(Protocol):
         """
         ...
 
+    def stored(self, webhook: Webhook) -> Webhook:
+        """Returns the request as it is kept: without secrets that `parse` has no need of."""
+        ...
+
     def pulls(self, config: Any) -> bool:
         """Says whether this inbox is asked for what is new, since nobody tells us."""
         ...

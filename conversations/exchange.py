@@ -221,6 +221,7 @@ class Outgoing:
     thread: tuple[str, ...]
     subject: str
     author: str
+    author_kind: str
     conversation_id: UUID
     message_id: UUID
     created_at: datetime

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -45,18 +46,20 @@ def defer(
     lock: str | None = None,
     queueing_lock: str | None = None,
     delay: float = 0,
+    at: datetime | None = None,
     priority: int = 0,
     **arguments: Any,
 ) -> None:
     """Adds a job in the current transaction.
 
     `lock`: jobs with the same one run one after the other. `queueing_lock`: nothing is added while a job with
-    the same one waits. `delay` in seconds. Higher `priority` runs first.
+    the same one waits. `delay` in seconds, or the moment `at` which it runs. Higher `priority` runs first.
     """
     deferrer = job.configure(
         lock=lock,
         queueing_lock=queueing_lock,
         schedule_in={"seconds": int(delay)} if delay else None,
+        schedule_at=at,
         priority=priority,
     )
     if queueing_lock is None:

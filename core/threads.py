@@ -12,6 +12,7 @@ import select
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
@@ -21,6 +22,8 @@ from django.db import close_old_connections, connections
 P = ParamSpec("P")
 R = TypeVar("R")
 Asgi = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
+
+NETWORK_THREADS = 64
 
 _executors: list[ThreadPoolExecutor] = []
 _turn = itertools.count()
@@ -56,6 +59,19 @@ async def in_own_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwar
             connections.close_all()
 
     return await asyncio.to_thread(run)
+
+
+async def in_network_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs blocking code that waits for somebody else's server; it must not touch the database.
+
+    There are many of these threads, since most of them only wait: a provider that hangs holds up nobody else.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_network(), partial(call, *args, **kwargs))
+
+
+@cache
+def _network() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(NETWORK_THREADS, thread_name_prefix="network")
 
 
 def serving_loop() -> asyncio.AbstractEventLoop | None:

@@ -57,6 +57,7 @@ def outgoing(kind: str, text: str = "Hello **there**") -> Outgoing:
         thread=(),
         subject="A matter",
         author="Bruno",
+        author_kind="operator",
         conversation_id=uuid4(),
         message_id=uuid4(),
         created_at=datetime.now(UTC),
