@@ -95,6 +95,13 @@ class ChannelAdapter(Protocol):
         """Raises Unauthenticated unless the raw bytes come from the provider; compares in constant time."""
         ...
 
+    def stored(self, webhook: Webhook) -> Webhook:
+        """Returns what is kept of a verified webhook: the same without the secrets that came with it.
+
+        Pure, and must not raise, whatever the bytes. What `parse` and `event_id` are given is what was kept.
+        """
+        ...
+
     def event_id(self, webhook: Webhook) -> str:
         """Returns the provider's id of this delivery, or "" where it has none (the body's digest is taken).
 
