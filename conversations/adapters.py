@@ -68,10 +68,6 @@ class BaseAdapter(ABC):
     def verify(self, webhook: Webhook, config: Any) -> None:
         """Who it is from."""
 
-    def stored(self, webhook: Webhook) -> Webhook:
-        """All of it: most providers put no secret into what they send."""
-        return webhook
-
     def event_id(self, webhook: Webhook) -> str:
         """None: the digest of the body will do."""
         del webhook

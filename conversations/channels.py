@@ -95,13 +95,6 @@ class ChannelAdapter(Protocol):
         """Raises Unauthenticated unless the raw bytes come from the provider; compares in constant time."""
         ...
 
-    def stored(self, webhook: Webhook) -> Webhook:
-        """Returns what is kept of a verified webhook: the same without the secrets that came with it.
-
-        Pure, and must not raise, whatever the bytes. What `parse` and `event_id` are given is what was kept.
-        """
-        ...
-
     def event_id(self, webhook: Webhook) -> str:
         """Returns the provider's id of this delivery, or "" where it has none (the body's digest is taken).
 
@@ -110,7 +103,10 @@ class ChannelAdapter(Protocol):
         ...
 
     def stored(self, webhook: Webhook) -> Webhook:
-        """Returns the request as it is kept: without secrets that `parse` has no need of."""
+        """Returns the request as it is kept: without secrets that `parse` has no need of.
+
+        Pure, and must not raise, whatever the bytes.
+        """
         ...
 
     def pulls(self, config: Any) -> bool:
