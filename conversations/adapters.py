@@ -6,8 +6,9 @@ An adapter extends `BaseAdapter` and replaces what its provider does differently
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -28,6 +29,7 @@ from conversations.exchange import (
     Media,
     Outgoing,
     Parsed,
+    Sender,
     Sent,
     Template,
     Webhook,
@@ -117,6 +119,16 @@ class BaseAdapter(ABC):
         del config
         return ()
 
+    def window(self, config: Any) -> timedelta | None:
+        """The same for every inbox of the channel."""
+        del config
+        return self.capabilities.window
+
+    def profile(self, external_id: str, config: Any) -> Sender | None:
+        """All that is known came with the message."""
+        del external_id, config
+        return None
+
 
 def call(
     method: str,
@@ -128,11 +140,13 @@ def call(
     content_type: str = "application/json",
     deadline: float = SEND_SECONDS,
     max_bytes: int = 5 * 1024 * 1024,
+    judge: Callable[[Fetched], Fetched] | None = None,
 ) -> Fetched:
     """Calls a provider once and returns its answer, whatever its 2xx or 4xx says.
 
     Raises SendLater for what the provider did not take (no connection, 429, 500, 503), SendUnclear where it
-    may have, InboxBroken for 401 and 403. Retries are the spine's, never made here.
+    may have, InboxBroken for 401 and 403; `judge` replaces `raise_for_status` for a provider whose statuses
+    mean something else. Retries are the spine's, never made here.
     """
     body = json.dumps(payload).encode() if payload is not None else content
     sent = {**({"content-type": content_type} if body is not None else {}), **(headers or {})}
@@ -152,7 +166,7 @@ def call(
         if error.may_have_arrived and method not in {"GET", "HEAD"}:
             raise SendUnclear(error.detail) from error
         raise (SendLater if error.temporary else InboxBroken)(error.detail) from error
-    return raise_for_status(answer)
+    return (judge or raise_for_status)(answer)
 
 
 def raise_for_status(answer: Fetched) -> Fetched:
