@@ -1,0 +1,58 @@
+"""How far a message has come, over all the parts in which it is sent."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
+
+from conversations.enums import DeliveryStatus, Direction
+from conversations.models import Delivery, Message
+
+# The worst first: a message is where its worst part is.
+WORST_FIRST = (
+    DeliveryStatus.FAILED,
+    DeliveryStatus.UNKNOWN,
+    DeliveryStatus.QUEUED,
+    DeliveryStatus.SENDING,
+    DeliveryStatus.SENT,
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.READ,
+)
+LOOKED_AT = 50
+
+
+class State(TypedDict):
+    """The state of a message as the desk shows it. `error` is for people, and empty unless it failed."""
+
+    status: str
+    error: str
+    can_retry: bool
+
+
+def parts_of(message: str) -> ArraySubquery:
+    """Returns an annotation with the states of a message's parts; `message` is the way to its id."""
+    parts = Delivery.objects.filter(message_id=OuterRef(message)).order_by("part")
+    return ArraySubquery(parts.values(state=JSONObject(status="status", error="error")))
+
+
+def delivery_frame(parts: Iterable[Mapping[str, Any]]) -> State | None:
+    """Returns the state of a message from those of its parts; None for one that nobody has to deliver."""
+    worst = min(parts, key=lambda part: WORST_FIRST.index(part["status"]), default=None)
+    if worst is None:
+        return None
+    has_failed = worst["status"] == DeliveryStatus.FAILED
+    return State(status=worst["status"], error=worst["error"] if has_failed else "", can_retry=has_failed)
+
+
+def delivery_states(conversation_id: UUID, *, limit: int = LOOKED_AT) -> dict[str, State]:
+    """Returns the states of the newest messages to the customer by their ids, in one query.
+
+    Messages that nobody has to deliver are left out.
+    """
+    sent = Message.objects.filter(conversation_id=conversation_id, direction=Direction.OUT)
+    rows = sent.annotate(parts=parts_of("pk")).order_by("-seq").values_list("pk", "parts")[:limit]
+    found = {str(pk): delivery_frame(parts) for pk, parts in rows}
+    return {pk: state for pk, state in found.items() if state is not None}
