@@ -19,6 +19,7 @@ from conversations.exchange import (
     Media,
     Outgoing,
     Parsed,
+    Sender,
     Sent,
     Template,
     Webhook,
@@ -43,14 +44,17 @@ class Repeat(StrEnum):
 class Capabilities:
     """What a channel can do; the spine splits, paces, waits and refuses by these.
 
-    `text_limit` in characters. `per_second`: messages that the provider takes for one inbox. `window`: how
-    long after the customer's last message free text may be sent. `file_types`: prefixes such as `image/`,
-    empty for all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail). `captions`: the
-    first file carries the text. `receipts`: the provider tells of delivery and reading.
+    `text_limit` in characters, or in bytes of UTF-8 where `text_bytes`. `per_second`: messages that the
+    provider takes for one inbox. `window`: how long after the customer's last message free text may be sent,
+    where the inbox's own `window(config)` says no other. `file_types`: prefixes such as `image/`, empty for
+    all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail). `captions`: the first file
+    carries the text, of `caption_limit` characters at most. `receipts`: the provider tells of delivery and
+    reading.
     """
 
     sends: bool = True
     text_limit: int = 4096
+    text_bytes: bool = False
     per_second: float = 20.0
     window: timedelta | None = None
     templates: bool = False
@@ -58,6 +62,7 @@ class Capabilities:
     file_limit: int = 10 * 1024 * 1024
     whole: bool = False
     captions: bool = False
+    caption_limit: int = 1024
     receipts: bool = False
     repeat: Repeat = Repeat.DOUBTFUL
 
@@ -147,6 +152,17 @@ class ChannelAdapter(Protocol):
 
     def templates(self, config: Any) -> Sequence[Template]:
         """Returns the templates that the provider knows; empty where the channel has none."""
+        ...
+
+    def window(self, config: Any) -> timedelta | None:
+        """Returns how long after the customer's last message this inbox may send free text; None: always."""
+        ...
+
+    def profile(self, external_id: str, config: Any) -> Sender | None:
+        """Asks who somebody is whom webhooks name by an id only; None where there is nothing to ask.
+
+        Called on a thread like `send`, and raises as it does.
+        """
         ...
 
 
