@@ -70,7 +70,7 @@ class Capabilities:
 class ChannelConfig(BaseModel):
     """Settings of one inbox. Secrets are `SecretStr`; titles and descriptions are shown in the admin."""
 
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class ChannelAdapter(Protocol):

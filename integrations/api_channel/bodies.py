@@ -289,4 +289,5 @@ def _list(data: Mapping[str, Any], name: str, problems: list[str]) -> list[Any]:
 def _told(place: str, error: ValidationError) -> Iterator[str]:
     """Yields what is wrong and where, without quoting what was sent."""
     for each in error.errors(include_url=False, include_context=False, include_input=False):
-        yield f"{'.'.join((place, *map(str, each['loc'])))}: {each['msg']}."
+        told = each["msg"].removeprefix("Value error, ").rstrip(".")
+        yield f"{'.'.join((place, *map(str, each['loc'])))}: {told}."

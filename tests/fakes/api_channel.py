@@ -1,4 +1,4 @@
-"""An integrator's program: takes our callbacks, judged by the `standardwebhooks` package, and tells us things.
+"""An integrator's program: takes our callbacks, which `standardwebhooks` judges, and tells us things.
 
 `say(**{"from": …, "text": …})` lets a customer write, `say(raw={…})` sends any body. A callback that came
 before is answered as it was then: the id of a webhook is what doubles are told by.
@@ -44,7 +44,9 @@ class ApiChannel(Provider):
         message_id = told.get("id") or f"m-{uuid4().hex}"
         contact = {"id": told["from"], **({"name": told["name"]} if "name" in told else {})}
         more = {name: told[name] for name in ("files", "sent_at", "reply_to", "html") if name in told}
-        self.tell({"messages": [{"id": message_id, "contact": contact, "text": told.get("text", ""), **more}]})
+        self.tell(
+            {"messages": [{"id": message_id, "contact": contact, "text": told.get("text", ""), **more}]}
+        )
         return {"id": message_id}
 
     def _judge(self) -> Webhook:

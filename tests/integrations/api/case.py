@@ -15,7 +15,9 @@ from tests.integrations.contract import Case
 EVERYTHING = (Path(__file__).parents[2] / "fixtures/api_channel/everything.json").read_bytes()
 
 
-def signed(body: bytes, *, event_id: str = "evt_1", at: datetime | None = None, secret: str = SECRET) -> Webhook:
+def signed(
+    body: bytes, *, event_id: str = "evt_1", at: datetime | None = None, secret: str = SECRET
+) -> Webhook:
     """A request as an integrator who uses the reference package signs it."""
     at = at or datetime.now(UTC)
     headers = {
