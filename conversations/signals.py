@@ -27,3 +27,6 @@ conversation_taken_over = Signal()
 
 conversation_resolved = Signal()
 """A conversation was resolved. Arguments: `conversation` (locked row), `by`."""
+
+contacts_merged = Signal()
+"""Two contacts became one. Arguments: `keep`, `other` (now without identities), `by`."""

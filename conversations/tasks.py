@@ -1,13 +1,88 @@
-"""Housekeeping of the spine."""
+"""Jobs of the spine: taking in what came, handing out what is to be sent, fetching files, housekeeping."""
+
+import logging
+
+from django.db import DatabaseError
 
 from core import queue
 from core.threads import in_thread
 
+logger = logging.getLogger(__name__)
+
+
+def plan_intake(inbox_id: int) -> None:
+    """Has what an inbox received taken in: one job, however many receipts wait."""
+    lock = f"intake:{inbox_id}"
+    queue.defer(take_in, lock=lock, queueing_lock=lock, inbox_id=inbox_id)
+
+
+def plan_delivery(conversation_id: str) -> None:
+    """Has what a conversation owes its customer sent, in order: one job, however many messages wait."""
+    lock = f"deliver:{conversation_id}"
+    queue.defer(deliver, lock=lock, queueing_lock=lock, conversation_id=conversation_id)
+
+
+@queue.task(name="conversations.take_in")
+async def take_in(inbox_id: int) -> None:
+    """Takes in what an inbox received, oldest first, until nothing waits."""
+    from conversations.actions import intake  # deferred: task calls action
+
+    try:
+        while await in_thread(intake.take_in_some, inbox_id):
+            pass
+    except DatabaseError:
+        logger.warning(
+            "the database failed while receipts were taken in; the next sweep goes on", exc_info=True
+        )
+
+
+@queue.task(name="conversations.deliver")
+async def deliver(conversation_id: str) -> None:
+    """Sends what a conversation owes its customer, in order, until nothing is left or it has to wait."""
+    from conversations.actions import sending  # deferred: task calls action
+
+    try:
+        await sending.deliver(conversation_id)
+    except DatabaseError:
+        logger.warning("the database failed a delivery; the next sweep goes on", exc_info=True)
+
+
+@queue.task(name="conversations.deliver_later")
+async def deliver_later(conversation_id: str) -> None:
+    """Plans a delivery. It carries no lock: waiting under one, it would hold up whatever comes meanwhile."""
+    await in_thread(plan_delivery, conversation_id)
+
+
+@queue.task(name="conversations.fetch_file")
+async def fetch_file(attachment_id: str) -> None:
+    """Fetches a file that a provider announced."""
+    from conversations.actions import files  # deferred: task calls action
+
+    await files.fetch(attachment_id)
+
+
+@queue.task(name="conversations.pull")
+async def pull(inbox_id: int) -> None:
+    """Asks a provider that does not tell us what is new, for as long as the connection lives."""
+    from conversations.actions import pulling  # deferred: task calls action
+
+    await pulling.pull(inbox_id)
+
+
+@queue.periodic(cron="* * * * * */5")
+@queue.task(name="conversations.sweep", queueing_lock="conversations.sweep")
+async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Plans anew what nobody was woken for: receipts, deliveries that are due, files, inboxes to be asked."""
+    from conversations.actions import sweeping  # deferred: task calls action
+
+    await in_thread(sweeping.sweep)
+
 
 @queue.periodic(cron="37 4 * * *")
-@queue.task(name="conversations.delete_unclaimed_attachments")
-async def delete_unclaimed_attachments(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
-    """Removes files that were uploaded and never sent, once a day."""
+@queue.task(name="conversations.clean_up")
+async def clean_up(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Removes, once a day, files that nobody sent and the bytes of receipts that were understood long ago."""
     from conversations import actions  # deferred: task calls action
 
     await in_thread(actions.delete_unclaimed_attachments)
+    await in_thread(actions.delete_old_receipts)

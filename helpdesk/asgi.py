@@ -20,6 +20,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
+from conversations.door import PREFIX, door  # noqa: E402
 from core import queue  # noqa: E402
 from core.threads import BorrowedThreads  # noqa: E402
 from desk.consumers import DeskConsumer  # noqa: E402
@@ -86,6 +87,7 @@ async def lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], 
         with contextlib.suppress(asyncio.CancelledError):
             await task
     await close()
+    await door().close()
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -97,5 +99,7 @@ async def application(
     """Serves one connection, or the life of the server."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
+    elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        await door()(scope, receive, send)
     else:
         await routes(scope, receive, send)

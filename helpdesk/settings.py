@@ -204,6 +204,7 @@ CHANNEL_ADAPTERS = {
     "web": "integrations.web.adapter.WebAdapter",
     "api": "integrations.api_channel.adapter.ApiAdapter",
 }
+MAX_WEBHOOK_BYTES = env.int("MAX_WEBHOOK_BYTES", default=32 * 1024 * 1024)
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
 CHAT_MESSAGES_PER_MINUTE = env.int("CHAT_MESSAGES_PER_MINUTE", default=60)
 # Many customers share the address of a company or a phone network.

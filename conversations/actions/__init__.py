@@ -2,11 +2,14 @@
 
 from conversations.actions.assignment import assign, hand_back, hand_over, set_priority, take_over
 from conversations.actions.attachments import add_attachment, delete_unclaimed_attachments
+from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.inbound import Received, receive
-from conversations.actions.outbound import note, reply
+from conversations.actions.intake import delete_old_receipts, replay
+from conversations.actions.outbound import note, reply, send_template
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
 from conversations.actions.resolution import reopen, resolve
+from conversations.actions.sending import retry_delivery, retry_message
 from conversations.actions.streaming import (
     forget_text,
     partial_text,
@@ -22,23 +25,30 @@ __all__ = [
     "add_attachment",
     "add_event",
     "assign",
+    "delete_old_receipts",
     "delete_unclaimed_attachments",
     "forget_text",
     "hand_back",
     "hand_over",
     "lock",
+    "merge_contacts",
     "note",
     "partial_text",
     "read_by_contact",
     "read_by_operator",
     "receive",
     "reopen",
+    "replay",
     "reply",
     "request_stop",
     "resolve",
+    "retry_delivery",
+    "retry_message",
+    "send_template",
     "set_priority",
     "set_typing",
     "show_text",
+    "split_identity",
     "stop_requested",
     "take_over",
 ]

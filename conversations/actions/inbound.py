@@ -2,28 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations import signals
-from conversations.actions.record import Draft, add_message, waits_now
+from conversations.actions.identities import join_identities
+from conversations.actions.planning import plan_fetching
+from conversations.actions.record import Draft, add_message, announce, lock, waits_now
 from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
-from conversations.exchange import Sender
-from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
+from conversations.exchange import Incoming, Sender, Thread
+from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message
 from conversations.queries.threads import unsent_attachments
 from core import rows
+from core.actor import Actor
 from core.errors import Invalid, TooLarge
 
 MAX_TEXT = 10_000
+
+LATE_AFTER = timedelta(hours=24)
 
 # What every message asks first, written out since the ORM would compile it anew each time (see `core.rows`).
 CURRENT = f"""
 SELECT {rows.columns(Conversation, "conversation")}, {rows.columns(Contact, "contact")}
 FROM conversations_contactidentity identity
-JOIN conversations_conversation conversation ON conversation.identity_id = identity.id
+JOIN conversations_conversation conversation
+    ON conversation.identity_id = COALESCE(identity.same_as_id, identity.id)
 JOIN conversations_contact contact ON contact.id = conversation.contact_id
 WHERE identity.inbox_id = %s AND identity.external_id = %s
 ORDER BY conversation.created_at DESC LIMIT 1
@@ -55,36 +63,71 @@ def receive(
     external_id: str | None = None,
     attachment_ids: Sequence[UUID] = (),
     uploader: str = "",
+    origin: Incoming | None = None,
 ) -> Received:
     """Stores a customer's message once and in order; returns when it is safe to acknowledge it.
 
     Finds or makes the contact and the conversation, reopens a resolved one, starts the waiting clock and
     signals `message_received`. The same `client_id` (of the client) or `external_id` (of the provider) again
     returns what is stored and changes nothing. It takes no `by`: the sender is the actor. It sends nothing
-    and asks no model. `attachment_ids` are files that `uploader` sent before. Raises Invalid for an empty
-    message, TooLarge above 10,000 characters, NotFound for a file that is not the uploader's to send.
+    and asks no model. `attachment_ids` are files that `uploader` sent before. `origin` is what a channel
+    knows beyond the text: when it was written, what it answers, in which thread, whether a machine wrote it
+    (which reopens nothing and lets nobody wait). Raises Invalid for an empty message, TooLarge above 10,000
+    characters, NotFound for a file that is not the uploader's to send.
     """
     text = checked_text(text, has_files=bool(attachment_ids))
-    conversation = _locked_conversation(inbox, sender)
+    if origin is not None and (stored := stored_message(inbox, external_id)):
+        return Received(stored, stored.conversation, created=False)
+    conversation, author = _place(inbox, sender, origin)
     if known := _known_message(conversation, client_id, external_id):
         return Received(known, conversation, created=False)
-    if conversation.status == Status.RESOLVED:
+    is_automatic = origin is not None and origin.is_automatic
+    if conversation.status == Status.RESOLVED and not is_automatic:
         reopen_locked(conversation, by=conversation.contact.as_actor())
     draft = Draft(
         AuthorKind.CONTACT,
-        str(conversation.contact_id),
-        conversation.contact.display_name,
+        str(author.pk),
+        author.display_name,
         Direction.IN,
         text,
         client_id=client_id,
         external_id=external_id,
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
+        origin=origin,
     )
-    waits_now(conversation)
-    conversation.last_contact_seq = conversation.last_seq + 1
-    message = add_message(conversation, draft, save=("last_contact_seq", "waiting_since"))
+    changed = _note_arrival(conversation, origin)
+    message = add_message(conversation, draft, save=changed)
+    for file in draft.attachments:
+        plan_fetching(file)
     signals.message_received.send(Message, conversation=conversation, message=message)
     return Received(message, conversation, created=True)
+
+
+def _note_arrival(conversation: Conversation, origin: Incoming | None) -> tuple[str, ...]:
+    """Sets what a message changes in its conversation; returns the names of the fields."""
+    conversation.last_contact_seq = conversation.last_seq + 1
+    now = timezone.now()
+    written = min(origin.sent_at, now) if origin and origin.sent_at else now
+    conversation.last_contact_at = max(written, conversation.last_contact_at or written)
+    names: tuple[str, ...] = ("last_contact_seq", "last_contact_at")
+    if origin is not None and origin.is_automatic:
+        return names
+    waits_now(conversation)
+    if conversation.status == Status.BOT and now - written > LATE_AFTER:
+        # What was asked a day ago wants a person to judge what it still means.
+        conversation.status = Status.OPEN
+        announce(conversation, by=Actor.system())
+        conversation.last_contact_seq = conversation.last_seq + 1
+        names = (*names, "status")
+    return (*names, "waiting_since")
+
+
+def stored_message(inbox: Inbox, external_id: str | None) -> Message | None:
+    """Returns the message that the inbox has under the provider's id."""
+    if external_id is None:
+        return None
+    found = Message.objects.filter(inbox=inbox, external_id=external_id)
+    return found.select_related("conversation").first()
 
 
 def checked_text(text: str, *, has_files: bool) -> str:
@@ -99,7 +142,39 @@ def checked_text(text: str, *, has_files: bool) -> str:
     return clean
 
 
-def _locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
+def _place(inbox: Inbox, sender: Sender, origin: Incoming | None) -> tuple[Conversation, Contact]:
+    """Returns the conversation that a message belongs to, locked, and the contact who wrote it.
+
+    In a thread that somebody else began, the author is a participant: the conversation stays its customer's.
+    """
+    if sender.aliases:
+        join_identities(inbox, sender)
+    thread = origin.thread if origin is not None else None
+    if thread is None:
+        conversation = locked_conversation(inbox, sender)
+        return conversation, conversation.contact
+    identity = _locked_identity(inbox, sender)
+    found = thread_conversation(inbox, thread)
+    if found is not None:
+        return lock(found, by=Actor.system()), identity.contact
+    return _opened(inbox, identity, subject=thread.subject), identity.contact
+
+
+def thread_conversation(inbox: Inbox, thread: Thread) -> UUID | None:
+    """Returns the conversation a thread points to, by our signed address first, then by what it answers."""
+    if thread.conversation_id is not None:
+        named = Conversation.objects.filter(pk=thread.conversation_id, inbox=inbox)
+        if named.exists():
+            return thread.conversation_id
+    for answered in thread.answers:
+        known = Message.objects.filter(inbox=inbox, external_id=answered).values_list("conversation_id")
+        sent = Delivery.objects.filter(inbox=inbox, provider_id=answered).values_list("conversation_id")
+        for (conversation_id,) in known.union(sent)[:1]:
+            return conversation_id
+    return None
+
+
+def locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
     """Returns the sender's current conversation, locked; makes identity, contact and conversation if new.
 
     The usual case is one query. A new conversation is made under the lock of the identity's row, so that
@@ -111,8 +186,12 @@ def _locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
     identity = _locked_identity(inbox, sender)
     if found := _current(inbox, sender.external_id):
         return found
+    return _opened(inbox, identity)
+
+
+def _opened(inbox: Inbox, identity: ContactIdentity, *, subject: str = "") -> Conversation:
     conversation = Conversation(
-        inbox=inbox, contact=identity.contact, identity=identity, team_id=inbox.team_id
+        inbox=inbox, contact=identity.contact, identity=identity, team_id=inbox.team_id, subject=subject[:200]
     )
     signals.conversation_opened.send(Conversation, conversation=conversation)
     conversation.save(force_insert=True)
@@ -132,7 +211,7 @@ def _current(inbox: Inbox, external_id: str) -> Conversation | None:
 
 def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
     """Returns the identity's row locked; the unique constraint decides who of many creates it."""
-    identities = ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact")
+    identities = ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact", "same_as")
     found = identities.filter(inbox=inbox, external_id=sender.external_id).first()
     if found is None:
         contact = Contact.objects.create(**_details(sender))
@@ -143,11 +222,17 @@ def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
         found = identities.get(inbox=inbox, external_id=sender.external_id)
         if found.contact_id != contact.pk:
             contact.delete()
-    return found
+    _learn(found.contact, sender)
+    return identities.get(pk=found.same_as_id) if found.same_as_id else found
 
 
 def _details(sender: Sender) -> dict[str, str]:
-    return {"name": sender.name[:120], "email": sender.email[:254], "locale": sender.locale[:12]}
+    return {
+        "name": sender.name[:120],
+        "email": sender.email[:254],
+        "phone": sender.phone[:32],
+        "locale": sender.locale[:12],
+    }
 
 
 def _learn(contact: Contact, sender: Sender) -> None:

@@ -9,14 +9,16 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from conversations.actions.planning import plan_sending
 from conversations.enums import AuthorKind, Direction, EventType, Validation
+from conversations.exchange import Incoming
 from conversations.groups import DESK_ALL, conversation_group, desk_group, operator_group
 from conversations.models import Attachment, Conversation, Event, Message
 from conversations.queries.wire import public_state
 from core import rows
 from core.actor import Actor
 from core.errors import Forbidden, NotFound
-from core.html import markdown_to_html, plain_to_html
+from core.html import clean_html, markdown_to_html, plain_to_html
 from core.realtime import publish
 
 ALWAYS_SAVED = ("last_seq", "updated_at")
@@ -39,7 +41,11 @@ class Draft:
     external_id: str | None = None
     run: UUID | None = None
     validated_by: Validation = Validation.PENDING
+    origin: Incoming | None = None
+    reply_to: Message | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    # What is more than text (see `conversations.exchange`).
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
@@ -67,6 +73,7 @@ def add_event(
     *,
     by: Actor | None = None,
     is_internal: bool = False,
+    message: Message | None = None,
     **payload: Any,
 ) -> Event:
     """Appends an event under the next number of a locked conversation and wakes its readers on commit."""
@@ -75,6 +82,7 @@ def add_event(
         seq=next_seq(conversation),
         type=kind,
         is_internal=is_internal,
+        message=message,
         payload=payload,
         actor_kind=by.kind if by else "",
         actor_name=by.name if by else "",
@@ -119,6 +127,7 @@ def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ..
     """
     seq = next_seq(conversation)
     render = markdown_to_html if draft.is_markdown else plain_to_html
+    origin = draft.origin
     message = Message(
         conversation=conversation,
         inbox_id=conversation.inbox_id,
@@ -128,13 +137,17 @@ def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ..
         author_name=draft.author_name[:120],
         direction=draft.direction,
         text=draft.text,
-        html=render(draft.text) if draft.text else "",
+        html=clean_html(origin.html) if origin and origin.html else render(draft.text) if draft.text else "",
         citations=list(draft.citations),
         choices=list(draft.choices),
         client_id=draft.client_id,
         external_id=draft.external_id,
         run=draft.run,
         validated_by=draft.validated_by,
+        details=dict(origin.details if origin else draft.details),
+        sent_at=origin.sent_at if origin else None,
+        is_automatic=origin is not None and origin.is_automatic,
+        reply_to=answered(conversation, origin.reply_to) if origin and origin.reply_to else draft.reply_to,
     )
     event = Event(
         conversation=conversation,
@@ -151,8 +164,17 @@ def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ..
     else:
         rows.insert(message, event)
     claim_attachments(message, draft.attachments)
+    if draft.direction == Direction.OUT and draft.external_id is None:
+        plan_sending(conversation, message, draft.attachments)
     wake(conversation)
     return message
+
+
+def answered(conversation: Conversation, provider_id: str) -> Message | None:
+    """Returns the message of the conversation that a provider's id names, whoever wrote it."""
+    messages = Message.objects.filter(conversation=conversation)
+    own = messages.filter(external_id=provider_id).first()
+    return own or messages.filter(deliveries__provider_id=provider_id).first()
 
 
 def claim_attachments(message: Message, attachments: Iterable[Attachment]) -> None:

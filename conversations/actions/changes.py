@@ -1,0 +1,200 @@
+"""What happens to messages after they were written: edited, taken back, reacted to, told back."""
+
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from conversations import signals
+from conversations.actions.files import keep_file
+from conversations.actions.inbound import checked_text, locked_conversation, stored_message
+from conversations.actions.planning import plan_fetching
+from conversations.actions.receipts import advance
+from conversations.actions.record import Draft, add_event, add_message, announce, lock, save_locked
+from conversations.enums import (
+    AuthorKind,
+    DeliveryStatus,
+    Direction,
+    EventType,
+    FileStatus,
+    Status,
+    Validation,
+)
+from conversations.errors import NotYet
+from conversations.exchange import Connection, Deleted, Echo, Edited, Incoming, Reacted, Receipt
+from conversations.models import Attachment, Conversation, Delivery, Inbox, InboxState, Message
+from core.actor import Actor
+from core.html import plain_to_html
+
+# How long a call of ours may take to return the id that its echo names.
+SETTLING = timedelta(minutes=2)
+
+
+def message_of(inbox: Inbox, provider_id: str) -> Message:
+    """Returns the message that a provider's id names, ours or a customer's; raises NotYet."""
+    found = stored_message(inbox, provider_id)
+    if found is None:
+        sent = Delivery.objects.filter(inbox=inbox, provider_id=provider_id).select_related("message")
+        delivery = sent.first()
+        found = delivery.message if delivery else None
+    if found is None:
+        raise NotYet
+    return found
+
+
+@transaction.atomic
+def edit(inbox: Inbox, item: Edited) -> str | None:
+    """Replaces the text of a customer's message; the former one stays in the log, for staff only."""
+    message = message_of(inbox, item.external_id)
+    row = lock(message.conversation_id, by=Actor.system())
+    message.refresh_from_db()
+    text = checked_text(item.text, has_files=True)
+    if message.deleted_at or message.text == text or message.direction != Direction.IN:
+        return _("nothing changed")
+    former, message.text, message.html = message.text, text, plain_to_html(text) if text else ""
+    message.edited_at = item.at or timezone.now()
+    message.save(update_fields=["text", "html", "edited_at"])
+    tell_change(row, message, former=former)
+    return None
+
+
+@transaction.atomic
+def take_back(inbox: Inbox, item: Deleted) -> str | None:
+    """Forgets the content of a message that its sender took back: text, files and what the log knew of it."""
+    message = message_of(inbox, item.external_id)
+    row = lock(message.conversation_id, by=Actor.system())
+    message.refresh_from_db()
+    if message.deleted_at:
+        return _("nothing changed")
+    message.text = message.html = ""
+    message.details, message.reactions = {}, {}
+    message.deleted_at = item.at or timezone.now()
+    message.save(update_fields=["text", "html", "details", "reactions", "deleted_at"])
+    for event in row.events.filter(message=message).exclude(payload={}):
+        event.payload = {}
+        event.save(update_fields=["payload"])
+    for file in message.attachments.all():
+        transaction.on_commit(partial(file.file.delete, save=False), robust=True)
+    message.attachments.all().delete()
+    row.preview = "" if row.last_contact_seq == message.seq else row.preview
+    tell_change(row, message)
+    return None
+
+
+@transaction.atomic
+def react(inbox: Inbox, item: Reacted) -> str | None:
+    """Notes what somebody thinks of a message, one emoji for each person."""
+    message = message_of(inbox, item.external_id)
+    row = lock(message.conversation_id, by=Actor.system())
+    message.refresh_from_db()
+    who = item.sender.name or row.contact.display_name
+    reactions = {
+        emoji: others
+        for emoji, names in message.reactions.items()
+        if (others := [name for name in names if name != who])
+    }
+    if item.emoji:
+        reactions.setdefault(item.emoji[:16], []).append(who)
+    if reactions == message.reactions:
+        return _("nothing changed")
+    message.reactions = reactions
+    message.save(update_fields=["reactions"])
+    add_event(row, EventType.MESSAGE_REACTED, message=message, emoji=item.emoji[:16], name=who)
+    save_locked(row)
+    return None
+
+
+def tell_change(conversation: Conversation, message: Message, *, former: str = "") -> None:
+    """Appends the event by which every reader replaces a message; the caller holds the row."""
+    kept = {"former": former} if former else {}
+    add_event(conversation, EventType.MESSAGE_UPDATED, by=None, is_internal=False, message=message, **kept)
+    save_locked(conversation, "preview")
+
+
+@transaction.atomic
+def record_echo(inbox: Inbox, item: Echo) -> str | None:
+    """Stores what somebody wrote to a customer on the provider's screen; it takes over from the agent.
+
+    What we sent ourselves is recognised by its id. While a call of ours to that person is open, its echo
+    waits (NotYet); one that nobody confirmed is confirmed by its echo.
+    """
+    if stored_message(inbox, item.external_id) or _is_ours(inbox, item):
+        return _("our own message")
+    row = locked_conversation(inbox, item.to)
+    draft = Draft(
+        AuthorKind.OPERATOR,
+        "",
+        _("On the phone"),
+        Direction.OUT,
+        checked_text(item.text or ("" if item.files else _("(no text)")), has_files=bool(item.files)),
+        external_id=item.external_id,
+        attachments=[
+            keep_file(inbox, file, uploader=f"echo:{item.external_id}"[:210], number=number)
+            for number, file in enumerate(item.files)
+        ],
+        origin=Incoming(
+            item.external_id, item.to, sent_at=item.sent_at, reply_to=item.reply_to, details=item.details
+        ),
+        validated_by=Validation.HUMAN,
+    )
+    if row.status == Status.BOT:
+        row.status = Status.OPEN
+        announce(row, by=Actor.system())
+        signals.conversation_taken_over.send(Conversation, conversation=row)
+    row.waiting_since = None
+    row.first_reply_at = row.first_reply_at or timezone.now()
+    message = add_message(row, draft, save=("status", "waiting_since", "first_reply_at"))
+    for file in draft.attachments:
+        plan_fetching(file)
+    signals.message_sent.send(Message, conversation=row, message=message)
+    return None
+
+
+def _is_ours(inbox: Inbox, item: Echo) -> bool:
+    """Says whether we sent it; raises NotYet while that cannot be known."""
+    deliveries = Delivery.objects.filter(inbox=inbox)
+    if deliveries.filter(provider_id=item.external_id).exists():
+        return True
+    theirs = Q(conversation__identity__external_id__in=[item.to.external_id, *item.to.aliases])
+    theirs |= Q(conversation__identity__aliases__external_id=item.to.external_id)
+    recent = deliveries.filter(theirs, claimed_at__gt=timezone.now() - SETTLING, provider_id=None)
+    if recent.filter(status=DeliveryStatus.SENDING).exists():
+        raise NotYet
+    doubted = (
+        recent.filter(status=DeliveryStatus.UNKNOWN, text=item.text)
+        .select_for_update(of=("self",))
+        .order_by("seq", "part")
+        .first()
+    )
+    if doubted is None:
+        return False
+    advance(doubted, Receipt(DeliveryStatus.SENT, provider_id=item.external_id, at=item.sent_at))
+    return True
+
+
+def record_connection(inbox: Inbox, item: Connection) -> None:
+    """Notes how a provider says that an inbox stands."""
+    InboxState.objects.update_or_create(
+        inbox=inbox,
+        defaults={
+            "light": item.light,
+            "detail": item.detail[:500],
+            "details": dict(item.details),
+            "checked_at": timezone.now(),
+        },
+    )
+
+
+@transaction.atomic
+def settle_file(file: Attachment, **fields: object) -> None:
+    """Saves what became of a file and shows it with its message."""
+    for name, value in fields.items():
+        setattr(file, name, value)
+    file.save(update_fields=list(fields))
+    if file.message_id is None or file.status == FileStatus.PENDING:
+        return
+    message = Message.objects.select_related("conversation").get(pk=file.message_id)
+    tell_change(lock(message.conversation_id, by=Actor.system()), message)

@@ -1,0 +1,105 @@
+"""One person under several ids: joined by a provider's word, merged and split by people."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from conversations import signals
+from conversations.exchange import Sender
+from conversations.models import Contact, ContactIdentity, Conversation, Inbox
+from core.actor import Actor
+from core.errors import Conflict, Forbidden
+
+
+def join_identities(inbox: Inbox, sender: Sender) -> None:
+    """Makes the ids that a provider gives for one person point to the one that was known first.
+
+    What was two contacts until now becomes one: the provider vouches for it. Needs a transaction.
+    """
+    ids = {sender.external_id, *sender.aliases}
+    rows = ContactIdentity.objects.select_for_update().filter(inbox=inbox, external_id__in=ids)
+    known = list(rows.order_by("pk"))
+    if len(known) == len(ids) and len({row.same_as_id or row.pk for row in known}) == 1:
+        return
+    if not known:
+        contact = Contact.objects.create(name=sender.name[:120], phone=sender.phone[:32])
+        first = ContactIdentity(inbox=inbox, external_id=sender.external_id, contact=contact)
+        ContactIdentity.objects.bulk_create([first], ignore_conflicts=True)
+        known = list(rows.order_by("pk"))
+    first = known[0].same_as or known[0]
+    missing = ids - {row.external_id for row in known}
+    ContactIdentity.objects.bulk_create(
+        (
+            ContactIdentity(inbox=inbox, external_id=each, contact_id=first.contact_id, same_as=first)
+            for each in sorted(missing)
+        ),
+        ignore_conflicts=True,
+    )
+    for row in known:
+        if first.pk not in {row.pk, row.same_as_id}:
+            _point_to(row, first)
+
+
+def _point_to(row: ContactIdentity, first: ContactIdentity) -> None:
+    """Makes an identity that had conversations of its own another id of the first."""
+    Conversation.objects.filter(identity=row).update(contact_id=first.contact_id)
+    ContactIdentity.objects.filter(same_as=row).update(same_as=first, contact_id=first.contact_id)
+    row.first_contact_id = row.first_contact_id or row.contact_id
+    row.contact_id, row.same_as = first.contact_id, first
+    row.save(update_fields=["contact", "same_as", "first_contact"])
+
+
+@transaction.atomic
+def merge_contacts(*, keep: Contact, other: Contact, by: Actor) -> Contact:
+    """Makes two contacts one: identities and conversations of `other` become those of `keep`.
+
+    What `keep` lacks (name, e-mail, phone, language) is taken from `other`, which stays as an empty row so
+    that a split can bring it back. Raises Forbidden for all but staff, Conflict for a contact with itself or
+    one that is merged already.
+    """
+    if not by.is_staff:
+        raise Forbidden
+    pair = Contact.objects.select_for_update().filter(pk__in=[keep.pk, other.pk]).order_by("pk")
+    rows = {row.pk: row for row in pair}
+    if keep.pk == other.pk or any(row.merged_into_id for row in rows.values()):
+        detail = _("These contacts cannot be merged.")
+        raise Conflict(detail)
+    keep, other = rows[keep.pk], rows[other.pk]
+    for identity in ContactIdentity.objects.filter(contact=other):
+        identity.first_contact_id = identity.first_contact_id or other.pk
+        identity.contact = keep
+        identity.save(update_fields=["contact", "first_contact"])
+    Conversation.objects.filter(contact=other).update(contact=keep)
+    for name in ("name", "email", "phone", "locale"):
+        setattr(keep, name, getattr(keep, name) or getattr(other, name))
+    keep.save(update_fields=["name", "email", "phone", "locale"])
+    other.merged_into = keep
+    other.save(update_fields=["merged_into"])
+    signals.contacts_merged.send(Contact, keep=keep, other=other, by=by)
+    return keep
+
+
+@transaction.atomic
+def split_identity(*, identity: ContactIdentity, by: Actor) -> Contact:
+    """Gives an identity, with its conversations, a contact of its own again and returns it.
+
+    The one it had before a merge comes back; otherwise a new one without a name. Raises Forbidden for all but
+    staff, Conflict for the only identity of a contact and for a further id of another one.
+    """
+    if not by.is_staff:
+        raise Forbidden
+    row = (
+        ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact").get(pk=identity.pk)
+    )
+    others = ContactIdentity.objects.filter(contact_id=row.contact_id).exclude(pk=row.pk).exclude(same_as=row)
+    if row.same_as_id is not None or not others.exists():
+        detail = _("This identity cannot be split off.")
+        raise Conflict(detail)
+    former = row.first_contact if row.first_contact_id != row.contact_id else None
+    contact = former or Contact.objects.create(locale=row.contact.locale)
+    if contact.merged_into_id is not None:
+        contact.merged_into = None
+        contact.save(update_fields=["merged_into"])
+    ContactIdentity.objects.filter(same_as=row).update(contact=contact)
+    ContactIdentity.objects.filter(pk=row.pk).update(contact=contact, first_contact=None)
+    Conversation.objects.filter(identity=row).update(contact=contact)
+    return contact

@@ -1,0 +1,203 @@
+"""Taking in what was received: from a provider's bytes to what they mean here."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, DataError, IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from conversations.actions import changes
+from conversations.actions.files import keep_file
+from conversations.actions.inbound import MAX_TEXT, receive, stored_message
+from conversations.actions.receipts import record_receipt
+from conversations.channels import adapter
+from conversations.enums import Verdict
+from conversations.errors import NotYet
+from conversations.exchange import (
+    Connection,
+    Deleted,
+    Echo,
+    Edited,
+    Ignored,
+    Incoming,
+    Parsed,
+    Reacted,
+    Receipt,
+    Webhook,
+)
+from conversations.models import InboundEvent, Inbox, InboxState
+from conversations.tasks import plan_intake
+from core.actor import Actor
+from core.errors import Forbidden
+
+logger = logging.getLogger(__name__)
+# What is read before others get their turn.
+AT_ONCE = 50
+# What refers to a message that is not here yet is tried again: after 1, 2, 4 … seconds, two minutes in all.
+PATIENCE = 7
+FULL_TEXT = 200_000
+SHOWN_DETAIL = 2_000
+RECEIPTS_KEPT = timedelta(days=30)
+
+
+def take_in_some(inbox_id: int) -> int:
+    """Takes in the oldest receipts of an inbox, one after the other; returns how many it looked at."""
+    now = timezone.now()
+    due = InboundEvent.objects.filter(
+        Q(next_try_at=None) | Q(next_try_at__lte=now), inbox_id=inbox_id, verdict=Verdict.RECEIVED
+    )
+    events = list(due.select_related("inbox").order_by("pk")[:AT_ONCE])
+    for event in events:
+        take_in(event)
+    if events:
+        InboxState.objects.update_or_create(inbox_id=inbox_id, defaults={"last_received_at": now})
+    return len(events)
+
+
+def take_in(event: InboundEvent) -> Verdict:
+    """Does what a receipt says, item by item, and writes the verdict; what is done already changes nothing.
+
+    An item that fails keeps no other from its effect; the receipt is then quarantined with its bytes. Raises
+    DatabaseError when the database is away: nobody has judged then.
+    """
+    taking = Taking(event)
+    taking.run()
+    event.attempts += 1
+    event.verdict, event.detail, event.next_try_at = taking.verdict()
+    event.handled_at = timezone.now()
+    event.save(update_fields=["attempts", "verdict", "detail", "next_try_at", "handled_at"])
+    return event.verdict
+
+
+class Taking:
+    """One receipt on its way in."""
+
+    def __init__(self, event: InboundEvent) -> None:
+        """Takes the receipt; nothing is done yet."""
+        self.event, self.inbox = event, event.inbox
+        self.problems: list[str] = []
+        self.reasons: list[str] = []
+        self.effects = 0
+        self.waits = False
+
+    def run(self) -> None:
+        """Reads and carries out item by item, so that a reader that stumbles keeps what it read before."""
+        channel = adapter(self.inbox.channel)
+        webhook = Webhook("POST", "", {}, self.event.headers, bytes(self.event.body))
+        try:
+            config = channel.config.model_validate(self.inbox.config)
+            for item in channel.parse(webhook, config):
+                self._carry_out(item)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            logger.warning(
+                "receipt %s of inbox %s cannot be read", self.event.pk, self.inbox.pk, exc_info=True
+            )
+            self.problems.append(f"{type(error).__name__}: {error}")
+
+    def _carry_out(self, item: Parsed) -> None:
+        try:
+            reason = apply(self.inbox, item, uploader=f"receipt:{self.event.pk}")
+        except NotYet as error:
+            self.waits = True
+            self.reasons.append(error.detail)
+        except (DataError, IntegrityError) as error:
+            # The database refuses this item and none other.
+            self.problems.append(f"{type(error).__name__}: {error}")
+        except DatabaseError:
+            raise
+        except Exception as error:
+            logger.exception("an item of receipt %s could not be taken in", self.event.pk)
+            self.problems.append(f"{type(error).__name__}: {error}")
+        else:
+            self.effects += not reason
+            self.reasons += [reason] if reason else []
+
+    def verdict(self) -> "tuple[Verdict, str, Any]":
+        """Returns the verdict, why, and when to look again."""
+        detail = "\n".join([*self.problems, *self.reasons])[:SHOWN_DETAIL]
+        if self.problems:
+            return Verdict.QUARANTINED, detail, None
+        if self.waits and self.event.attempts < PATIENCE:
+            pause = timedelta(seconds=2.0 ** (self.event.attempts - 1))
+            return Verdict.RECEIVED, detail, timezone.now() + pause
+        return (Verdict.DONE if self.effects else Verdict.IGNORED), detail, None
+
+
+def apply(inbox: Inbox, item: Parsed, *, uploader: str) -> str:
+    """Carries out one item; returns "" or why nothing was to do. Raises NotYet and what actions raise."""
+    match item:
+        case Incoming():
+            _receive(inbox, item, uploader)
+        case Ignored(reason=reason):
+            return reason
+        case _:
+            action: Callable[[Inbox, Any], str | None] = ACTIONS[type(item)]
+            return action(inbox, item) or ""
+    return ""
+
+
+def _receive(inbox: Inbox, item: Incoming, uploader: str) -> None:
+    if stored_message(inbox, item.external_id):
+        return
+    files = [
+        keep_file(inbox, file, uploader=uploader, number=number) for number, file in enumerate(item.files)
+    ]
+    text, origin = fitted(item)
+    if not text.strip() and not files:
+        text = _("(no text)")
+    receive(
+        inbox=inbox,
+        sender=item.sender,
+        text=text,
+        external_id=item.external_id,
+        attachment_ids=[file.pk for file in files],
+        uploader=uploader,
+        origin=origin,
+    )
+
+
+def fitted(item: Incoming) -> tuple[str, Incoming]:
+    """Returns text that a message can hold, and the item with the rest of it in its details."""
+    text = item.text.replace("\x00", "")
+    if len(text) <= MAX_TEXT:
+        return text, item
+    details = {**item.details, "full_text": str(item.details.get("full_text") or text)[:FULL_TEXT]}
+    return f"{text[: MAX_TEXT - 1]}…", replace(item, details=details, html="")
+
+
+ACTIONS: dict[type, Callable[[Inbox, Any], str | None]] = {
+    Echo: changes.record_echo,
+    Receipt: record_receipt,
+    Edited: changes.edit,
+    Deleted: changes.take_back,
+    Reacted: changes.react,
+    Connection: changes.record_connection,
+}
+
+
+def replay(event_ids: Sequence[int], *, by: Actor) -> int:
+    """Has receipts taken in again, whatever their verdict was; returns how many. Nothing is stored twice."""
+    if not by.is_staff:
+        raise Forbidden
+    with transaction.atomic():
+        events = InboundEvent.objects.filter(pk__in=event_ids)
+        inboxes = set(events.values_list("inbox_id", flat=True))
+        count = events.update(verdict=Verdict.RECEIVED, attempts=0, next_try_at=None, detail="")
+        for inbox_id in inboxes:
+            plan_intake(inbox_id)
+    return count
+
+
+def delete_old_receipts() -> int:
+    """Removes receipts that were understood a month ago; what was not understood stays."""
+    old = InboundEvent.objects.filter(
+        verdict__in=[Verdict.DONE, Verdict.IGNORED], received_at__lt=timezone.now() - RECEIPTS_KEPT
+    )
+    return old.delete()[0]

@@ -1,0 +1,70 @@
+"""What has to happen next, written in the transaction that makes it necessary."""
+
+from collections.abc import Iterable, Iterator
+
+from django.utils.translation import gettext as _
+
+from conversations.channels import Capabilities, adapter
+from conversations.enums import FileStatus
+from conversations.models import Attachment, Conversation, Delivery, Message
+from conversations.tasks import fetch_file, plan_delivery
+from core import queue
+
+
+def plan_sending(conversation: Conversation, message: Message, files: Iterable[Attachment]) -> None:
+    """Writes what has to be sent for a message, one row for each provider call, and plans the work."""
+    capabilities = adapter(conversation.inbox.channel).capabilities
+    if not capabilities.sends:
+        return
+    Delivery.objects.bulk_create(
+        Delivery(
+            message=message,
+            conversation=conversation,
+            inbox_id=conversation.inbox_id,
+            seq=message.seq,
+            part=part,
+            text=text,
+            attachment=file,
+        )
+        for part, (text, file) in enumerate(_parts(message.text, list(files), capabilities))
+    )
+    plan_delivery(str(conversation.pk))
+
+
+def plan_fetching(file: Attachment) -> None:
+    """Plans the download of a file that was only announced."""
+    if file.status == FileStatus.PENDING:
+        queue.defer(fetch_file, queueing_lock=f"fetch:{file.pk}", attachment_id=str(file.pk))
+
+
+def _parts(
+    text: str, files: list[Attachment], capabilities: Capabilities
+) -> Iterator[tuple[str, Attachment | None]]:
+    """Splits a message into what the channel takes at a time: text and file."""
+    if capabilities.whole:
+        yield text, None
+        return
+    captioned = capabilities.captions and len(files) == 1 and len(text) <= CAPTION
+    pieces = [] if captioned else list(split_text(text, capabilities.text_limit))
+    yield from ((piece, None) for piece in pieces)
+    for number, file in enumerate(files):
+        yield (text if captioned and number == 0 else ""), file
+    if not pieces and not files:
+        yield _("(no text)"), None
+
+
+# What Telegram and WhatsApp take under a picture.
+CAPTION = 1024
+
+
+def split_text(text: str, limit: int) -> Iterator[str]:
+    """Cuts a text into pieces of at most `limit` characters: at paragraphs, lines, words, else anywhere."""
+    rest = text.strip()
+    while len(rest) > limit:
+        head = rest[:limit]
+        # A cut in the first half would make many small pieces.
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := head.rfind(mark)) > limit // 2), limit)
+        yield rest[:cut].rstrip()
+        rest = rest[cut:].lstrip()
+    if rest:
+        yield rest

@@ -1,0 +1,341 @@
+"""Handing messages to providers: in order for each conversation, once as far as that can be had.
+
+A call is claimed in one transaction, made outside any, and settled in another. Whoever dies between leaves a
+claim behind, and the next one knows that it does not know: the delivery is `unknown` until a receipt, an echo
+or the end of its time settles it (`Repeat` says what may then be done).
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Greatest, Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from conversations.actions.receipts import RANK, learn_id, write
+from conversations.channels import (
+    Capabilities,
+    InboxBroken,
+    Repeat,
+    SendFailed,
+    SendLater,
+    SendRefused,
+    SendUnclear,
+    adapter,
+)
+from conversations.enums import DeliveryStatus, Light
+from conversations.exchange import OutFile, Outgoing, Sent
+from conversations.models import UNFINISHED, Attachment, Delivery, InboxState, Message
+from conversations.queries.wire import attachment_url
+from conversations.tasks import deliver_later, plan_delivery
+from core import queue
+from core.actor import Actor
+from core.errors import Conflict, Forbidden
+from core.threads import in_network_thread, in_thread
+
+logger = logging.getLogger(__name__)
+
+# A claim whose owner has said nothing for so long is nobody's: calls end by their own deadline before.
+LEASE = timedelta(seconds=25)
+# How long receipts may take that tell whether a call arrived.
+CALLBACK_PATIENCE = timedelta(seconds=60)
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
+GIVEN_UP_AFTER = timedelta(days=1)
+# Failures in a row after which an inbox is left alone for a while.
+BREAKER_AT = 5
+BREAKER_FIRST, BREAKER_LONGEST = 10.0, 300.0
+BURST = timedelta(seconds=1)
+KNOWN_THREAD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing may be sent before that moment."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that this worker makes now, with all that its call needs."""
+
+    delivery_id: UUID
+    attempt: int
+    channel: str
+    config: Any
+    outgoing: Outgoing
+
+
+async def deliver(conversation_id: str) -> None:
+    """Sends what waits in a conversation, one call after the other; plans the rest when it has to wait.
+
+    Its job holds the conversation's lock, so that no two workers send for one conversation.
+    """
+    while True:
+        found = await in_thread(claim, conversation_id)
+        if found is None:
+            return
+        if isinstance(found, Wait):
+            await in_thread(_plan_later, conversation_id, found.until)
+            return
+        outcome = await in_network_thread(_call, found)
+        await in_thread(settle, found.delivery_id, found.attempt, outcome)
+
+
+def _call(found: Claim) -> Sent | SendFailed:
+    """Makes the call. What an adapter did not foresee may have happened after the message was taken."""
+    try:
+        return adapter(found.channel).send(found.outgoing, found.config)
+    except SendFailed as error:
+        return error
+    except Exception as error:
+        logger.exception("an adapter failed while it sent delivery %s", found.delivery_id)
+        return SendUnclear(f"{type(error).__name__}: {error}")
+
+
+def _plan_later(conversation_id: str, until: datetime) -> None:
+    """Wakes the conversation again; plans for the same second are one."""
+    key = f"later:{conversation_id}:{int(until.timestamp())}"
+    queue.defer(deliver_later, queueing_lock=key, at=until, conversation_id=conversation_id)
+
+
+# --- Claiming ----------------------------------------------------------------------------------------------
+@transaction.atomic(durable=True)
+def claim(conversation_id: str) -> Claim | Wait | None:
+    """Takes the oldest thing to send, or says until when to wait; None when nothing is left.
+
+    Order is kept: what has to wait holds up what was written after it.
+    """
+    waiting = Delivery.objects.filter(conversation_id=conversation_id, status__in=UNFINISHED)
+    related = ("inbox", "conversation__identity", "conversation__contact", "message__reply_to", "attachment")
+    locked = waiting.select_for_update(of=("self",)).select_related(*related)
+    delivery = locked.order_by("seq", "part").first()
+    if delivery is None:
+        return None
+    channel = adapter(delivery.inbox.channel)
+    now = timezone.now()
+    if wait := _held_up(delivery, channel.capabilities, now):
+        return wait
+    if now - delivery.created_at > GIVEN_UP_AFTER and delivery.attempts:
+        write(delivery, status=DeliveryStatus.FAILED, error=_("Given up after a day: %s") % delivery.error)
+        plan_delivery(conversation_id)
+        return None
+    if wait := _slot(delivery.inbox_id, channel.capabilities.per_second, now):
+        return wait
+    write(delivery, status=DeliveryStatus.SENDING, attempts=delivery.attempts + 1, claimed_at=now)
+    config = channel.config.model_validate(delivery.inbox.config)
+    return Claim(delivery.pk, delivery.attempts, delivery.inbox.channel, config, outgoing(delivery))
+
+
+def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> Wait | None:
+    """Returns until when this delivery has to wait, after settling a claim that nobody holds any more."""
+    if delivery.status == DeliveryStatus.SENDING:
+        claimed = delivery.claimed_at or now
+        if claimed + LEASE > now:
+            return Wait(claimed + LEASE)
+        doubt(delivery, capabilities.repeat, now)
+    if delivery.next_try_at is not None and delivery.next_try_at > now:
+        return Wait(delivery.next_try_at)
+    if delivery.status == DeliveryStatus.UNKNOWN and capabilities.repeat != Repeat.SAFE:
+        delivery.doubtful += 1
+        delivery.save(update_fields=["doubtful"])
+    return None
+
+
+def doubt(delivery: Delivery, repeat: Repeat, now: datetime, error: str = "") -> None:
+    """Notes that nobody knows whether the provider has it, and when it may be sent again."""
+    pause = CALLBACK_PATIENCE if repeat == Repeat.CALLBACK else _pause(delivery.attempts)
+    write(delivery, status=DeliveryStatus.UNKNOWN, next_try_at=now + pause, error=error[:500])
+
+
+def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
+    """Takes the inbox's next place in its rate, or says when there is one: a bucket that holds a second."""
+    InboxState.objects.bulk_create([InboxState(inbox_id=inbox_id)], ignore_conflicts=True)
+    free = InboxState.objects.filter(
+        Q(next_slot=None) | Q(next_slot__lte=now + BURST),
+        Q(not_before=None) | Q(not_before__lte=now),
+        inbox_id=inbox_id,
+    )
+    step = timedelta(seconds=1 / per_second)
+    if free.update(next_slot=Greatest(Coalesce(F("next_slot"), Now()), Now()) + step):
+        return None
+    state = InboxState.objects.get(inbox_id=inbox_id)
+    until = max(filter(None, (state.not_before, state.next_slot)), default=now)
+    # Many conversations wait for the same moment.
+    jitter = random.uniform(0, 1 if state.not_before and state.not_before > now else 0.2)  # noqa: S311
+    return Wait(max(until - BURST if until == state.next_slot else until, now) + timedelta(seconds=jitter))
+
+
+def outgoing(delivery: Delivery) -> Outgoing:
+    """Returns all that a call needs; two queries where the channel wants the thread, none otherwise."""
+    message, conversation = delivery.message, delivery.conversation
+    capabilities = adapter(delivery.inbox.channel).capabilities
+    files = list(message.attachments.all()) if capabilities.whole else [delivery.attachment]
+    is_last = not Delivery.objects.filter(message=message, part__gt=delivery.part).exists()
+    return Outgoing(
+        key=delivery.pk.hex,
+        part=delivery.part,
+        attempt=delivery.attempts,
+        to=conversation.identity.external_id,
+        text=delivery.text if not capabilities.whole else message.text,
+        html=message.html,
+        files=tuple(_file(file) for file in files if file is not None),
+        choices=tuple(message.choices) if is_last else (),
+        details=message.details,
+        reply_to=provider_id_of(message.reply_to) if message.reply_to and delivery.part == 0 else "",
+        thread=_thread(delivery) if capabilities.whole else (),
+        subject=conversation.subject,
+        author=message.author_name,
+        author_kind=message.author_kind,
+        conversation_id=conversation.pk,
+        message_id=message.pk,
+        created_at=message.created_at,
+        contact_name=conversation.contact.name,
+        contact_email=conversation.contact.email,
+    )
+
+
+def _file(file: Attachment) -> OutFile:
+    url = f"{settings.PUBLIC_URL}{attachment_url(file)}"
+
+    def read() -> bytes:
+        with file.file.open("rb") as content:
+            return cast("bytes", content.read())
+
+    return OutFile(file.name, file.content_type, file.size, url, read)
+
+
+def provider_id_of(message: Message) -> str:
+    """Returns the id under which the provider knows a message, or ""."""
+    if message.external_id:
+        return message.external_id
+    sent = Delivery.objects.filter(message=message).exclude(provider_id=None).order_by("part")
+    return sent.values_list("provider_id", flat=True).first() or ""
+
+
+def _thread(delivery: Delivery) -> tuple[str, ...]:
+    """Returns the provider's ids of what was said before, oldest first."""
+    before = Message.objects.filter(conversation_id=delivery.conversation_id, seq__lt=delivery.seq)
+    rows = before.order_by("-seq").values_list("external_id", "deliveries__provider_id")[:KNOWN_THREAD]
+    return tuple(known for pair in reversed(rows) for known in pair if known)
+
+
+# --- Settling ----------------------------------------------------------------------------------------------
+@transaction.atomic(durable=True)
+def settle(delivery_id: UUID, attempt: int, outcome: Sent | SendFailed) -> None:
+    """Writes what came of a call, unless a receipt or another attempt has said more meanwhile."""
+    related = ("inbox", "conversation")
+    delivery = Delivery.objects.select_for_update(of=("self",)).select_related(*related).get(pk=delivery_id)
+    now = timezone.now()
+    if isinstance(outcome, Sent):
+        _note_success(delivery.inbox_id, now)
+        if not delivery.provider_id:
+            learn_id(delivery, outcome.provider_id)
+        if RANK[outcome.status] > RANK[DeliveryStatus(delivery.status)]:
+            write(delivery, status=outcome.status, sent_at=now, error="", error_code="", next_try_at=None)
+        return
+    if not isinstance(outcome, SendRefused):
+        _note_failure(delivery.inbox_id, outcome, now)
+    if delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt:
+        OUTCOMES[type(outcome)](delivery, outcome, now)
+
+
+def _refused(delivery: Delivery, outcome: SendFailed, _now: datetime) -> None:
+    code = outcome.provider_code[:64]
+    write(delivery, status=DeliveryStatus.FAILED, error=outcome.detail[:500], error_code=code)
+
+
+def _later(delivery: Delivery, outcome: SendFailed, now: datetime) -> None:
+    pause = timedelta(seconds=outcome.retry_after) if outcome.retry_after else _pause(delivery.attempts)
+    code = outcome.provider_code[:64]
+    fields = {"next_try_at": now + pause, "error": outcome.detail[:500], "error_code": code}
+    write(delivery, status=DeliveryStatus.QUEUED, **fields)
+
+
+def _unclear(delivery: Delivery, outcome: SendFailed, now: datetime) -> None:
+    doubt(delivery, adapter(delivery.inbox.channel).capabilities.repeat, now, outcome.detail)
+
+
+OUTCOMES: dict[type[SendFailed], Callable[[Delivery, SendFailed, datetime], None]] = {
+    SendRefused: _refused,
+    SendLater: _later,
+    InboxBroken: _later,
+    SendUnclear: _unclear,
+    SendFailed: _unclear,
+}
+
+
+def _pause(attempts: int) -> timedelta:
+    """Returns how long to wait after so many attempts: doubling, with jitter."""
+    seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts - 1, 12))
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 (jitter is no secret)
+
+
+def _note_success(inbox_id: int, now: datetime) -> None:
+    """Ends a row of failures; the time of the last message is written now and then only."""
+    stale = Q(last_sent_at=None) | Q(last_sent_at__lt=now - timedelta(seconds=10))
+    rows = InboxState.objects.filter(inbox_id=inbox_id)
+    rows.filter(stale | ~Q(light=Light.GREEN) | Q(failures__gt=0)).update(
+        light=Light.GREEN, detail="", failures=0, not_before=None, last_sent_at=now
+    )
+
+
+def _note_failure(inbox_id: int, outcome: SendFailed, now: datetime) -> None:
+    """Counts a failure; many in a row, or a provider that asks for it, stop the inbox for a while."""
+    state = InboxState.objects.select_for_update().get(inbox_id=inbox_id)
+    state.failures += 1
+    is_broken = isinstance(outcome, InboxBroken) or state.failures >= BREAKER_AT
+    state.light = Light.RED if is_broken else Light.YELLOW
+    state.detail = outcome.detail[:500]
+    pause = outcome.retry_after
+    if is_broken:
+        doublings = min(max(state.failures - BREAKER_AT, 0), 6)
+        pause = max(pause, min(BREAKER_LONGEST, BREAKER_FIRST * 2.0**doublings) * random.uniform(0.8, 1.2))  # noqa: S311
+    if pause:
+        state.not_before = max(now + timedelta(seconds=pause), state.not_before or now)
+    state.save(update_fields=["failures", "light", "detail", "not_before"])
+
+
+@transaction.atomic
+def note_trouble(inbox_id: int, error: SendFailed) -> None:
+    """Counts a failure that no message is to blame for: a provider that could not be asked."""
+    InboxState.objects.bulk_create([InboxState(inbox_id=inbox_id)], ignore_conflicts=True)
+    _note_failure(inbox_id, error, timezone.now())
+
+
+# --- What people do ----------------------------------------------------------------------------------------
+@transaction.atomic
+def retry_delivery(*, delivery: Delivery, by: Actor) -> Delivery:
+    """Sends a failed part again, now; raises Conflict for one that has not failed, Forbidden."""
+    if not by.is_staff:
+        raise Forbidden
+    row = Delivery.objects.select_for_update(of=("self",)).select_related("conversation").get(pk=delivery.pk)
+    if row.status != DeliveryStatus.FAILED:
+        detail = _("Only a message that was not delivered can be sent again.")
+        raise Conflict(detail)
+    now = timezone.now()
+    # Its day begins anew.
+    write(row, status=DeliveryStatus.QUEUED, attempts=0, next_try_at=None, error="", created_at=now)
+    InboxState.objects.filter(inbox_id=row.inbox_id).update(not_before=None)
+    plan_delivery(str(row.conversation_id))
+    return row
+
+
+def retry_message(*, message: Message, by: Actor) -> Message:
+    """Sends every failed part of a message again; raises Conflict when none has failed."""
+    with transaction.atomic():
+        failed = list(Delivery.objects.filter(message=message, status=DeliveryStatus.FAILED).order_by("part"))
+        if not failed:
+            detail = _("Only a message that was not delivered can be sent again.")
+            raise Conflict(detail)
+        for delivery in failed:
+            retry_delivery(delivery=delivery, by=by)
+    return message

@@ -1,0 +1,55 @@
+"""Finding work that nobody was woken for: the answer to every lost hint and dead worker."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from conversations.actions.planning import plan_fetching
+from conversations.actions.sending import LEASE
+from conversations.channels import adapter
+from conversations.enums import DeliveryStatus, FileStatus, Verdict
+from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, Inbox
+from conversations.tasks import plan_delivery, plan_intake, pull
+from core import queue
+
+# Work this young is on its way.
+YOUNG = timedelta(seconds=3)
+AT_ONCE = 500
+
+
+def sweep() -> None:
+    """Plans, for receipts, deliveries, files and inboxes, what is due and may have no job."""
+    now = timezone.now()
+    waiting = InboundEvent.objects.filter(
+        Q(next_try_at=None, received_at__lt=now - YOUNG) | Q(next_try_at__lte=now), verdict=Verdict.RECEIVED
+    )
+    for inbox_id in waiting.values_list("inbox_id", flat=True).distinct():
+        plan_intake(inbox_id)
+    due = Delivery.objects.filter(
+        Q(status=DeliveryStatus.SENDING, claimed_at__lt=now - LEASE)
+        | Q(status__in=UNFINISHED, next_try_at__lte=now - YOUNG)
+        | Q(status=DeliveryStatus.QUEUED, next_try_at=None, created_at__lt=now - YOUNG)
+    )
+    for conversation_id in due.values_list("conversation_id", flat=True).distinct()[:AT_ONCE]:
+        plan_delivery(str(conversation_id))
+    pending = Attachment.objects.filter(
+        status=FileStatus.PENDING, message__isnull=False, created_at__lt=now - timedelta(minutes=2)
+    )
+    for file in pending[:AT_ONCE]:
+        plan_fetching(file)
+    plan_pulls()
+
+
+def plan_pulls() -> None:
+    """Keeps one job running for each inbox that has to be asked."""
+    for inbox in Inbox.objects.filter(is_active=True).exclude(channel="web"):
+        channel = adapter(inbox.channel)
+        try:
+            pulls = channel.pulls(channel.config.model_validate(inbox.config))
+        except ValueError:
+            # Its settings are not complete; the admin says so.
+            continue
+        if pulls:
+            key = f"pull:{inbox.pk}"
+            queue.defer(pull, lock=key, queueing_lock=key, inbox_id=inbox.pk)

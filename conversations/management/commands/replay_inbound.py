@@ -1,0 +1,127 @@
+"""Feeds receipts to the parsers again: those that are stored, or a folder of payloads and raw mails."""
+
+import json
+import random
+import resource
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from django.db.models import Q
+
+from conversations.actions.intake import replay, take_in
+from conversations.channels import adapter
+from conversations.door import event_id
+from conversations.enums import Verdict
+from conversations.exchange import Webhook
+from conversations.models import InboundEvent, Inbox, Message
+from core.actor import Actor
+
+CONTENT_TYPES = {".json": "application/json", ".eml": "message/rfc822", ".msg": "message/rfc822"}
+MEBIBYTE = 1024  # ru_maxrss counts in KiB
+
+
+class Command(BaseCommand):
+    """Without DIR: takes in again what is in quarantine. With DIR: stores each file and takes it in.
+
+    Files are not verified: whoever can run this command is trusted. Prints one line of JSON about it.
+    """
+
+    help = "Take receipts in again: those in quarantine, or the files of a folder."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declares the options."""
+        parser.add_argument("directory", nargs="?", type=Path, help="a folder of payloads or raw mails")
+        parser.add_argument("--inbox", help="name, key or number of the inbox")
+        parser.add_argument("--times", type=int, default=1, help="how often each file is fed in")
+        parser.add_argument("--shuffle", action="store_true", help="in random order")
+        parser.add_argument("--seed", type=int, default=1, help="of the order")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Does it."""
+        if options["directory"] is None:
+            self._replay_quarantine(options["inbox"])
+            return
+        if not options["directory"].is_dir():
+            raise CommandError(f"{options['directory']} is not a folder.")
+        if not options["inbox"]:
+            raise CommandError("Say with --inbox which inbox these came to.")
+        files = [path for path in sorted(options["directory"].rglob("*")) if path.is_file()]
+        turns = files * options["times"]
+        if options["shuffle"]:
+            random.Random(options["seed"]).shuffle(turns)  # noqa: S311 (an order, no secret)
+        inbox = inbox_named(options["inbox"])
+        self.stdout.write(json.dumps({"files": len(files), **feed(inbox, turns)}))
+
+    def _replay_quarantine(self, name: str | None) -> None:
+        events = InboundEvent.objects.filter(verdict=Verdict.QUARANTINED)
+        if name:
+            events = events.filter(inbox=inbox_named(name))
+        ids = list(events.order_by("pk").values_list("pk", flat=True))
+        replay(ids, by=Actor.system())
+        verdicts = [take_in(event) for event in InboundEvent.objects.filter(pk__in=ids).order_by("pk")]
+        self.stdout.write(
+            json.dumps({"replayed": len(ids), "quarantined": verdicts.count(Verdict.QUARANTINED)})
+        )
+
+
+def inbox_named(name: str) -> Inbox:
+    """Returns the one inbox with that name, key or number; raises CommandError."""
+    wanted = Q(name=name) | Q(key=name)
+    if name.isdigit():
+        wanted |= Q(pk=int(name))
+    found = list(Inbox.objects.filter(wanted))
+    if len(found) != 1:
+        known = ", ".join(Inbox.objects.values_list("name", flat=True))
+        raise CommandError(f"{len(found)} inboxes are called {name}. There are: {known}")
+    return found[0]
+
+
+def feed(inbox: Inbox, paths: Iterable[Path]) -> dict[str, Any]:
+    """Stores and takes in each file; returns counts, the slowest in seconds and the memory's peak in MiB.
+
+    What is here already is not taken in again, as at the door. `failed` would have been a 5xx.
+    """
+    before = Message.objects.filter(inbox=inbox).count()
+    counts = dict.fromkeys(
+        ("fed", "stored", "repeated", "done", "ignored", "quarantined", "waiting", "failed"), 0
+    )
+    names = {Verdict.RECEIVED: "waiting", Verdict.DONE: "done", Verdict.IGNORED: "ignored"}
+    slowest, slowest_name = 0.0, ""
+    for path in paths:
+        began = time.perf_counter()
+        counts["fed"] += 1
+        try:
+            event = stored(inbox, path)
+            counts["repeated" if event is None else "stored"] += 1
+            if event is not None:
+                counts[names.get(take_in(event), "quarantined")] += 1
+        except (DatabaseError, OSError):
+            counts["failed"] += 1
+        took = time.perf_counter() - began
+        if took > slowest:
+            slowest, slowest_name = took, path.name
+    messages = Message.objects.filter(inbox=inbox)
+    return {
+        **counts,
+        "messages": messages.count() - before,
+        "slowest_s": round(slowest, 3),
+        "slowest": slowest_name,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEBIBYTE,
+    }
+
+
+def stored(inbox: Inbox, path: Path) -> InboundEvent | None:
+    """Stores a file as the door would, without proof of where it comes from; None when it is here already."""
+    channel = adapter(inbox.channel)
+    kind = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
+    webhook = channel.stored(Webhook("POST", "", {}, {"content-type": kind}, path.read_bytes()))
+    event, is_new = InboundEvent.objects.get_or_create(
+        inbox=inbox,
+        provider_event_id=event_id(channel, webhook),
+        defaults={"headers": dict(webhook.headers), "body": webhook.body},
+    )
+    return event if is_new else None
