@@ -202,7 +202,9 @@ AXES_ENABLE_ADMIN = False
 # --- Channels, knowledge, models --------------------------------------------------------------------------
 CHANNEL_ADAPTERS = {
     "web": "integrations.web.adapter.WebAdapter",
+    "telegram": "integrations.telegram.adapter.TelegramAdapter",
     "api": "integrations.api_channel.adapter.ApiAdapter",
+    "whatsapp_cloud": "integrations.whatsapp_cloud.adapter.WhatsAppCloudAdapter",
 }
 MAX_WEBHOOK_BYTES = env.int("MAX_WEBHOOK_BYTES", default=32 * 1024 * 1024)
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
@@ -340,5 +342,10 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": log_level},
     # Procrastinate logs a line for each job; a failed job is logged by the task's own code.
-    "loggers": {"procrastinate": {"level": "ERROR"}},
+    # httpx logs whole addresses, and some providers want their secret in there.
+    "loggers": {
+        "procrastinate": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
 }

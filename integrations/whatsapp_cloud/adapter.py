@@ -1,0 +1,102 @@
+"""WhatsApp Cloud API as a channel."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from conversations.adapters import BaseAdapter
+from conversations.channels import Capabilities, Repeat
+from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sent, Template, Webhook
+from core.errors import Unauthenticated
+from integrations.whatsapp_cloud import account, parsing, sending
+from integrations.whatsapp_cloud.config import WhatsAppConfig
+
+SIGNATURE = "x-hub-signature-256"
+
+
+class WhatsAppCloudAdapter(BaseAdapter):
+    """One business phone number. Free text for 24 hours after the customer's last message, then templates."""
+
+    label = gettext_lazy("WhatsApp (Cloud API)")
+    capabilities = Capabilities(
+        text_limit=sending.TEXT_LIMIT,
+        per_second=80.0,
+        window=timedelta(hours=24),
+        templates=True,
+        file_limit=100 * sending.MEGABYTE,
+        captions=True,
+        caption_limit=sending.CAPTION_LIMIT,
+        receipts=True,
+        repeat=Repeat.CALLBACK,
+    )
+    config = WhatsAppConfig
+
+    def setup_steps(self, *, key: str, public_url: str) -> Sequence[str]:
+        """From the app at Meta to the first message."""
+        address = self.setup_text(key=key, public_url=public_url)
+        return [
+            _("At developers.facebook.com create an app of the type Business and add WhatsApp to it."),
+            _("Under WhatsApp > API setup copy the phone number ID and the WhatsApp Business Account ID."),
+            _(
+                "In the Business settings create a system user with full control of the app and the account, "
+                "and a token for it that never expires, with whatsapp_business_messaging and "
+                "whatsapp_business_management."
+            ),
+            _("Copy the app secret from App settings > Basic, invent a verify token, and save the inbox."),
+            _(
+                "Under WhatsApp > Configuration set the callback URL to %s with the same verify token, and "
+                "subscribe to messages, account_update and message_template_status_update."
+            )
+            % address,
+            _("Press Connect here, then write to the number from a phone."),
+        ]
+
+    def handshake(self, webhook: Webhook, config: WhatsAppConfig) -> str | None:
+        """Returns the challenge to whoever knows the verify token."""
+        query = webhook.query
+        token = query.get("hub.verify_token", "").encode()
+        expected = config.verify_token.get_secret_value().encode()
+        if query.get("hub.mode") != "subscribe" or not expected:
+            return None
+        return query.get("hub.challenge") if hmac.compare_digest(token, expected) else None
+
+    def verify(self, webhook: Webhook, config: WhatsAppConfig) -> None:
+        """Checks Meta's signature of the raw bytes, made with the app secret."""
+        secret = config.app_secret.get_secret_value().encode()
+        expected = f"sha256={hmac.new(secret, webhook.body, hashlib.sha256).hexdigest()}"
+        given = webhook.headers.get(SIGNATURE, "")
+        if not secret or not hmac.compare_digest(given.encode(), expected.encode()):
+            raise Unauthenticated
+
+    def parse(self, webhook: Webhook, config: WhatsAppConfig) -> Iterable[Parsed]:
+        """Reads every message and status for this number."""
+        return parsing.items(webhook.body, config)
+
+    def send(self, outgoing: Outgoing, config: WhatsAppConfig) -> Sent:
+        """Sends one text, file, set of buttons or template."""
+        return sending.send(outgoing, config)
+
+    def mark_read(self, external_id: str, config: WhatsAppConfig, *, typing: bool = False) -> None:
+        """Shows the customer the blue ticks, and on wish that somebody is writing. Raises as `send`."""
+        sending.read_receipt(external_id, config, typing=typing)
+
+    def fetch(self, file: File, config: WhatsAppConfig, *, max_bytes: int) -> Media:
+        """Fetches by media id."""
+        return account.fetch(file, config, max_bytes=max_bytes)
+
+    def test(self, config: WhatsAppConfig) -> Check:
+        """Asks for the number and its subscription."""
+        return account.check(config)
+
+    def connect(self, config: WhatsAppConfig, *, url: str, secret: str) -> Check:
+        """Subscribes the app and sets our address for this number; Meta's secret is the app's own."""
+        del secret
+        return account.connect(config, url=url)
+
+    def templates(self, config: WhatsAppConfig) -> Sequence[Template]:
+        """Returns all of them, approved or not."""
+        return account.templates(config)
