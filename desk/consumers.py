@@ -2,7 +2,7 @@
 
 Client to server: `open {conversation, since?}`, `close`, `typing {on}`, `read {seq}`, `ping`.
 Server to client: `ready`, `row`, `gone`, `counts`, `ticket`, `ticket.gone`, `event`, `delta`, `typing`,
-`read`, `reload`, `pong`, `error`.
+`read`, `delivery`, `reload`, `pong`, `error`.
 It writes nothing but signs of life; all else that an operator does goes by HTTP.
 """
 

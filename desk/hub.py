@@ -76,7 +76,7 @@ class Hub:
         await self.unfollow(listener)
 
     async def follow(self, listener: Listener, conversation_id: str) -> None:
-        """Lets a socket hear what passes in one conversation: deltas, typing, read marks."""
+        """Lets a socket hear what passes in one conversation: deltas, typing, read marks, deliveries."""
         self._drop_reader(listener)
         listener.open_id = conversation_id
         self._readers[conversation_id].add(listener)
@@ -140,7 +140,7 @@ class Hub:
                 self.mark(message["conversation"])
             case "ticket":
                 self.mark(message["ticket"], TICKETS)
-            case "delta" | "typing" | "read":
+            case "delta" | "typing" | "read" | "delivery":
                 frame = encode(message)
                 for listener in tuple(self._readers.get(message["conversation"], ())):
                     listener.offer(frame)

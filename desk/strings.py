@@ -6,7 +6,9 @@ from django.utils.translation import pgettext
 
 def strings() -> dict[str, str]:
     """Returns every word of the scripts by its key."""
-    return {**_common(), **_lists(), **_lines(), **_composer(), **_context(), **_tickets()}
+    return {
+        **_common(), **_lists(), **_lines(), **_messages(), **_composer(), **_context(), **_tickets(),
+    }  # fmt: skip
 
 
 def _common() -> dict[str, str]:
@@ -80,6 +82,7 @@ def _lines() -> dict[str, str]:
         "line-assigned": _("{name} assigned to {to}"),
         "line-unassigned": _("{name} put it back into the queue"),
         "line-run-cancelled": _("The AI agent stopped writing"),
+        "line-not-delivered": _("A message was not delivered: {error}"),
         "line-ticket": _("{name} created ticket #{number}: {subject}"),
         "line-ticket-status": _("{name} set ticket #{number} to {status}"),
         "line-ticket-changed": _("{name} changed ticket #{number}"),
@@ -91,6 +94,38 @@ def _lines() -> dict[str, str]:
         "announce": _("New message from {name}: {text}"),
         "customer-types": _("{name} is typing"),
         "operator-types": _("{name} is also answering"),
+    }
+
+
+def _messages() -> dict[str, str]:
+    return {
+        "not-delivered": _("Not delivered: {error}"),
+        "not-delivered-why": _("the channel gave no reason"),
+        "edited": _("edited"),
+        "edited-at": _("Edited {time}"),
+        "taken-back": _("The message was taken back"),
+        "written-at": _("written {time}"),
+        "late": _("It came later than it was written, by the channel's clock"),
+        "automatic": _("Automatic reply"),
+        "template": _("Template {name}"),
+        "pressed": _("Pressed a button"),
+        "full-text": _("Show full text"),
+        "trimmed-text": _("Hide what was quoted"),
+        "file-pending": _("being fetched"),
+        "file-failed": _("could not be fetched: {error}"),
+        "file-failed-why": _("the channel has not given it"),
+        "place": _("Location"),
+        "person": _("Contact card"),
+        "appointment": _("Appointment"),
+        "mail-to": _("To {addresses}"),
+        "mail-cc": _("Cc {addresses}"),
+        "mail-no-subject": _("No subject"),
+        "proof-good": _("Sender verified"),
+        "proof-bad": _("Sender may be forged"),
+        "proof-none": _("Sender not verified"),
+        "light-yellow": _("This inbox is struggling: {detail}"),
+        "light-red": _("This inbox does not work: {detail}"),
+        "light-why": _("the provider gave no reason"),
     }
 
 
@@ -106,6 +141,15 @@ def _composer() -> dict[str, str]:
         "sending": _("Sending"),
         "not-sent": _("Not sent. {why}"),
         "uploading": _("Uploading"),
+        "window-until": _("Free text until {time}"),
+        "window-closed": _(
+            "The customer has not written since {time}; {channel} takes only approved templates now. "
+            "Once the customer answers, you can write freely again."
+        ),
+        "window-never": _(
+            "The customer has not written yet; {channel} takes only approved templates until then."
+        ),
+        "template-place": _("Text for {name}"),
         "assign-to-me": _("Assign to me"),
         "assign-to-nobody": _("Back to the queue"),
         "people": _("People"),

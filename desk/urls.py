@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from desk import ticket_views, views
+from desk import thread_views, ticket_views, views
 
 if TYPE_CHECKING:
     from desk.site import DeskSite
@@ -20,6 +20,9 @@ def desk_urls(site: "DeskSite") -> list[URLPattern]:
         path(inbox, page(views.inbox), name="desk_conversation"),
         path(f"{inbox}thread/", views.thread, name="desk_thread"),
         path(f"{inbox}context/", views.panel, name="desk_context"),
+        path(f"{inbox}deliveries/", thread_views.deliveries, name="desk_deliveries"),
+        path(f"{inbox}templates/", thread_views.templates, name="desk_templates"),
+        path(f"{inbox}messages/<uuid:message_id>/", thread_views.whole, name="desk_message"),
         path(f"{inbox}files/", views.upload, name="desk_upload"),
         path(f"{inbox}<slug:verb>/", views.act, name="desk_act"),
         path("tickets/", page(ticket_views.tickets), name="desk_tickets"),

@@ -10,7 +10,8 @@ from accounts.models import Team
 from conversations import actions
 from conversations.actions.assignment import operator_by_id
 from conversations.enums import Priority
-from conversations.models import Conversation
+from conversations.models import Conversation, Message, MessageTemplate
+from conversations.queries.delivered import delivery_states
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from tickets.actions import create_ticket
@@ -67,6 +68,32 @@ def note(conversation: Conversation, data: Json, actor: Actor) -> Json:
     client_id = uuid_or_none(data.get("client_id"), "client_id")
     message = actions.note(conversation=conversation, text=word(data, "text"), by=actor, client_id=client_id)
     return {"message": str(message.pk), "seq": message.seq}
+
+
+def send_template(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Sends an approved template: `template` is its number, `variables` what goes into its places."""
+    key = number(data.get("template"), "template")
+    template = MessageTemplate.objects.filter(pk=key, inbox_id=conversation.inbox_id).first()
+    if template is None:
+        raise NotFound(field="template")
+    message = actions.send_template(
+        conversation=conversation,
+        template=template,
+        variables=words(data, "variables"),
+        by=actor,
+        client_id=uuid_or_none(data.get("client_id"), "client_id"),
+    )
+    return {"message": str(message.pk), "seq": message.seq}
+
+
+def retry(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Tries again to deliver what failed of a message."""
+    key = uuid_or_none(data.get("message"), "message")
+    message = Message.objects.filter(conversation=conversation, pk=key).first() if key else None
+    if message is None:
+        raise NotFound(field="message")
+    actions.retry_message(message=message, by=actor)
+    return {"deliveries": delivery_states(conversation.pk)}
 
 
 def take_over(conversation: Conversation, _data: Json, actor: Actor) -> Json:
@@ -126,6 +153,14 @@ def ticket(conversation: Conversation, data: Json, actor: Actor) -> Json:
     return {"number": made.number, "is_new": made.just_created}
 
 
+def words(data: Json, name: str) -> dict[str, str]:
+    """Returns texts by name, none when they are missing; raises Invalid for other types."""
+    value = data.get(name, {})
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise Invalid(field=name)
+    return value
+
+
 def number(value: object, name: str) -> int:
     """Returns a whole number; raises Invalid for anything else."""
     if isinstance(value, bool) or not isinstance(value, int):
@@ -136,6 +171,8 @@ def number(value: object, name: str) -> int:
 VERBS: Mapping[str, Verb] = {
     "reply": reply,
     "note": note,
+    "send-template": send_template,
+    "retry": retry,
     "take-over": take_over,
     "hand-back": hand_back,
     "assign": assign,

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import User
 from conversations.actions import add_attachment
 from conversations.models import Conversation
 from conversations.queries.wire import attachment_frame
@@ -16,6 +17,7 @@ from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
 from desk.http import Json, body, json_view, staff_user
+from desk.queries.channels import inboxes
 from desk.queries.context import context
 from desk.queries.people import operators, teams
 from desk.queries.rows import counts, find, groups, page, row_frame, visible, with_row
@@ -24,6 +26,9 @@ from desk.queries.tickets import priorities
 from desk.strings import strings
 from desk.verbs import VERBS, uploader
 
+# What an integer column holds.
+MAX_DIGITS = 10
+
 
 def chosen_queue(request: HttpRequest) -> Queue:
     """Returns the queue of the address; an unknown one is the first."""
@@ -31,11 +36,18 @@ def chosen_queue(request: HttpRequest) -> Queue:
     return Queue(value) if value in Queue.values else Queue.OPEN
 
 
+def chosen_inbox(request: HttpRequest) -> int | None:
+    """Returns the inbox of the address; all of them for one that is no number."""
+    value = request.GET.get("inbox", "")
+    return int(value) if value.isdecimal() and len(value) < MAX_DIGITS else None
+
+
 @require_GET
 @ensure_csrf_cookie
 def inbox(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     """The inbox page with everything its first view needs, so that nothing is fetched before it stands."""
-    actor, queue = staff_user(request).as_actor(), chosen_queue(request)
+    user, queue = staff_user(request), chosen_queue(request)
+    actor, chosen = user.as_actor(), chosen_inbox(request)
     try:
         opened = thread_state(actor, conversation_id) if conversation_id else None
     except NotFound as error:
@@ -43,13 +55,20 @@ def inbox(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResp
     state = {
         "me": {"id": int(actor.id), "name": actor.name},
         "queue": queue,
-        **rows_state(actor, queue),
+        "inbox": chosen,
+        **rows_state(actor, queue, inbox_id=chosen),
         "opened": opened,
+        "inboxes": inboxes(),
         "operators": operators(),
         "teams": teams(),
         "priorities": priorities(),
         "strings": strings(),
-        "urls": {"inbox": reverse("admin:desk_inbox"), "tickets": reverse("admin:desk_tickets")},
+        "urls": {
+            "inbox": reverse("admin:desk_inbox"),
+            "tickets": reverse("admin:desk_tickets"),
+            # Where somebody with the right to it can mend an inbox.
+            "inboxes": settings_url(user),
+        },
     }
     page_context = {
         **admin.site.each_context(request),
@@ -61,9 +80,18 @@ def inbox(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResp
     return TemplateResponse(request, "desk/inbox.html", page_context)
 
 
-def rows_state(actor: Actor, queue: Queue, *, search: str = "", after: str = "") -> Json:
+def settings_url(user: User) -> str:
+    """Returns the address below which inboxes are set up, or "" for whoever may not see them."""
+    if not user.has_perm("conversations.view_inbox"):
+        return ""
+    return reverse("admin:conversations_inbox_changelist")
+
+
+def rows_state(
+    actor: Actor, queue: Queue, *, search: str = "", after: str = "", inbox_id: int | None = None
+) -> Json:
     """Returns a page of a queue and the numbers beside all queues."""
-    rows, following = page(actor, queue, search=search, after=after)
+    rows, following = page(actor, queue, search=search, after=after, inbox_id=inbox_id)
     return {
         "rows": [row_frame(row) for row in rows],
         "next": following,
@@ -96,9 +124,9 @@ def found_with_identity(actor: Actor, conversation_id: UUID) -> Conversation:
 @require_GET
 @json_view
 def rows(request: HttpRequest, actor: Actor) -> Json:
-    """A page of a queue: `queue`, `q` (search), `after` (cursor)."""
+    """A page of a queue: `queue`, `q` (search), `after` (cursor), `inbox` (number)."""
     words = {"search": request.GET.get("q", "")[:200], "after": request.GET.get("after", "")[:400]}
-    return rows_state(actor, chosen_queue(request), **words)
+    return rows_state(actor, chosen_queue(request), **words, inbox_id=chosen_inbox(request))
 
 
 @require_GET
@@ -108,7 +136,7 @@ def thread(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     before = request.GET.get("before")
     if before is None:
         return thread_state(actor, conversation_id)
-    if not before.isdecimal() or len(before) > 9:  # noqa: PLR2004 (what an integer column holds)
+    if not before.isdecimal() or len(before) >= MAX_DIGITS:
         raise Invalid(field="before")
     row = find(actor, conversation_id)
     events = thread_events(row.pk, before=int(before), limit=THREAD_PAGE)

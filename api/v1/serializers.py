@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from api.fields import PriorityWord, TeamSlug
-from conversations.enums import AuthorKind, Direction, Status, Validation
+from conversations.enums import AuthorKind, Direction, FileStatus, Status, Validation
 from conversations.models import Message
 from conversations.queries.wire import message_frame
 from tickets.enums import TicketEventType, TicketSource, TicketStatus
@@ -95,6 +95,17 @@ class AttachmentSerializer(Shown):
     size = serializers.IntegerField(help_text="Bytes.")
     content_type = serializers.CharField()
     url = serializers.CharField()
+    status = serializers.ChoiceField(
+        choices=FileStatus.choices, help_text="There is nothing at `url` unless it is `ready`."
+    )
+
+
+class AnsweredSerializer(Shown):
+    """The message that another one answers."""
+
+    id = serializers.UUIDField()
+    author = serializers.CharField()
+    text = serializers.CharField(help_text="The first 200 characters.")
 
 
 class MessageSerializer(Shown):
@@ -113,6 +124,12 @@ class MessageSerializer(Shown):
     client_id = serializers.UUIDField(allow_null=True)
     run = serializers.UUIDField(allow_null=True, help_text="The run of the AI agent that wrote it.")
     validated_by = serializers.ChoiceField(choices=Validation.choices)
+    reply_to = AnsweredSerializer(allow_null=True)
+    reactions = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), help_text="Who put which emoji."
+    )
+    edited_at = serializers.DateTimeField(allow_null=True)
+    deleted_at = serializers.DateTimeField(allow_null=True, help_text="When its author took it back.")
     created_at = serializers.DateTimeField()
 
     def to_representation(self, instance: Message) -> dict[str, Any]:

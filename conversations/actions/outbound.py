@@ -1,6 +1,7 @@
-"""What we say: replies to the customer and notes among ourselves."""
+"""What we say: replies and templates to the customer, and notes among ourselves."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,17 @@ from conversations.actions.assignment import take_over_locked
 from conversations.actions.inbound import checked_text
 from conversations.actions.record import Draft, add_message, lock, require_staff, save_locked
 from conversations.enums import AuthorKind, Direction, Status, Validation
-from conversations.models import Conversation, Message
+from conversations.errors import WindowClosed
+from conversations.models import Conversation, Message, MessageTemplate
 from conversations.queries.threads import unsent_attachments
+from conversations.queries.windows import is_window_open
 from core.actor import Actor, ActorKind
-from core.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden, Invalid, NotFound
+
+APPROVED = "APPROVED"
+# What a template calls a place to fill: {{1}} or {{name}}.
+PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+MAX_VARIABLE = 1024
 
 
 @transaction.atomic
@@ -37,7 +45,9 @@ def reply(
     A person's reply takes the conversation over from the agent, or from nobody. An agent's reply is stored
     only while the agent still owns the conversation: Conflict otherwise. A reply to a resolved conversation
     leaves it resolved. It delivers nothing. `attachment_ids` are files that `uploader` sent before. Raises
-    Forbidden for contacts, Invalid, TooLarge, NotFound for a file that is not the uploader's to send.
+    Forbidden for contacts, Invalid, TooLarge, NotFound for a file that is not the uploader's to send,
+    WindowClosed where the channel takes only templates by now (people and keys; an agent's answer follows the
+    customer's message at once, and the provider has the last word).
     """
     text = checked_text(text, has_files=bool(attachment_ids))
     row = lock(conversation.pk, by=by) if by.kind != ActorKind.AGENT else _locked_for_agent(conversation)
@@ -47,20 +57,92 @@ def reply(
         author, validated = AuthorKind.AGENT, Validation.AI
     else:
         require_staff(by)
+        if not is_window_open(row):
+            raise WindowClosed
         author, validated = AuthorKind.OPERATOR, Validation.HUMAN
-        is_nobodys = row.status == Status.OPEN and row.assignee_id is None and by.kind == ActorKind.OPERATOR
-        if row.status == Status.BOT or is_nobodys:
-            take_over_locked(row, by=by)
+        _take_charge(row, by)
     draft = Draft(
         author, by.id, _shown_name(row, by), Direction.OUT, text,
         is_markdown=True, client_id=client_id, run=run, citations=citations, choices=choices,
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
         validated_by=validated,
     )  # fmt: skip
+    return _say(row, draft)
+
+
+@transaction.atomic
+def send_template(
+    *,
+    conversation: Conversation,
+    template: MessageTemplate,
+    variables: Mapping[str, str],
+    by: Actor,
+    client_id: UUID | None = None,
+) -> Message:
+    """Says what the provider approved beforehand, once per `client_id`; it may be sent at any time.
+
+    The message's text is the template's body with its places filled in; name, language and values stand in
+    its `details` for the adapter. Takes the conversation over as `reply` does. Raises Forbidden for all but
+    staff, NotFound for a template of another inbox, Invalid for one that is not approved, for a value that is
+    missing or too long, and for one that the template does not ask for.
+    """
+    require_staff(by)
+    row = lock(conversation.pk, by=by)
+    if known := _said_already(row, client_id, None):
+        return known
+    values = _checked_values(row, template, variables)
+    _take_charge(row, by)
+    draft = Draft(
+        AuthorKind.OPERATOR, by.id, _shown_name(row, by), Direction.OUT, rendered(template.body, values),
+        client_id=client_id, validated_by=Validation.HUMAN,
+        details={
+            "kind": "template", "name": template.name, "language": template.language, "variables": values
+        },
+    )  # fmt: skip
+    return _say(row, draft)
+
+
+def rendered(body: str, values: Mapping[str, str]) -> str:
+    """Returns a template's text with its places filled in; a place without a value stays as it is."""
+    return PLACE.sub(lambda place: values.get(place[1], place[0]), body)
+
+
+def _checked_values(
+    conversation: Conversation, template: MessageTemplate, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns the values in the template's order; no provider takes line breaks or an empty one."""
+    if template.inbox_id != conversation.inbox_id:
+        raise NotFound(field="template")
+    if template.status.upper() != APPROVED:
+        detail = _("This template is not approved.")
+        raise Invalid(detail, field="template")
+    values = {name: " ".join(variables.get(name, "").split()) for name in template.variables}
+    for name, value in values.items():
+        if not 0 < len(value) <= MAX_VARIABLE:
+            detail = _("Fill in every place of the template.")
+            raise Invalid(detail, field=name)
+    if unknown := set(variables) - set(values):
+        raise Invalid(field=min(unknown))
+    return values
+
+
+def _take_charge(conversation: Conversation, by: Actor) -> None:
+    """Makes a person who speaks responsible, where the agent or nobody was."""
+    is_nobodys = (
+        conversation.status == Status.OPEN
+        and conversation.assignee_id is None
+        and by.kind == ActorKind.OPERATOR
+    )
+    if conversation.status == Status.BOT or is_nobodys:
+        take_over_locked(conversation, by=by)
+
+
+def _say(row: Conversation, draft: Draft) -> Message:
+    """Writes a message to the customer into a locked conversation: nobody waits for us any more."""
     message = add_message(row, draft)
     row.waiting_since = None
     row.first_reply_at = row.first_reply_at or timezone.now()
-    if author == AuthorKind.OPERATOR:
+    if draft.author_kind == AuthorKind.OPERATOR:
         row.read_by_operator_seq = row.last_seq
     signals.message_sent.send(Message, conversation=row, message=message)
     save_locked(row, "waiting_since", "first_reply_at", "read_by_operator_seq", "preview")

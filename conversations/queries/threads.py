@@ -17,7 +17,7 @@ SNAPSHOT_MESSAGES = 200
 def messages_for_frames(messages: "QuerySet[Message]") -> "QuerySet[Message]":
     """Fetches with the messages what their frames show: two queries whatever their number."""
     attachments = Prefetch("attachments", Attachment.objects.order_by("created_at"))
-    return messages.select_related("inbox").prefetch_related(attachments)
+    return messages.select_related("inbox", "reply_to").prefetch_related(attachments)
 
 
 def events_after(
@@ -29,7 +29,7 @@ def events_after(
     if not internal:
         events = events.filter(is_internal=False)
     return list(
-        events.select_related("message", "message__inbox")
+        events.select_related("message", "message__inbox", "message__reply_to")
         .prefetch_related(attachments)
         .order_by("seq")[:limit]
     )

@@ -1,40 +1,61 @@
 """Until when a channel takes free text: the rule that the desk shows and that replying obeys."""
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from conversations.channels import Capabilities, adapter
+from conversations.adapters import BaseAdapter
+from conversations.channels import Capabilities, ChannelAdapter, adapter
 from conversations.models import Conversation, Inbox
 
 NOTHING = Capabilities(sends=False)
+# A list reads no settings of inboxes; what they say of their window is remembered for so many seconds.
+KEPT_SECONDS = 30.0
+
+_kept: dict[int, tuple[float, timedelta | None]] = {}
 
 
 def capabilities(inbox: Inbox) -> Capabilities:
     """Returns what the inbox's channel can do; nothing, for a channel that settings no longer name."""
-    try:
-        return adapter(inbox.channel).capabilities
-    except KeyError:
-        return NOTHING
+    found = _adapter(inbox)
+    return found.capabilities if found else NOTHING
 
 
 def channel_frame(inbox: Inbox) -> dict[str, Any]:
     """Returns the channel of an inbox for people: its kind, its name, and whether it has templates."""
-    try:
-        label = str(adapter(inbox.channel).label)
-    except KeyError:
-        label = inbox.channel
-    return {"kind": inbox.channel, "label": label, "has_templates": capabilities(inbox).templates}
+    found = _adapter(inbox)
+    return {
+        "kind": inbox.channel,
+        "label": str(found.label) if found else inbox.channel,
+        "has_templates": capabilities(inbox).templates,
+    }
+
+
+def window_of(inbox: Inbox) -> timedelta | None:
+    """Returns how long after the customer's last message the inbox takes free text; None: always.
+
+    Settings that cannot be read leave the channel's own rule.
+    """
+    found = _adapter(inbox)
+    if found is None or getattr(type(found), "window", None) is BaseAdapter.window:
+        return capabilities(inbox).window
+    if "config" not in inbox.get_deferred_fields():
+        return _own_window(found, inbox)
+    until, kept = _kept.get(inbox.pk, (0.0, None))
+    if time.monotonic() >= until:
+        kept = _own_window(found, inbox)
+        _kept[inbox.pk] = (time.monotonic() + KEPT_SECONDS, kept)
+    return kept
 
 
 def window_end(conversation: Conversation) -> datetime | None:
-    """Returns when free text ends being taken, or None where nothing is known of what the customer wrote.
+    """Returns when free text ends being taken; None without a window, or where the customer never wrote.
 
-    Only of use for a channel that has a window. The clock runs by the provider's time of the customer's last
-    message, not by when it came here.
+    The clock runs by the provider's time of the customer's last message, not by when it came here.
     """
-    window = capabilities(conversation.inbox).window
+    window = window_of(conversation.inbox)
     if window is None or conversation.last_contact_at is None:
         return None
     return conversation.last_contact_at + window
@@ -42,7 +63,7 @@ def window_end(conversation: Conversation) -> datetime | None:
 
 def is_window_open(conversation: Conversation) -> bool:
     """Says whether free text may be sent; closed where the customer never wrote, open without a window."""
-    if capabilities(conversation.inbox).window is None:
+    if window_of(conversation.inbox) is None:
         return True
     end = window_end(conversation)
     return end is not None and timezone.now() < end
@@ -50,7 +71,21 @@ def is_window_open(conversation: Conversation) -> bool:
 
 def window_frame(conversation: Conversation) -> dict[str, Any] | None:
     """Returns the window as the desk shows it; None for a channel without one."""
-    if capabilities(conversation.inbox).window is None:
+    if window_of(conversation.inbox) is None:
         return None
     end = window_end(conversation)
     return {"until": end.isoformat() if end else None, "is_open": is_window_open(conversation)}
+
+
+def _adapter(inbox: Inbox) -> ChannelAdapter | None:
+    try:
+        return adapter(inbox.channel)
+    except KeyError:
+        return None
+
+
+def _own_window(found: ChannelAdapter, inbox: Inbox) -> timedelta | None:
+    try:
+        return found.window(found.config.model_validate(inbox.config))
+    except ValueError:
+        return found.capabilities.window

@@ -1,16 +1,24 @@
 """The shapes of the wire protocol (docs/protocol.md), the same for sockets, SSE and the API."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, TypedDict
 
 from django.core import signing
 from django.urls import reverse
 
 from conversations.enums import AuthorKind, EventType
-from conversations.models import Attachment, Conversation, Event, Message
+from conversations.models import Attachment, Conversation, Event, Inbox, Message
 
 ATTACHMENT_SALT = "conversations.attachment"
-PUBLIC_STATE = ("status", "assignee")
+# What of a payload a customer may know, where that is not all of it. What a message said before its author
+# changed it is for staff only.
+PUBLIC: dict[str, tuple[str, ...]] = {
+    EventType.CONVERSATION_UPDATED: ("status", "assignee"),
+    EventType.MESSAGE_UPDATED: (),
+}
+# Characters of an answered message that are shown above its answer.
+QUOTED = 200
 
 
 class Author(TypedDict):
@@ -28,21 +36,30 @@ def attachment_url(attachment: Attachment) -> str:
 
 
 def attachment_frame(attachment: Attachment) -> dict[str, Any]:
-    """One file of a message; `size` in bytes."""
+    """One file of a message; `size` in bytes. There is nothing at its address while it is being fetched."""
     return {
         "id": str(attachment.pk),
         "name": attachment.name,
         "size": attachment.size,
         "content_type": attachment.content_type,
         "url": attachment_url(attachment),
+        "status": attachment.status,
     }
 
 
-def author_name(message: Message) -> str:
-    """The name customers see: the agent's may be set per inbox."""
-    if message.author_kind == AuthorKind.AGENT and message.inbox.agent_name:
-        return message.inbox.agent_name
-    return message.author_name
+def author_name(message: Message, inbox: Inbox | None = None) -> str:
+    """The name customers see: the agent's may be set per inbox (given where it was read already)."""
+    if message.author_kind != AuthorKind.AGENT:
+        return message.author_name
+    return (inbox or message.inbox).agent_name or message.author_name
+
+
+def reply_frame(message: Message) -> dict[str, Any] | None:
+    """The message that another one answers: enough to recognise it."""
+    if message.reply_to is None:
+        return None
+    name = author_name(message.reply_to, message.inbox)
+    return {"id": str(message.reply_to.pk), "author": name, "text": message.reply_to.text[:QUOTED]}
 
 
 def message_frame(message: Message, attachments: Iterable[Attachment] | None = None) -> dict[str, Any]:
@@ -60,8 +77,17 @@ def message_frame(message: Message, attachments: Iterable[Attachment] | None = N
         "client_id": str(message.client_id) if message.client_id else None,
         "run": str(message.run) if message.run else None,
         "direction": message.direction,
+        "reply_to": reply_frame(message),
+        "reactions": message.reactions,
+        "edited_at": moment(message.edited_at),
+        "deleted_at": moment(message.deleted_at),
         "created_at": message.created_at.isoformat(),
     }
+
+
+def moment(value: datetime | None) -> str | None:
+    """Returns a time as text, or None."""
+    return value.isoformat() if value else None
 
 
 def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
@@ -70,8 +96,8 @@ def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
     What only the desk may know (why the agent handed over, which team) is left out unless `internal`.
     """
     payload = event.payload
-    if event.type == EventType.CONVERSATION_UPDATED and not internal:
-        payload = {name: payload[name] for name in PUBLIC_STATE if name in payload}
+    if event.type in PUBLIC and not internal:
+        payload = {name: payload[name] for name in PUBLIC[event.type] if name in payload}
     frame: dict[str, Any] = {"type": "event", "seq": event.seq, "event": event.type, **payload}
     if event.message is not None:
         frame["message"] = message_frame(event.message)

@@ -11,8 +11,9 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.utils.dateparse import parse_datetime
 
-from conversations.enums import Status
-from conversations.models import Conversation, ConversationQuerySet
+from conversations.enums import Light, Status
+from conversations.models import Conversation, ConversationQuerySet, Inbox, InboxState
+from conversations.queries.windows import channel_frame, window_frame
 from core.actor import Actor, ActorKind
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
@@ -20,6 +21,7 @@ from desk.enums import Queue
 PAGE = 50
 # Queues in which somebody may be waiting; the others show what happened last.
 WAITING_FIRST = {Queue.OPEN, Queue.MINE, Queue.UNASSIGNED, Queue.AGENT}
+TROUBLED = {Light.YELLOW, Light.RED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,16 @@ def find(actor: Actor, conversation_id: UUID | str) -> Conversation:
 
 def with_row(rows: ConversationQuerySet) -> ConversationQuerySet:
     """Fetches along what `row_frame` shows, and no secrets."""
-    related = rows.select_related("contact", "inbox", "assignee", "team")
-    return related.defer("assignee__password", "inbox__secret", "inbox__greeting", "inbox__allowed_origins")
+    related = rows.select_related("contact", "inbox", "inbox__state", "assignee", "team")
+    return related.defer(
+        "assignee__password",
+        "inbox__secret",
+        "inbox__config",
+        "inbox__greeting",
+        "inbox__allowed_origins",
+        "inbox__state__details",
+        "inbox__state__cursor",
+    )
 
 
 def in_queue(actor: Actor, queue: Queue) -> ConversationQuerySet:
@@ -78,10 +88,17 @@ def in_queue(actor: Actor, queue: Queue) -> ConversationQuerySet:
 
 
 def page(
-    actor: Actor, queue: Queue, *, search: str = "", after: str = "", limit: int = PAGE
+    actor: Actor,
+    queue: Queue,
+    *,
+    search: str = "",
+    after: str = "",
+    inbox_id: int | None = None,
+    limit: int = PAGE,
 ) -> tuple[list[Conversation], str]:
     """Returns one page of a queue and the cursor of the next one (empty at the end).
 
+    With `inbox_id`, only the conversations of that inbox.
     Queues with people waiting go by waiting time, longest first; the others by newest activity. The cursor
     names the last row's place, so that rows that come and go neither repeat nor hide others. Raises Invalid
     for a cursor that is none.
@@ -89,6 +106,8 @@ def page(
     waiting_first = queue in WAITING_FIRST
     rows = in_queue(actor, queue)
     rows = rows.longest_waiting() if waiting_first else rows.order_by("-updated_at", "id")
+    if inbox_id is not None:
+        rows = rows.filter(inbox_id=inbox_id)
     if words := search.strip():
         rows = rows.filter(matching(words))
     if after:
@@ -152,7 +171,10 @@ def row_frame(row: Conversation) -> dict[str, Any]:
         "subject": row.subject,
         "preview": row.preview,
         "inbox": row.inbox.name,
-        "channel": row.inbox.channel,
+        "inbox_id": row.inbox_id,
+        "channel": channel_frame(row.inbox),
+        "window": window_frame(row),
+        "light": light_frame(row.inbox),
         "agent": row.inbox.agent_name,
         "status": row.status,
         "assignee": {"id": assignee.pk, "name": assignee.display_name} if assignee else None,
@@ -165,6 +187,15 @@ def row_frame(row: Conversation) -> dict[str, Any]:
         "read_by_contact": row.read_by_contact_seq,
         "seq": row.last_seq,
     }
+
+
+def light_frame(inbox: Inbox) -> dict[str, str] | None:
+    """What is wrong with an inbox, for a banner; None while nothing is known to be."""
+    try:
+        state = inbox.state
+    except InboxState.DoesNotExist:
+        return None
+    return {"color": state.light, "detail": state.detail} if state.light in TROUBLED else None
 
 
 def groups() -> list[Group]:

@@ -2,12 +2,13 @@
 
 import { copyOf, hook, setText, slot } from "./dom.js";
 import { upload } from "./http.js";
-import { sizeOf } from "./message.js";
+import { sizeOf } from "./files.js";
 import { sendMessage } from "./outbox.js";
 import { send } from "./socket.js";
 import { on, state, t } from "./state.js";
 import { openId, openRow } from "./thread.js";
 import { toastProblem } from "./toast.js";
+import { hintOf, isOpen, showWindow } from "./window.js";
 
 const TYPING_EVERY = 3000;
 const MOST_HEIGHT = 240;
@@ -54,13 +55,16 @@ export function setMode(mode) {
   hook("send-resolve").hidden = isNote;
   hook("attach").hidden = isNote;
   showHint(openRow());
+  showWindow();
   save();
   enable();
 }
 
 function showHint(row) {
-  const takesOver = row?.status === "bot" && form.dataset.mode === "reply";
-  setText(hook("composer-hint"), takesOver ? t("reply-takes-over") : "");
+  const isReply = form.dataset.mode === "reply";
+  const takesOver = isReply && row?.status === "bot" ? t("reply-takes-over") : "";
+  setText(hook("composer-hint"), takesOver || (isReply ? hintOf(row) : ""));
+  enable();
 }
 
 /** Puts the cursor into the composer. */
@@ -78,7 +82,8 @@ function grow() {
 
 function enable() {
   const isEmpty = field.value.trim() === "" && files.length === 0;
-  hook("send").disabled = isEmpty || files.some((file) => !file.attachment);
+  const isClosed = form.dataset.mode === "reply" && !isOpen(openRow());
+  hook("send").disabled = isEmpty || isClosed || files.some((file) => !file.attachment);
   hook("send-resolve").disabled = hook("send").disabled;
 }
 
@@ -165,6 +170,7 @@ on("opened", ({ id }) => {
   restore(id);
 });
 on("row:open", showHint);
+on("window", enable);
 on("opened", ({ row }) => row && showHint(row));
 
 /** Listens to the form. */

@@ -17,7 +17,7 @@ function show(row) {
 
 function inCharge(row) {
   const who = row.assignee ? row.assignee.name : row.status === "bot" ? row.agent || t("ai-agent") : t("nobody");
-  return [who, row.team?.name, row.inbox].filter(Boolean).join(" · ");
+  return [who, row.team?.name].filter(Boolean).join(" · ");
 }
 
 on("opened", ({ row }) => row && show(row));

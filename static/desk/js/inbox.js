@@ -2,14 +2,18 @@
 
 import "./head.js";
 import { startActions } from "./actions.js";
+import "./channel.js";
 import { startComposer } from "./composer.js";
 import { startContext } from "./context.js";
 import { startCounts } from "./counts.js";
+import { startDeliveries } from "./deliveries.js";
+import { startFullText } from "./fulltext.js";
 import { startKeys } from "./keys.js";
 import { startList } from "./list.js";
 import { startMenus } from "./menu.js";
 import { startOutbox } from "./outbox.js";
 import { connect } from "./socket.js";
+import { startTemplates } from "./template.js";
 import { startThread } from "./thread.js";
 
 startMenus();
@@ -19,6 +23,9 @@ startActions();
 startComposer();
 startKeys();
 startContext();
+startDeliveries();
+startFullText();
+startTemplates();
 startThread();
 startOutbox();
 connect();

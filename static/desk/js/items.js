@@ -3,9 +3,12 @@
 import { copyOf, hook, slot } from "./dom.js";
 import { makeLine } from "./line.js";
 import { makeMessage } from "./message.js";
+import { keepDelivery } from "./ticks.js";
 import { dayKey, dayName } from "./time.js";
 
 const GROUP_WITHIN = 5 * 60000;
+const WRITTEN = "message.created";
+const CHANGES = new Set(["message.updated", "message.reacted"]);
 
 const list = hook("items");
 const seen = new Set();
@@ -24,11 +27,31 @@ export const hasItem = (seq) => seen.has(seq);
 /** Returns the elements that an event adds, in order. `context` carries the state before it. */
 function elementsOf(event, context) {
   seen.add(event.seq);
-  const node = event.message ? makeMessage(event.message) : makeLine(event, context.state);
+  if (CHANGES.has(event.event)) {
+    replaceMessage(event.message);
+    return null;
+  }
+  const node = event.event === WRITTEN ? messageOf(event.message) : makeLine(event, context.state);
   if (event.status) context.state = { status: event.status, assignee: event.assignee };
   if (!node) return null;
   node.dataset.at = event.at;
   return node;
+}
+
+function messageOf(message) {
+  const node = makeMessage(message);
+  keepDelivery(node, message.delivery);
+  return node;
+}
+
+/** Puts a message that was changed (edited, taken back, its file came) where it stood. */
+function replaceMessage(message) {
+  const old = message?.id && list.querySelector(`[data-id="${message.id}"]`);
+  if (!old) return;
+  const node = messageOf(message);
+  for (const name of ["follows", "is-followed"]) node.classList.toggle(name, old.classList.contains(name));
+  node.dataset.at = old.dataset.at;
+  old.replaceWith(node);
 }
 
 function dayBefore(node, previous) {
@@ -89,15 +112,4 @@ export function prependItems(events) {
   const isSameDay = first?.classList.contains("day") && previous && dayKey(first.dataset.at) === dayKey(previous.dataset.at);
   list.prepend(fragment);
   if (isSameDay) first.remove();
-}
-
-/** Shows who has seen what: a tick at each of our messages, its state in words on hover. */
-export function showTicks(readSeq) {
-  for (const node of list.querySelectorAll(".from-operator, .from-agent")) {
-    if (!node.dataset.seq) continue;
-    const state = Number(node.dataset.seq) <= readSeq ? "tick-seen" : "tick-sent";
-    if (node.dataset.tick === state) continue;
-    node.dataset.tick = state;
-    slot(node, "ticks").replaceChildren(copyOf(state));
-  }
 }

@@ -21,6 +21,7 @@ const items = new Map();
 const readings = new Set();
 let following = state.next;
 let queue = state.queue;
+let inbox = state.inbox;
 let search = "";
 let openId = state.opened?.row.id ?? "";
 let asked = 0;
@@ -37,6 +38,7 @@ export const currentQueue = () => queue;
 
 function belongs(row) {
   if (search) return rows.has(row.id);
+  if (inbox && row.inbox_id !== inbox) return false;
   switch (queue) {
     case "open":
       return row.status === "open";
@@ -149,6 +151,7 @@ function showEmpty() {
 
 function address(after = "") {
   const query = new URLSearchParams({ queue });
+  if (inbox) query.set("inbox", inbox);
   if (search) query.set("q", search);
   if (after) query.set("after", after);
   return `${state.urls.inbox}rows/?${query}`;
@@ -256,6 +259,21 @@ function choose(name) {
   load();
 }
 
+/** Shows the conversations of one inbox (0: of all). */
+function chooseInbox(id) {
+  inbox = id || null;
+  for (const link of document.querySelectorAll("[data-inbox]")) {
+    if (Number(link.dataset.inbox) === id) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  if (hook("inbox-select")) hook("inbox-select").value = id || "";
+  const url = new URL(location.href);
+  if (id) url.searchParams.set("inbox", id);
+  else url.searchParams.delete("inbox");
+  history.replaceState(history.state, "", url);
+  load();
+}
+
 /** Moves the focus up or down the list. */
 export function moveFocus(step) {
   const links = [...list.querySelectorAll("[data-row]")];
@@ -290,6 +308,13 @@ function listen() {
     event.preventDefault();
     choose(link.dataset.queue);
   });
+  hook("inboxes")?.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-inbox]");
+    if (!link || event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    chooseInbox(Number(link.dataset.inbox));
+  });
+  hook("inbox-select")?.addEventListener("change", (event) => chooseInbox(Number(event.target.value)));
   hook("queue-select").addEventListener("change", (event) => choose(event.target.value));
   hook("list-more").addEventListener("click", more);
   new IntersectionObserver((seen) => seen[0].isIntersecting && more(), { root: scroller, rootMargin: "400px" }).observe(

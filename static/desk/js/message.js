@@ -1,8 +1,10 @@
 // A message as the thread shows it.
 
-import { copyOf, make, slot } from "./dom.js";
+import { showAbove, showBelow, showReactions, tagOf } from "./details.js";
+import { copyOf, make, setText, slot } from "./dom.js";
+import { showFiles } from "./files.js";
 import { t } from "./state.js";
-import { clockTime, exactTime } from "./time.js";
+import { clockTime, exactTime, shortTime } from "./time.js";
 
 /** Returns which side and paper a message gets: from-contact, from-agent, from-operator, from-system or note. */
 export function kindOf(message) {
@@ -20,51 +22,53 @@ export function makeMessage(message) {
   slot(node, "mark").hidden = !isAgent;
   slot(node, "author").textContent = message.author.name || t(`author-${message.author.kind}`);
   showKind(slot(node, "kind"), message);
-  const body = slot(node, "body");
-  // The HTML was made safe by the server, by the one path that every surface shows.
-  body.innerHTML = message.html;
-  for (const link of body.querySelectorAll("a")) link.target = "_blank";
-  showFiles(slot(node, "files"), message.attachments);
-  showChoices(slot(node, "choices"), message.choices);
-  showCitations(slot(node, "citations"), message.citations);
   const time = slot(node, "time");
   time.dateTime = message.created_at;
   time.textContent = clockTime(message.created_at);
   time.title = exactTime(message.created_at);
+  if (message.deleted_at) showTakenBack(node, message);
+  else showContent(node, message);
   return node;
+}
+
+function showTakenBack(node, message) {
+  node.classList.add("is-taken-back");
+  const body = slot(node, "body");
+  body.textContent = t("taken-back");
+  body.title = exactTime(message.deleted_at);
+}
+
+function showContent(node, message) {
+  const body = slot(node, "body");
+  // The HTML was made safe by the server, by the one path that every surface shows.
+  body.innerHTML = message.html;
+  for (const link of body.querySelectorAll("a")) link.target = "_blank";
+  body.hidden = message.html === "";
+  showAbove(slot(node, "above"), message);
+  showBelow(slot(node, "below"), message);
+  slot(node, "more").hidden = !message.details?.has_full_text;
+  showFiles(slot(node, "files"), message.attachments);
+  showChoices(slot(node, "choices"), message.choices);
+  showCitations(slot(node, "citations"), message.citations);
+  showReactions(slot(node, "reactions"), message.reactions);
+  setText(slot(node, "tag"), tagOf(message), { hide: true });
+  showTimes(slot(node, "edited"), message);
+}
+
+/** Says what differs from the time at which the message came: when it was written, and changed. */
+function showTimes(element, message) {
+  const words = [];
+  if (message.sent_at) words.push(t("written-at", { time: shortTime(message.sent_at) }));
+  if (message.edited_at) words.push(t("edited"));
+  setText(element, words.join(" · "), { hide: true });
+  const late = message.sent_at ? `${t("late")}: ${exactTime(message.sent_at)}` : "";
+  element.title = message.edited_at ? t("edited-at", { time: exactTime(message.edited_at) }) : late;
 }
 
 function showKind(element, message) {
   const text = message.direction === "note" ? t("internal-note") : "";
   element.textContent = text;
   element.hidden = !text;
-}
-
-function showFiles(list, attachments) {
-  list.hidden = attachments.length === 0;
-  for (const attachment of attachments) {
-    const isPicture = attachment.content_type.startsWith("image/");
-    list.append(isPicture ? pictureOf(attachment) : fileOf(attachment));
-  }
-}
-
-function pictureOf(attachment) {
-  const item = copyOf("picture");
-  const link = item.querySelector("a");
-  link.href = attachment.url;
-  link.title = `${attachment.name}, ${sizeOf(attachment.size)}`;
-  const image = item.querySelector("img");
-  image.src = attachment.url;
-  image.alt = attachment.name;
-  return item;
-}
-
-function fileOf(attachment) {
-  const item = copyOf("file");
-  item.querySelector("a").href = attachment.url;
-  slot(item, "name").textContent = attachment.name;
-  slot(item, "size").textContent = sizeOf(attachment.size);
-  return item;
 }
 
 /** An address from a model or a stranger is followed only over the web. */
@@ -74,12 +78,6 @@ function isWebAddress(url) {
   } catch {
     return false;
   }
-}
-
-/** Returns a size for people. */
-export function sizeOf(bytes) {
-  if (bytes < 1024 * 1024) return `${Math.max(1, Math.round(bytes / 1024))} KB`;
-  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
 function showChoices(element, choices) {

@@ -1,5 +1,6 @@
 // One row of the list: made once, then patched in place.
 
+import { showChannel } from "./channel.js";
 import { copyOf, setText, slot } from "./dom.js";
 import { initialsOf, showInitials, tint } from "./names.js";
 import { state, t } from "./state.js";
@@ -25,6 +26,7 @@ export function patchRow(item, row) {
   setText(slot(item, "name"), row.name);
   setText(slot(item, "preview"), plain(row.subject || row.preview) || t("no-messages"));
   setText(slot(item, "unread"), row.unread ? t("unread") : "");
+  showChannel(slot(item, "channel"), row);
   patchCharge(slot(item, "charge"), row);
   patchPriority(slot(item, "priority"), row.priority);
   patchTime(item, row);

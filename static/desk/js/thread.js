@@ -2,12 +2,13 @@
 
 import { hook, setText } from "./dom.js";
 import { get, Problem } from "./http.js";
-import { appendItem, clearItems, prependItems, showTicks } from "./items.js";
+import { appendItem, clearItems, prependItems } from "./items.js";
 import { rowOf } from "./list.js";
 import { atEnd, atTheEnd, atTheTop, startScroll, toEnd } from "./scroll.js";
 import { send } from "./socket.js";
 import { on, state, t, tell } from "./state.js";
 import { clearStreams, endStream, takeDelta } from "./stream.js";
+import { showTicks } from "./ticks.js";
 import { toastProblem } from "./toast.js";
 
 const TYPING_SHOWN = 6000;
@@ -85,18 +86,20 @@ function takeEvent(event) {
     return;
   }
   open.seq = event.seq;
+  const written = event.event === "message.created" ? event.message : null;
+  const isCustomers = written?.author.kind === "contact";
   atTheEnd(
     () => {
       endStream(event);
       const node = appendItem(event);
-      if (event.message?.client_id) tell("stored", { clientId: event.message.client_id });
-      return node && event.message;
+      if (written?.client_id) tell("stored", { clientId: written.client_id });
+      return node && written;
     },
-    { counts: event.message?.author.kind === "contact" },
+    { counts: isCustomers },
   );
-  if (event.message?.author.kind === "contact") {
+  if (isCustomers) {
     showTyping(null);
-    announce(event.message);
+    announce(written);
   }
   showTicks(open.row.read_by_contact);
   if (!event.message) tell("context:stale");

@@ -21,6 +21,12 @@ export function shortDate(iso) {
   return (date.getFullYear() === new Date().getFullYear() ? short : shortYear).format(date);
 }
 
+/** Returns the time of day, with the day where it is another one than today. */
+export function shortTime(iso) {
+  const time = clockTime(iso);
+  return new Date(iso).toDateString() === new Date().toDateString() ? time : `${shortDate(iso)} ${time}`;
+}
+
 /** Returns how long ago it was, in the largest whole unit: "now", "4m", "2h", "3d". */
 export function age(iso) {
   const minutes = Math.max(0, Math.floor((Date.now() - new Date(iso)) / 60000));

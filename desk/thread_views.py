@@ -1,0 +1,38 @@
+"""What the script of an open thread asks for besides its events."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.views.decorators.http import require_GET
+
+from conversations.models import Message
+from conversations.queries.delivered import delivery_states
+from core.actor import Actor
+from core.errors import NotFound
+from desk.http import Json, json_view
+from desk.queries import channels
+from desk.queries.rows import find
+
+
+@require_GET
+@json_view
+def deliveries(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """How far the newest messages to the customer have come: heals what nobody was told."""
+    return {"deliveries": delivery_states(find(actor, conversation_id).pk)}
+
+
+@require_GET
+@json_view
+def templates(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """The templates that may be sent here."""
+    return {"templates": channels.templates(find(actor, conversation_id))}
+
+
+@require_GET
+@json_view
+def whole(_request: HttpRequest, actor: Actor, conversation_id: UUID, message_id: UUID) -> Json:
+    """The full text of a mail, with what was trimmed from it; as text, whatever it was."""
+    found = Message.objects.filter(conversation_id=find(actor, conversation_id).pk, pk=message_id).first()
+    if found is None:
+        raise NotFound
+    return {"text": str(found.details.get("full_text") or found.text)}
