@@ -205,6 +205,8 @@ CHANNEL_ADAPTERS = {
     "telegram": "integrations.telegram.adapter.TelegramAdapter",
     "api": "integrations.api_channel.adapter.ApiAdapter",
     "whatsapp_cloud": "integrations.whatsapp_cloud.adapter.WhatsAppCloudAdapter",
+    "instagram": "integrations.instagram.adapter.InstagramAdapter",
+    "messenger": "integrations.messenger.adapter.MessengerAdapter",
 }
 MAX_WEBHOOK_BYTES = env.int("MAX_WEBHOOK_BYTES", default=32 * 1024 * 1024)
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
