@@ -96,7 +96,7 @@ def _said(name: str, body: Any, message: Mapping[str, Any], entry: Mapping[str, 
         return Content(string(mapping(body).get("caption")), (file,), details)
     known = KINDS.get(name)
     content = known(body) if known else None
-    return content if content and content.text else _unknown(name, body)
+    return content if content and (content.text or content.silent) else _unknown(name, body)
 
 
 def _marks(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _unknown(name: str, body: Any) -> Content:
 def _text(body: Any) -> Content:
     # The text as it was typed: its own spaces and lines are the customer's.
     text = body if isinstance(body, str) else mapping(body).get("text")
-    return Content(text if isinstance(text, str) and text.strip() else "")
+    return Content(text) if isinstance(text, str) and text.strip() else Content(silent="an empty text")
 
 
 def _location(body: Any) -> Content:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from conversations.enums import DeliveryStatus
 from conversations.exchange import Deleted, Echo, Edited, Ignored, Incoming, Parsed, Reacted, Receipt
 from integrations.evolution import connection, content, people
-from integrations.evolution.fields import items, load, mapping, moment, number, string, truth
+from integrations.evolution.fields import items, load, mapping, moment, string, truth
 
 Entry = Mapping[str, Any]
 Reader = Callable[[Entry, bool], Iterator[Parsed]]
@@ -128,7 +128,7 @@ def _attributed(key: Mapping[str, Any], name: str, what: content.Content) -> tup
     author = people.member(key, name)
     shown = author.name or author.phone or author.external_id
     told = {"id": author.external_id, "name": author.name, "phone": author.phone}
-    return f"{shown}: {what.text}", {**what.details, "author": told}
+    return f"{shown}: {what.text}" if what.text else shown, {**what.details, "author": told}
 
 
 def _id(key: Mapping[str, Any], entry: Entry) -> str:
@@ -246,7 +246,7 @@ def _call(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
         external_id=f"call:{name}"[:LONGEST_ID],
         sender=caller,
         text=_("Called by video.") if is_video else _("Called."),
-        sent_at=moment(number(entry.get("date"))),
+        sent_at=moment(entry.get("date")),
         details={"kind": "call", "video": is_video},
     )
 

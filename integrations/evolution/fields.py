@@ -81,11 +81,14 @@ def truth(value: Any) -> bool:
 
 
 def moment(value: Any) -> datetime | None:
-    """Returns the time of a count of seconds or milliseconds since 1970; None where there is none."""
+    """Returns the time of a count of seconds or milliseconds since 1970, of ISO 8601 with a zone; or None."""
     count = number(value)
-    if count <= 0:
-        return None
     try:
+        if isinstance(value, str) and "T" in value:
+            told = datetime.fromisoformat(value)
+            return told if told.tzinfo else None
+        if count <= 0:
+            return None
         seconds = count / 1000 if count >= MILLISECONDS_FROM else count
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
