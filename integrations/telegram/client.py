@@ -1,0 +1,176 @@
+"""Calls of the Bot API (https://core.telegram.org/bots/api#making-requests), told in the spine's words.
+
+The token is part of the address. No error that leaves this module carries it, nor does one it was raised
+from: what failed inside is dropped and said anew.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from django.utils.translation import gettext as _
+
+from conversations.adapters import SEND_SECONDS, TOO_MANY, answer_json, call, raise_for_status, shown
+from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused
+from core.errors import TooLarge
+from core.http import Fetched
+from integrations.telegram.config import TelegramConfig
+
+# The largest file that a bot may fetch, and the largest it may send (https://core.telegram.org/bots/api#file).
+FETCH_LIMIT = 20 * 1024 * 1024
+UPLOAD_LIMIT = 50 * 1024 * 1024
+UPLOAD_SECONDS = 19.0
+T = TypeVar("T")
+TOKEN_WRONG = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in a call: the name of its field, and what it is."""
+
+    field: str
+    name: str
+    content_type: str
+    content: bytes
+
+
+def ask(
+    config: TelegramConfig, method: str, *, result: type[T], deadline: float = SEND_SECONDS, **parameters: Any
+) -> T:
+    """Calls a method that changes nothing, by GET: what fails can always be asked again.
+
+    `result` is the type that the answer must have. Raises SendLater, SendRefused or InboxBroken.
+    """
+    query = urlencode({name: _plain(value) for name, value in parameters.items()})
+    address = _address(config, method) + (f"?{query}" if query else "")
+    found = _private(config, lambda: _result(call("GET", address, deadline=deadline, judge=judged)))
+    if not isinstance(found, result):
+        raise SendLater(_("What answers at the address of the Bot API is something else."))
+    return found
+
+
+def tell(
+    config: TelegramConfig, method: str, payload: Mapping[str, Any], upload: Upload | None = None
+) -> Any:
+    """Calls a method that has an effect. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
+    address = _address(config, method)
+    if upload is None:
+        return _private(config, lambda: _result(call("POST", address, payload=dict(payload), judge=judged)))
+    boundary = secrets.token_hex(16)
+    form: dict[str, Any] = {
+        "content": multipart(payload, (upload,), boundary),
+        "content_type": f"multipart/form-data; boundary={boundary}",
+        "deadline": UPLOAD_SECONDS,
+    }
+    return _private(config, lambda: _result(call("POST", address, judge=judged, **form)))
+
+
+def download(config: TelegramConfig, path: str, *, max_bytes: int) -> bytes:
+    """Returns the content of a file that `getFile` named; raises TooLarge for more bytes than allowed."""
+    token = config.bot_token.get_secret_value()
+    address = f"{config.api_url}/file/bot{token}/{quote(path.lstrip('/'))}"
+    limits: dict[str, Any] = {"max_bytes": max_bytes, "deadline": UPLOAD_SECONDS}
+    return _private(config, lambda: call("GET", address, judge=_file_judged, **limits).content)
+
+
+def judged(answer: Fetched) -> Fetched:
+    """Returns a success; raises what the Bot API means by anything else.
+
+    Unlike elsewhere 403 is about the customer (who blocked the bot), 404 about the token, and the seconds to
+    wait stand in the body.
+    """
+    if answer.status == HTTPStatus.OK:
+        return answer
+    body = _body(answer)
+    detail = f"{answer.status}: {body.get('description') or shown(answer)}"
+    code = str(answer.status)
+    if answer.status in TOO_MANY:
+        raise SendLater(detail, provider_code=code, retry_after=_seconds(body))
+    if answer.status in TOKEN_WRONG:
+        raise InboxBroken(_("Telegram does not know this bot token (%s).") % detail, provider_code=code)
+    if answer.status == HTTPStatus.CONFLICT:
+        raise InboxBroken(_conflict(detail), provider_code=code)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise_for_status(answer)
+    raise SendRefused(detail, provider_code=code)
+
+
+def multipart(fields: Mapping[str, Any], uploads: Sequence[Upload], boundary: str) -> bytes:
+    """Encodes a form with files (RFC 7578; names as browsers do it, in UTF-8 with quotes escaped)."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{_plain(value)}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    for upload in uploads:
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{upload.field}"; '
+            f'filename="{_quoted(upload.name)}"\r\nContent-Type: {_one_line(upload.content_type)}\r\n\r\n'
+        )
+        parts += [head.encode("utf-8", "replace"), upload.content, b"\r\n"]
+    return b"".join([*parts, f"--{boundary}--\r\n".encode()])
+
+
+def _address(config: TelegramConfig, method: str) -> str:
+    return f"{config.api_url}/bot{config.bot_token.get_secret_value()}/{method}"
+
+
+def _private(config: TelegramConfig, request: Callable[[], T]) -> T:
+    """Carries out a call; what it raises is raised again without the token."""
+    try:
+        return request()
+    except SendFailed as error:
+        failure: SendFailed | TooLarge = type(error)(
+            config.scrubbed(error.detail), provider_code=error.provider_code, retry_after=error.retry_after
+        )
+    except TooLarge as error:
+        failure = TooLarge(config.scrubbed(error.detail))
+    # Outside the `except`: the error that names the address would hang on as the context.
+    raise failure
+
+
+def _result(answer: Fetched) -> Any:
+    return answer_json(answer).get("result")
+
+
+def _file_judged(answer: Fetched) -> Fetched:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise SendRefused(_("Telegram no longer has this file."), provider_code="404")
+    return judged(answer)
+
+
+def _body(answer: Fetched) -> dict[str, Any]:
+    try:
+        body = json.loads(answer.content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _seconds(body: Mapping[str, Any]) -> float:
+    """How long Telegram asks to wait (https://core.telegram.org/bots/api#responseparameters)."""
+    parameters = body.get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
+
+
+def _conflict(detail: str) -> str:
+    if "webhook" in detail.lower():
+        return _("A webhook is set for this bot, so nothing can be polled (%s).") % detail
+    return _("Another program fetches this bot's messages; stop it, or use another bot (%s).") % detail
+
+
+def _plain(value: Any) -> str:
+    """A parameter in a form or query: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(name: str) -> str:
+    return _one_line(name).replace('"', "%22")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
