@@ -23,6 +23,7 @@ from accounts.models import Team, User
 from conversations.actions import Sender, receive
 from conversations.models import Contact, Conversation, Inbox
 from core.actor import Actor
+from tests.browser import chromium as chromium  # noqa: PLC0414 (a fixture for all)
 from tests.live import LiveServer, close_database_threads
 
 

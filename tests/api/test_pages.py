@@ -1,34 +1,16 @@
 """The two pages of documentation, in a real browser under the real policy."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from accounts.enums import Scope
 from tests.api.conftest import KeyMaker
+from tests.browser import browser
 from tests.live import LiveServer
 from tickets.models import Ticket
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-BROWSER = (
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.browser,
-    # WhiteNoise streams files synchronously; Django says so for each.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
-)
-
-
-def browser(test: Any) -> Any:
-    """Marks a test that needs Chromium and the running product."""
-    for mark in BROWSER:
-        test = mark(test)
-    return test
 
 
 @pytest.mark.parametrize(
@@ -52,17 +34,6 @@ def test_page_holds_no_inline_code_and_asks_nobody_else(client: Any, path: str) 
     assert "style=" not in page
     assert "//" not in page.replace("<!doctype html>", "")
     assert all("src=" in tag for tag in page.split("<script")[1:])
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's synchronous face runs a loop in this thread; nothing of ours runs in it.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 Visit = Callable[[str], Page]

@@ -1,115 +1,32 @@
 """The desk in Chromium, two browsers side by side, on the running product."""
 
-import os
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from conversations.models import Conversation, Inbox
 from core.actor import Actor
+from tests.browser import MARKS
 from tests.desk.conftest import said
+from tests.desk.seats import PHONE, Sit
 from tests.desk.test_site import every_page
 from tests.live import LiveServer
 from tickets.actions import create_ticket
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.browser,
-    # WhiteNoise streams files synchronously; Django says so for each.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
-    pytest.mark.filterwarnings("ignore:The default scheme will be changed"),
-]
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-WIDE, PHONE = (1280, 800), (390, 844)
+pytestmark = [*MARKS, pytest.mark.filterwarnings("ignore:The default scheme will be changed")]
 
 
-# Two cores may be shared by three tests; what comes late has come.
-expect.set_options(timeout=20_000)
 # Lets a test reach the page's sockets.
 SOCKETS = (
     "const Native = WebSocket; window.sockets = [];"
     "window.WebSocket = class extends Native {"
     " constructor(...all) { super(...all); sockets.push(this); } };"
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's synchronous face runs a loop in this thread; nothing of ours runs in it.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Seat:
-    """One operator in front of one browser; remembers everything the page complained about."""
-
-    page: Page
-    url: str
-    complaints: list[str] = field(default_factory=list)
-
-    def hear(self, told: ConsoleMessage) -> None:
-        if told.type == "error":
-            self.complaints.append(told.text)
-
-    def inbox(self, path: str = "") -> "Seat":
-        self.page.goto(f"{self.url}/admin/inbox/{path}")
-        expect(self.page.locator(".panes")).to_be_visible()
-        return self
-
-    def open(self, name: str) -> "Seat":
-        self.page.locator(".row", has_text=name).click()
-        expect(self.page.locator("[data-thread-name]")).to_have_text(re.compile(name))
-        return self
-
-    def write(self, text: str) -> None:
-        self.page.locator("[data-composer-text]").fill(text)
-
-    def says(self, text: str) -> None:
-        """Waits until the thread shows the text."""
-        expect(self.page.locator("[data-items]")).to_contain_text(text)
-
-
-Sit = Callable[..., Seat]
-
-
-@pytest.fixture
-def sit(chromium: Browser, quiet_server: LiveServer) -> Iterator[Sit]:
-    """Puts somebody in front of a browser; at the end no page may have complained."""
-    seats: list[Seat] = []
-
-    def sat(client: Client, size: tuple[int, int] = WIDE) -> Seat:
-        context = chromium.new_context(
-            viewport={"width": size[0], "height": size[1]}, has_touch=size == PHONE, reduced_motion="reduce"
-        )
-        session = client.cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": session, "url": quiet_server.url}])
-        seat = Seat(context.new_page(), quiet_server.url)
-        seat.page.on("console", seat.hear)
-        seat.page.on("pageerror", lambda error: seat.complaints.append(str(error)))
-        seats.append(seat)
-        return seat
-
-    yield sat
-    complaints = [text for seat in seats for text in seat.complaints]
-    for seat in seats:
-        seat.page.context.close()
-    assert not complaints
 
 
 class Customer:

@@ -1,6 +1,5 @@
 """Visitors with a browser: the widget in Chromium on the running product."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,16 +9,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from accounts.models import User
 from conversations.models import Conversation, Inbox
 from tests.live import LiveServer
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 760}
 STATIC = Path(__file__).parents[3] / "static"
@@ -42,21 +37,6 @@ window.WebSocket = class {
   close() {}
 };
 """
-
-
-# Two cores may be shared by three tests; what comes late has come.
-expect.set_options(timeout=20_000)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's synchronous face runs a loop in this thread; nothing of ours runs in it.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
