@@ -1,0 +1,147 @@
+"""Asking a provider about an inbox: whether it works, to be connected, for its templates.
+
+The provider is asked outside any transaction, and what it said is written in one of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from conversations.channels import (
+    ChannelConfig,
+    InboxBroken,
+    SendFailed,
+    SendLater,
+    SendUnclear,
+    adapter,
+)
+from conversations.enums import DeliveryStatus, Light
+from conversations.exchange import Check, Template
+from conversations.models import Delivery, Inbox, InboxState, MessageTemplate
+from conversations.tasks import plan_delivery
+from core.actor import Actor
+from core.errors import Forbidden
+
+# As many conversations are woken at once; the others find the way free when their own time comes.
+WOKEN = 500
+LONGEST_DETAIL = 500
+
+
+def test_inbox(*, inbox: Inbox, by: Actor) -> InboxState:
+    """Asks the provider whether the settings work, and returns the state with what it said.
+
+    A failure is a state and no error. Success ends a pause after failures, and what waits is tried now.
+    Blocks 20 s at most. Raises Forbidden for all but staff.
+    """
+    _require_staff(by)
+    return _write_check(inbox, _asked(inbox, adapter(inbox.channel).test))
+
+
+def connect_inbox(*, inbox: Inbox, by: Actor) -> InboxState:
+    """Tells the provider the address of our door, where it can be told, and returns the state after.
+
+    Where it cannot, the state says what is left to do. Otherwise as `test_inbox`.
+    """
+    _require_staff(by)
+    url = f"{settings.PUBLIC_URL}/hooks/{inbox.key}"
+
+    def connect(config: ChannelConfig) -> Check:
+        return adapter(inbox.channel).connect(config, url=url, secret=inbox.secret)
+
+    return _write_check(inbox, _asked(inbox, connect))
+
+
+def sync_templates(*, inbox: Inbox, by: Actor) -> int:
+    """Fetches the provider's templates and returns how many there are; those it no longer has go.
+
+    Raises SendFailed's kinds when the provider cannot be asked, and changes nothing then; Forbidden for all
+    but staff.
+    """
+    _require_staff(by)
+    spoken = adapter(inbox.channel)
+    try:
+        found = spoken.templates(spoken.config.model_validate(inbox.config))
+    except ValidationError as error:
+        raise InboxBroken(_incomplete(error)) from error
+    _write_templates(inbox, found)
+    return len(found)
+
+
+def _require_staff(by: Actor) -> None:
+    if not by.is_staff:
+        raise Forbidden
+
+
+def _asked(inbox: Inbox, ask: Callable[[Any], Check]) -> Check:
+    """Returns what the provider said; what keeps it from saying anything is a light too."""
+    try:
+        return ask(adapter(inbox.channel).config.model_validate(inbox.config))
+    except ValidationError as error:
+        return Check(Light.RED, _incomplete(error))
+    except (SendLater, SendUnclear) as error:
+        return Check(Light.YELLOW, error.detail)
+    except SendFailed as error:
+        return Check(Light.RED, error.detail)
+
+
+def _incomplete(error: ValidationError) -> str:
+    """Names the settings that are missing or wrong, never their values."""
+    names = {str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"]}
+    return _("These settings are missing or wrong: %s.") % ", ".join(sorted(names))
+
+
+@transaction.atomic(durable=True)
+def _write_check(inbox: Inbox, check: Check) -> InboxState:
+    now = timezone.now()
+    state, _made = InboxState.objects.select_for_update().get_or_create(inbox=inbox)
+    state.light, state.detail, state.checked_at = check.light, check.detail[:LONGEST_DETAIL], now
+    # A code to scan stays until another one comes or nobody needs one.
+    if check.details or check.light == Light.GREEN:
+        state.details = dict(check.details)
+    if check.light == Light.GREEN:
+        state.failures, state.not_before = 0, None
+        _wake_deliveries(inbox)
+    state.save(update_fields=["light", "detail", "checked_at", "details", "failures", "not_before"])
+    return state
+
+
+def _wake_deliveries(inbox: Inbox) -> None:
+    """Has what waits after a failure tried now: whoever has mended an inbox does not want to wait an hour."""
+    waiting = Delivery.objects.filter(inbox=inbox, status=DeliveryStatus.QUEUED, next_try_at__isnull=False)
+    woken = set(waiting.order_by("created_at").values_list("conversation_id", flat=True)[:WOKEN])
+    waiting.filter(conversation_id__in=woken).update(next_try_at=None)
+    for conversation_id in woken:
+        plan_delivery(str(conversation_id))
+
+
+@transaction.atomic(durable=True)
+def _write_templates(inbox: Inbox, found: Sequence[Template]) -> None:
+    now = timezone.now()
+    rows = {(each.name[:512], each.language[:16]): each for each in found}
+    MessageTemplate.objects.bulk_create(
+        (_template(inbox, each, now) for each in rows.values()),
+        update_conflicts=True,
+        unique_fields=["inbox", "name", "language"],
+        update_fields=["category", "status", "body", "variables", "details", "synced_at"],
+    )
+    MessageTemplate.objects.filter(inbox=inbox, synced_at__lt=now).delete()
+
+
+def _template(inbox: Inbox, found: Template, now: datetime) -> MessageTemplate:
+    return MessageTemplate(
+        inbox=inbox,
+        name=found.name[:512],
+        language=found.language[:16],
+        category=found.category[:32],
+        status=found.status[:32],
+        body=found.body,
+        variables=[each[:80] for each in found.variables],
+        details=dict(found.details),
+        synced_at=now,
+    )

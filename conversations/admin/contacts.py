@@ -1,0 +1,107 @@
+"""Customers, and the ids under which channels know them."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from conversations.actions import merge_contacts, split_identity
+from conversations.admin.common import ReadOnly, actor_of, attempt
+from conversations.models import Contact, ContactIdentity, Conversation
+
+PAIR = 2
+
+
+class IdentityInline(ReadOnly, admin.TabularInline[ContactIdentity, Contact]):
+    """How channels know the contact."""
+
+    model = ContactIdentity
+    fk_name = "contact"
+    fields = ("inbox", "external_id", "is_verified", "unreachable_since", "created_at", "split")
+    readonly_fields = fields
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ContactIdentity]:
+        """Fetches the inboxes along."""
+        return super().get_queryset(request).select_related("inbox")
+
+    def get_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        """Leaves the button to those who may press it."""
+        may_split = request.user.has_perm("conversations.change_contact")
+        return self.fields if may_split and obj and obj.identities.count() > 1 else self.fields[:-1]
+
+    @admin.display(description="")
+    def split(self, identity: ContactIdentity) -> SafeString:
+        """The button that gives the identity a contact of its own."""
+        if identity.same_as_id is not None:
+            return format_html("{}", _("goes with another"))
+        return format_html(
+            '<button type="submit" class="button" name="_split" value="{}">{}</button>',
+            identity.pk,
+            _("Split off"),
+        )
+
+
+@admin.register(Contact)
+class ContactAdmin(admin.ModelAdmin[Contact]):
+    """Customers. Two contacts that are one person are merged, and an identity is split off again."""
+
+    list_display = ("display_name", "email", "phone", "locale", "conversation_count", "created_at")
+    list_filter = ("locale", "created_at")
+    search_fields = ("name", "email", "phone", "identities__external_id")
+    exclude = ("merged_into",)
+    inlines = (IdentityInline,)
+    actions = ("merge",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        """Only customers of conversations one may see, without those that another one stands for.
+
+        Counts the conversations in the same query.
+        """
+        contacts = super().get_queryset(request).filter(merged_into=None)
+        user = request.user
+        if isinstance(user, User) and not user.is_admin:
+            seen = Conversation.objects.visible_to(user.as_actor())
+            contacts = contacts.filter(pk__in=seen.values("contact"))
+        return contacts.annotate(conversations_counted=Count("conversations"))
+
+    @admin.display(description=_("conversations"), ordering="conversations_counted")
+    def conversation_count(self, contact: Contact) -> int:
+        """The number of conversations with the contact."""
+        return int(getattr(contact, "conversations_counted", 0))
+
+    @admin.action(description=_("Merge two contacts (the older one stays)"), permissions=["change"])
+    def merge(self, request: HttpRequest, contacts: QuerySet[Contact]) -> None:
+        """Makes two chosen contacts one."""
+        pair = list(contacts.order_by("created_at", "pk")[: PAIR + 1])
+        if len(pair) != PAIR:
+            messages.error(request, _("Choose two contacts."))
+            return
+        attempt(request, lambda: self._merged(request, *pair))
+
+    def _merged(self, request: HttpRequest, keep: Contact, other: Contact) -> str:
+        merge_contacts(keep=keep, other=other, by=actor_of(request))
+        names = {"keep": keep.display_name, "other": other.display_name}
+        self.log_change(request, keep, gettext("Merged with %(other)s.") % names)
+        return gettext("%(other)s is now %(keep)s. An identity can be split off on their page.") % names
+
+    def response_change(self, request: HttpRequest, obj: Contact) -> HttpResponse:
+        """Splits off the identity whose button was pressed, once the form is saved."""
+        number = request.POST.get("_split", "")
+        identity = obj.identities.filter(pk=number).first() if number.isdecimal() else None
+        if identity is None:
+            return super().response_change(request, obj)
+        attempt(request, lambda: self._split(request, obj, identity))
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _split(self, request: HttpRequest, contact: Contact, identity: ContactIdentity) -> str:
+        other = split_identity(identity=identity, by=actor_of(request))
+        names = {"identity": identity.external_id, "other": other.display_name}
+        self.log_change(request, contact, gettext("Split off %(identity)s.") % names)
+        return gettext("%(identity)s now belongs to %(other)s.") % names

@@ -1,0 +1,102 @@
+"""What went out, and what may be said once a window has closed."""
+
+import re
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.actions import retry_delivery
+from conversations.admin.common import OneClick, ReadOnly, actor_of, attempt, is_admin, short
+from conversations.enums import DeliveryStatus
+from conversations.models import Delivery, MessageTemplate
+from core.errors import Conflict
+
+VARIABLE = re.compile(r"(\{\{\s*[^{}]{1,80}\s*\}\})")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OneClick[Delivery]):
+    """Every call to a provider, with its error and a way to try again."""
+
+    button = _("Send again")
+    list_display = ("created_at", "inbox", "status", "attempts", "doubtful", "short_error", "next_try_at")
+    list_filter = ("status", "inbox", "created_at")
+    list_select_related = ("inbox",)
+    search_fields = ("provider_id", "error", "error_code")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    actions = ("retry",)
+    fields = (
+        *("status", "error", "error_code", "inbox", "said", "seq", "part", "attempts", "doubtful"),
+        *("provider_id", "next_try_at", "created_at", "sent_at", "delivered_at", "read_at"),
+    )
+    readonly_fields = ("said",)
+
+    @admin.display(description=_("error"))
+    def short_error(self, delivery: Delivery) -> str:
+        """The beginning of the error."""
+        return short(delivery.error)
+
+    @admin.display(description=_("message"))
+    def said(self, delivery: Delivery) -> SafeString:
+        """The beginning of the message, and the way to it."""
+        address = reverse("admin:conversations_message_change", args=[delivery.message_id])
+        text = short(delivery.text or delivery.message.text or str(delivery.message))
+        return format_html('<a href="{}">{}</a>', address, text)
+
+    def has_button(self, row: Delivery) -> bool:
+        """Only what has failed is tried again by hand."""
+        return row.status == DeliveryStatus.FAILED
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """For administrators."""
+        return is_admin(request)
+
+    def act(self, request: HttpRequest, row: Delivery) -> str:
+        """Tries again."""
+        retry_delivery(delivery=row, by=actor_of(request))
+        return gettext("It is sent again.")
+
+    @admin.action(description=_("Send again"), permissions=["retry"])
+    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
+        """Tries the chosen ones again, in the order in which they were written."""
+        attempt(request, lambda: self._retried(request, deliveries.order_by("created_at", "seq", "part")))
+
+    def _retried(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> str:
+        count = 0
+        for delivery in deliveries.filter(status=DeliveryStatus.FAILED):
+            try:
+                self.act_logged(request, delivery)
+            except Conflict:
+                continue  # somebody else was quicker
+            count += 1
+        return ngettext("%d message is sent again.", "%d messages are sent again.", count) % count
+
+
+@admin.register(MessageTemplate)
+class MessageTemplateAdmin(ReadOnly, admin.ModelAdmin[MessageTemplate]):
+    """What providers have approved; fetched on the page of the inbox, written at the provider's."""
+
+    list_display = ("name", "language", "category", "status", "inbox", "synced_at")
+    list_filter = ("status", "language", "category", "inbox")
+    list_select_related = ("inbox",)
+    search_fields = ("name", "body")
+    fields = ("name", "language", "category", "status", "inbox", "preview", "variables", "synced_at")
+    readonly_fields = ("preview",)
+
+    @admin.display(description=_("text"))
+    def preview(self, template: MessageTemplate) -> SafeString:
+        """The text with its variables marked."""
+        parts: list[Any] = VARIABLE.split(template.body)
+        marked = (
+            (format_html("<mark>{}</mark>", part) if number % 2 else part,)
+            for number, part in enumerate(parts)
+        )
+        return format_html('<div class="preview">{}</div>', format_html_join("", "{}", marked))

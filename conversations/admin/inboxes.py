@@ -1,0 +1,195 @@
+"""Inboxes: how they stand, what is left to do, their settings, and asking the provider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.actions.endpoints import connect_inbox, sync_templates, test_inbox
+from conversations.admin.common import actor_of
+from conversations.admin.forms import InboxForm, form_for, setting_names
+from conversations.channels import adapter
+from conversations.enums import Light
+from conversations.models import Inbox, InboxState
+from core.actor import Actor
+from core.errors import HelpdeskError
+
+LEVELS = {Light.GREEN: messages.SUCCESS, Light.YELLOW: messages.WARNING, Light.RED: messages.ERROR}
+# What the browser may show as a picture of a code: never a drawing with a script in it.
+PICTURES = ("data:image/png;base64,", "data:image/jpeg;base64,")
+WIDGET = "web"
+LOOK = ("title", "greeting", "agent_name", "color", "position")
+
+
+def tested(inbox: Inbox, by: Actor) -> tuple[int, str]:
+    """Tests the connection; returns level and words of what was found."""
+    return _told(test_inbox(inbox=inbox, by=by))
+
+
+def connected(inbox: Inbox, by: Actor) -> tuple[int, str]:
+    """Connects the inbox; returns the same."""
+    return _told(connect_inbox(inbox=inbox, by=by))
+
+
+def fetched(inbox: Inbox, by: Actor) -> tuple[int, str]:
+    """Fetches the templates; returns the same."""
+    count = sync_templates(inbox=inbox, by=by)
+    return messages.SUCCESS, ngettext("%d template fetched.", "%d templates fetched.", count) % count
+
+
+def _told(state: InboxState) -> tuple[int, str]:
+    said = f"{Light(state.light).label}: {state.detail}" if state.detail else str(Light(state.light).label)
+    return LEVELS.get(Light(state.light), messages.INFO), said
+
+
+# By the name of the button.
+VERBS = {"_test": tested, "_connect": connected, "_templates": fetched}
+DONE = {
+    "_test": _("Tested the connection."),
+    "_connect": _("Connected."),
+    "_templates": _("Fetched the templates."),
+}
+
+
+@admin.register(Inbox)
+class InboxAdmin(admin.ModelAdmin[Inbox]):
+    """Inboxes. The channel is chosen when one is made; what it needs is asked on its page."""
+
+    change_form_template = "admin/conversations/inbox/change_form.html"
+    list_display = ("name", "channel", "light", "team", "is_active", "created_at")
+    list_filter = ("channel", "state__light", "is_active", "team")
+    list_select_related = ("team", "state")
+    search_fields = ("name", "key")
+
+    @admin.display(description=_("health"), ordering="state__light")
+    def light(self, inbox: Inbox) -> SafeString:
+        """How the inbox stands, in colour and words; the last error on hover."""
+        state = state_of(inbox)
+        words = Light(state.light).label
+        return format_html(
+            '<span class="light light-{}" title="{}">{}</span>', state.light, state.detail, words
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Inbox | None = None) -> Any:
+        """Asks for little at first, then for what the channel needs."""
+        if obj is None:
+            return ((None, {"fields": ("name", "channel", "team")}),)
+        about = (None, {"fields": ("name", "channel", "team", "is_active", "key")})
+        if obj.channel == WIDGET:
+            secret = (_("Your site"), {"fields": ("secret", "allowed_origins")})
+            return (about, secret, (_("Look"), {"fields": LOOK}))
+        names = setting_names(obj.channel) if self.has_change_permission(request, obj) else ()
+        look = (_("Look"), {"fields": ("agent_name",)})
+        return (about, *([(_("Connection"), {"fields": names})] if names else []), look)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:
+        """Another channel would be another inbox."""
+        del request
+        return () if obj is None else ("channel", "key")
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Inbox | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002 (Django's signature)
+        **more: Any,
+    ) -> Any:
+        """With the settings of the channel."""
+        form = InboxForm if obj is None else form_for(obj.channel)
+        return super().get_form(request, obj, change, **{**more, "form": form})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Saves what was entered, then asks the provider if that was the button."""
+        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        # Not before: the form is saved in a transaction, and nothing on the network happens inside one.
+        if isinstance(answer, HttpResponseRedirect) and (verb := pressed(request)) and object_id:
+            inbox = self.get_object(request, object_id)
+            if inbox is not None and self.has_change_permission(request, inbox):
+                self._ask(request, inbox, verb)
+        return answer
+
+    def _ask(self, request: HttpRequest, inbox: Inbox, verb: str) -> None:
+        try:
+            level, said = VERBS[verb](inbox, actor_of(request))
+        except HelpdeskError as error:
+            level, said = messages.ERROR, error.detail
+        self.log_change(request, inbox, f"{DONE[verb]} {said}")
+        messages.add_message(request, level, said)
+
+    def response_add(
+        self, request: HttpRequest, obj: Inbox, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Goes on to the page of the new inbox, where its settings are."""
+        if "_addanother" not in request.POST and "_popup" not in request.POST:
+            posted = request.POST.copy()
+            posted["_continue"] = "1"
+            request.POST = posted  # type: ignore[assignment]
+        return super().response_add(request, obj, post_url_continue)
+
+    def response_change(self, request: HttpRequest, obj: Inbox) -> HttpResponse:
+        """Stays on the page for a button that asks the provider."""
+        if pressed(request):
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_change(request, obj)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
+    ) -> HttpResponse:
+        """Adds how the inbox stands and what is left to do."""
+        inbox = more.get("obj")
+        panel = panel_of(inbox) if inbox is not None else None
+        return super().render_change_form(request, {**context, "panel": panel}, *args, **more)
+
+
+def pressed(request: HttpRequest) -> str:
+    """Returns the button that was pressed, or "" for one of Django's own."""
+    return next((name for name in VERBS if name in request.POST), "")
+
+
+def state_of(inbox: Inbox) -> InboxState:
+    """Returns the state of an inbox; one that nobody has asked yet has none."""
+    try:
+        return inbox.state
+    except InboxState.DoesNotExist:
+        return InboxState(inbox=inbox)
+
+
+def panel_of(inbox: Inbox) -> Mapping[str, Any]:
+    """Returns what the page shows above the form."""
+    spoken, state = adapter(inbox.channel), state_of(inbox)
+    told = {"key": inbox.key, "public_url": settings.PUBLIC_URL}
+    is_widget = inbox.channel == WIDGET
+    return {
+        "state": state,
+        "label": spoken.label,
+        "copy": spoken.setup_text(**told),
+        "steps": spoken.setup_steps(**told),
+        "is_asked": not is_widget,
+        "has_templates": spoken.capabilities.templates,
+        "paused_until": state.not_before if state.not_before and state.not_before > timezone.now() else None,
+        "is_done": state.light == Light.GREEN,
+        "qr": _picture(state.details.get("qr")),
+        "pairing_code": state.details.get("pairing_code", ""),
+        "advice": "" if settings.SECURE or is_widget else _advice(),
+    }
+
+
+def _advice() -> str:
+    return gettext("Most providers only call addresses with https; set PUBLIC_URL to the one people use.")
+
+
+def _picture(value: Any) -> str:
+    return value if isinstance(value, str) and value.startswith(PICTURES) else ""
