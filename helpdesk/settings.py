@@ -205,6 +205,7 @@ CHANNEL_ADAPTERS = {
     "telegram": "integrations.telegram.adapter.TelegramAdapter",
     "api": "integrations.api_channel.adapter.ApiAdapter",
     "whatsapp_cloud": "integrations.whatsapp_cloud.adapter.WhatsAppCloudAdapter",
+    "evolution": "integrations.evolution.adapter.EvolutionAdapter",
     "instagram": "integrations.instagram.adapter.InstagramAdapter",
     "messenger": "integrations.messenger.adapter.MessengerAdapter",
 }

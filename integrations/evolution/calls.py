@@ -45,12 +45,13 @@ def ask(
         deadline=deadline,
         max_bytes=max_bytes,
     )
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        _raise(answer)
-    return answer
+    return judge(answer)
 
 
-def _raise(answer: Fetched) -> None:
+def judge(answer: Fetched) -> Fetched:
+    """Returns an answer that grants; raises SendRefused, SendLater, SendUnclear or InboxBroken for others."""
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return answer
     detail, code = f"{answer.status}: {shown(answer)}", str(answer.status)
     words = detail.lower()
     if _is_nobody(answer):

@@ -202,7 +202,7 @@ class Evolution(Provider):
         base64.b64decode(content, validate=True)
         number = told["number"]
         chat = number if "@" in number else f"{number}@s.whatsapp.net"
-        key = {"remoteJid": chat, "fromMe": True, "id": self.new_id()}
+        key: Json = {"remoteJid": chat, "fromMe": True, "id": self.new_id()}
         self.files[key["id"]] = content
         self.accept(chat, text, key["id"], kind=kind, raw=told)
         entry = {

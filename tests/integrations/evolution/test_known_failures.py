@@ -154,7 +154,7 @@ def test_key_in_bytes_that_are_no_json_is_not_kept_either() -> None:
     given = captured("text")
     for cut in range(len(given.body) - 60, len(given.body)):
         broken = replace(given, body=given.body[:cut])
-        assert API_KEY[:8].encode() not in EvolutionAdapter().stored(broken).body
+        assert API_KEY[:16].encode() not in EvolutionAdapter().stored(broken).body
 
 
 def test_key_in_what_a_customer_wrote_stays() -> None:

@@ -1,15 +1,29 @@
 """Every kind of message, as Evolution sends it."""
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from conversations.exchange import Deleted, Echo, Edited, Ignored, Incoming, Reacted
+from conversations.exchange import Deleted, Echo, Edited, Ignored, Incoming, Parsed, Reacted
+from integrations.evolution import content, events, media
 from tests.integrations.evolution.case import DAVI, FIXTURES, GROUP, LID, told
 
 PLACE = {"kind": "location", "latitude": -23.561414, "longitude": -46.655881}
 EVA = {"name": "Eva", "phones": ["+55 21 99999-0000"]}
+
+
+def is_storable(items: list[Parsed]) -> bool:
+    """As PostgreSQL sees it: no NUL, no half of a surrogate pair, no NaN; bytes are files, kept elsewhere."""
+    rows = [asdict(item) for item in items]
+    printed = json.dumps(
+        rows, ensure_ascii=False, allow_nan=False, default=lambda value: type(value).__name__
+    )
+    return "\\u0000" not in printed and bool(printed.encode())
 
 
 def incoming(name: str, **settings: Any) -> Incoming:
@@ -208,12 +222,60 @@ def test_whatever_is_captured_fits_into_the_database(path: Any, *, groups: bool)
         assert path.stem in {"batch_raw", "update_batch"}
         return
     assert items
-    printed = repr(items)
-    assert "\\x00" not in printed
-    assert printed.encode()
+    assert is_storable(items)
 
 
 def test_person_is_known_by_number_with_the_hidden_address_as_alias() -> None:
     for name in ("text_with_lid", "text_lid_with_sender_pn", "text_lid_with_alt"):
         sender = incoming(name).sender
         assert (sender.external_id, sender.aliases) == (DAVI, (LID,)), name
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = sorted(
+    {
+        *content.KINDS,
+        *content.WRAPPERS,
+        *media.KINDS,
+        "reactionMessage",
+        "protocolMessage",
+        "message",
+        "key",
+        "id",
+    }
+    | {
+        "contextInfo",
+        "text",
+        "caption",
+        "base64",
+        "vcard",
+        "options",
+        "vote",
+        "type",
+        "editedMessage",
+        "update",
+    }
+)
+MESSAGES = st.recursive(
+    ANYTHING, lambda inner: st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3), max_leaves=12
+)
+
+
+@given(event=st.sampled_from(sorted(events.READERS)), data=MESSAGES, message=MESSAGES)
+def test_whatever_a_version_puts_where_is_read_or_quarantined(event: str, data: Any, message: Any) -> None:
+    chat = {"key": {"remoteJid": DAVI, "id": "A"}, "message": message}
+    for entry in (data, chat, [chat, data]):
+        seen: list[Parsed] = []
+        body = json.dumps({"event": event, "instance": "shop", "data": entry}).encode()
+        try:
+            seen.extend(events.read(body, "shop", groups=True))
+        except ValueError:
+            continue
+        finally:
+            assert is_storable(seen)
+            ids = [item.external_id for item in seen if isinstance(item, Incoming | Echo)]
+            assert all(0 < len(each) <= 255 for each in ids)

@@ -47,7 +47,7 @@ def test_token_of_a_first_try_is_believed_at_the_last_one() -> None:
         token()[:-2],
         f"{token()}.x",
         "a.b.c",
-        jwt.encode({"exp": 9_999_999_999}, None, algorithm="none"),
+        jwt.encode({"exp": 9_999_999_999}, "", algorithm="none"),
         token(key=SECRET * 2, algorithm="HS512"),
     ],
 )
