@@ -25,6 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from conversations.channels import ChannelAdapter, adapter
 from conversations.exchange import Webhook
+from core.crash_points import crash_point
 from core.errors import Unauthenticated
 from core.threads import borrowed, in_thread
 
@@ -97,6 +98,7 @@ class Door:
             return (403, "Refused.") if said is None else (200, said)
         endpoint.adapter.verify(webhook, endpoint.config)
         await self._store(endpoint, webhook)
+        crash_point("door.stored")
         self._wake(endpoint.inbox_id)
         return 200, "ok"
 

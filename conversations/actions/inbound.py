@@ -20,6 +20,7 @@ from conversations.models import Contact, ContactIdentity, Conversation, Deliver
 from conversations.queries.threads import unsent_attachments
 from core import rows
 from core.actor import Actor
+from core.crash_points import crash_point
 from core.errors import Invalid, TooLarge
 
 MAX_TEXT = 10_000
@@ -100,6 +101,7 @@ def receive(
     for file in draft.attachments:
         plan_fetching(file)
     signals.message_received.send(Message, conversation=conversation, message=message)
+    crash_point("receive.before_commit")
     return Received(message, conversation, created=True)
 
 

@@ -33,6 +33,7 @@ from conversations.exchange import (
 from conversations.models import InboundEvent, Inbox, InboxState
 from conversations.tasks import plan_intake
 from core.actor import Actor
+from core.crash_points import crash_point
 from core.errors import Forbidden
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def take_in(event: InboundEvent) -> Verdict:
     """
     taking = Taking(event)
     taking.run()
+    crash_point("intake.taken_in")
     event.attempts += 1
     event.verdict, event.detail, event.next_try_at = taking.verdict()
     event.handled_at = timezone.now()

@@ -139,7 +139,9 @@ class Provider:
         while True:
             headers = {"Content-Type": content_type, **self.signed(body)}
             with suppress(ClientError, TimeoutError, OSError):
-                async with self.session.request(method, self.hook, data=body, headers=headers) as answer:
+                # Several servers may stand behind one product, as behind a proxy.
+                hook = self.random.choice(self.hook.split(","))
+                async with self.session.request(method, hook, data=body, headers=headers) as answer:
                     if 200 <= answer.status < 300:
                         break
                     self.refused += 1

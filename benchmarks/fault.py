@@ -1,0 +1,259 @@
+"""Kills the product while customers write, and judges by their ledger: nothing lost, doubled or disordered.
+
+    make prove                                        the long proof: three seeds
+    python benchmarks/fault.py --seed 1 --msgs 5000 --kills 50
+    python benchmarks/fault.py --case H --seed 3      one case of docs/reliability.md
+
+The last lines are the figures as JSON and `N passed, N failed`; exit code 1 when a promise was broken. All
+processes are its own, on 127.0.0.1, in a temporary directory.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import aiohttp  # noqa: E402 (needs the path, as all below)
+import psycopg  # noqa: E402
+
+from benchmarks.faults.cluster import PROVIDERS, Cluster  # noqa: E402
+from benchmarks.faults.customers import PATIENCE, Crowd  # noqa: E402
+from benchmarks.faults.judge import UNKNOWN, Verdict, judge, waiting  # noqa: E402
+from benchmarks.faults.payloads import external_id  # noqa: E402
+from benchmarks.processes import Home  # noqa: E402
+
+SETTLE_SECONDS = 120
+PHONES, VISITORS, ASKING = 8, 12, 4
+CONVERSATION = """
+SELECT conversation.id::text FROM conversations_conversation conversation
+JOIN conversations_contactidentity identity ON identity.id = conversation.identity_id
+JOIN conversations_inbox inbox ON inbox.id = conversation.inbox_id
+WHERE inbox.channel = %s AND identity.external_id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What goes wrong: kills (seconds between them, or none) and what the providers do."""
+
+    about: str
+    kills: tuple[float, float] | None = (0.6, 1.8)
+    kind: str = ""
+    faults: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "mixed": Case(
+        "everything at once", faults={"too_many": 0.03, "error": 0.03, "cut": 0.02, "duplicates": 2}
+    ),
+    "A": Case("web processes die", kind="web"),
+    "B": Case("workers die", kind="worker"),
+    "C": Case("PostgreSQL backends die", (2.5, 5), kind="backend"),
+    "D": Case("the PostgreSQL postmaster dies", (3, 6), kind="postmaster"),
+    "E": Case("Redis dies", kind="redis"),
+    "F": Case("the power fails: everything dies at once", (8, 14), kind="all"),
+    "H": Case(
+        "providers say 429 and 500, cut and hang",
+        None,
+        faults={
+            "too_many": 0.3,
+            "retry_after": 1,
+            "error": 0.1,
+            "drop": 0.05,
+            "hang": 0.02,
+            "hang_seconds": 16,
+        },
+    ),
+    "I": Case("providers accept and close without a word", None, faults={"cut": 0.1}),
+    "K": Case(
+        "receipts come up to five times and in any order", None, faults={"duplicates": 5, "shuffle": 5}
+    ),
+}
+
+
+@dataclass
+class Watch:
+    """What is seen from outside while it runs."""
+
+    unknown_since: dict[str, float] = field(default_factory=dict)
+    longest_unknown: float = 0.0
+    settled_after: float = 0.0
+
+    async def look(self, database_url: str) -> None:
+        """Follows how long deliveries stay unknown."""
+        while True:
+            await asyncio.sleep(1)
+            with contextlib.suppress(psycopg.Error):
+                found = {row[0] for row in await asyncio.to_thread(_unknown, database_url)}
+                now = time.monotonic()
+                self.unknown_since = {each: self.unknown_since.get(each, now) for each in found}
+                ages = [now - since for since in self.unknown_since.values()]
+                self.longest_unknown = max([self.longest_unknown, *ages])
+
+
+def _unknown(database_url: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database_url, connect_timeout=2) as connection:
+        return connection.execute(UNKNOWN).fetchall()
+
+
+class Run:
+    """One run with one seed."""
+
+    def __init__(self, case: Case, *, seed: int, msgs: int, kills: int) -> None:
+        self.case, self.seed, self.msgs = case, seed, msgs
+        self.kills = kills if case.kills else 0
+        self.watch = Watch()
+
+    def measure(self) -> tuple[Verdict, dict[str, Any]]:
+        """Runs it; returns the verdict and the row of figures."""
+        with Home() as home:
+            cluster = Cluster(home, self.seed, points=self.case is CASES["mixed"])
+            told: dict[str, Any] = cluster.prepared()
+            with cluster.running(told["inboxes"]):
+                crowd = Crowd(cluster.webs, told, self.seed)
+                began = time.monotonic()
+                asyncio.run(self._play(cluster, crowd))
+                seconds = time.monotonic() - began
+                ledgers = {name: cluster.ledger(name) for name in PROVIDERS}
+                verdict = judge(home.database_url, crowd.ledger, ledgers)
+        row = {
+            **verdict.row(),
+            "recovery_max_s": round(_recovery(cluster.kills.times, crowd.ledger.acked_at), 2),
+            "unknown_max_s": round(self.watch.longest_unknown, 1),
+            "settled_after_s": round(self.watch.settled_after, 1),
+            "kills": cluster.kills.total,
+            "killed": cluster.kills.counts,
+            "seconds": round(seconds, 1),
+            "seed": self.seed,
+        }
+        self._judge_times(verdict, row)
+        return verdict, row
+
+    def _judge_times(self, verdict: Verdict, row: dict[str, Any]) -> None:
+        for name in ("unknown_max_s", "settled_after_s"):
+            kept = row[name] <= SETTLE_SECONDS
+            (verdict.passed if kept else verdict.failures).append(f"{name} {row[name]} of {SETTLE_SECONDS}")
+        for name, wanted, got in (
+            ("messages", self.msgs, verdict.acked),
+            ("kills", self.kills, row["kills"]),
+        ):
+            (verdict.passed if got >= wanted else verdict.failures).append(f"{got} of {wanted} {name}")
+
+    async def _play(self, cluster: Cluster, crowd: Crowd) -> None:
+        async with aiohttp.ClientSession(timeout=PATIENCE) as crowd.http, asyncio.TaskGroup() as group:
+            await self._misbehave(cluster, crowd, self.case.faults)
+            looking = group.create_task(self.watch.look(cluster.home.database_url))
+            people = [group.create_task(person) for person in self._people(cluster, crowd)]
+            await self._until_enough(cluster, crowd)
+            crowd.is_over.set()
+            await self._misbehave(cluster, crowd, {})
+            for person in people:
+                await person
+            await self._settle(cluster)
+            looking.cancel()
+
+    def _people(self, cluster: Cluster, crowd: Crowd) -> "list[Any]":
+        phones = [(channel, who) for channel in PROVIDERS for who in range(1, PHONES + 1)]
+        return [
+            *(crowd.phone(channel, who, 0.25) for channel, who in phones),
+            *(self._operator(cluster, crowd, channel, who) for channel, who in phones),
+            *(crowd.visitor("web", who, 0.25) for who in range(1, VISITORS + 1)),
+            *(crowd.visitor("answered", who, 1.5) for who in range(1, ASKING + 1)),
+        ]
+
+    async def _operator(self, cluster: Cluster, crowd: Crowd, channel: str, who: int) -> None:
+        """Waits for the customer's conversation, then answers in it."""
+        query: Callable[[], str] = lambda: _conversation(cluster.home.database_url, channel, who)  # noqa: E731
+        conversation = ""
+        while not conversation and not crowd.is_over.is_set():
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(psycopg.Error):
+                conversation = await asyncio.to_thread(query)
+        if conversation:
+            await crowd.operator(channel, who, conversation, 0.5)
+
+    async def _misbehave(self, cluster: Cluster, crowd: Crowd, faults: dict[str, Any]) -> None:
+        for name in PROVIDERS:
+            async with crowd.http.post(f"{cluster.provider(name)}/_faults", json=faults) as answer:
+                answer.raise_for_status()
+
+    async def _until_enough(self, cluster: Cluster, crowd: Crowd) -> None:
+        """Kills, with pauses, until there were enough kills and enough messages."""
+        while cluster.kills.total < self.kills or len(crowd.ledger.acked) < self.msgs:
+            low, high = self.case.kills or (1, 1)
+            await asyncio.sleep(cluster.random.uniform(low, high))
+            if self.case.kills is None:
+                continue
+            match self.case.kind:
+                case "":
+                    cluster.kill()
+                case "all":
+                    cluster.kill_everything()
+                case "backend" | "postmaster":
+                    cluster.kill_database(all_of_it=self.case.kind == "postmaster")
+                case "redis":
+                    cluster.kill_part("redis")
+                case kind:
+                    cluster.kill_part(f"{kind}{cluster.random.randint(1, 2)}")
+
+    async def _settle(self, cluster: Cluster) -> None:
+        """Waits until nothing is left to do."""
+        began = time.monotonic()
+        while time.monotonic() - began < SETTLE_SECONDS * 1.5:
+            with contextlib.suppress(psycopg.Error):
+                if await asyncio.to_thread(_is_settled, cluster.home.database_url):
+                    break
+            await asyncio.sleep(0.5)
+        self.watch.settled_after = time.monotonic() - began
+
+
+def _is_settled(database_url: str) -> bool:
+    with psycopg.connect(database_url, connect_timeout=2) as connection:
+        return not any(waiting(connection))
+
+
+def _conversation(database_url: str, channel: str, who: int) -> str:
+    with psycopg.connect(database_url, connect_timeout=2) as connection:
+        row = connection.execute(CONVERSATION, [channel, external_id(channel, who)]).fetchone()
+        return row[0] if row else ""
+
+
+def _recovery(kills: list[float], acks: list[float]) -> float:
+    """Returns the longest time from a kill to the next acknowledgement of anything."""
+    ordered = sorted(acks)
+    waits = [next((ack for ack in ordered if ack > kill), kill) - kill for kill in kills]
+    return max(waits, default=0.0)
+
+
+def main() -> int:
+    """Runs one case with one seed or several."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--case", choices=CASES, default="mixed")
+    parser.add_argument("--seed", type=int, action="append", help="repeat for several runs (default: 1)")
+    parser.add_argument("--msgs", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=50)
+    options = parser.parse_args()
+    passed = failed = 0
+    for seed in options.seed or [1]:
+        run = Run(CASES[options.case], seed=seed, msgs=options.msgs, kills=options.kills)
+        verdict, row = run.measure()
+        print(json.dumps({"case": options.case, **row}), flush=True)
+        for line in verdict.failures:
+            print(f"  broken: {line}", flush=True)
+        passed, failed = passed + len(verdict.passed), failed + len(verdict.failures)
+    print(f"{passed} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

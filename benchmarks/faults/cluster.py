@@ -1,0 +1,274 @@
+"""The product as in production, two of each process, and whoever restarts what dies.
+
+Web ×2, worker ×2, PostgreSQL, Redis, three simulated providers and a fake model. The supervisor starts again
+at once what has died, as systemd or a container platform does; providers and model are never killed, since
+their ledgers judge.
+"""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.faults.payloads import SECRETS
+from benchmarks.processes import ROOT, Home, free_port
+from helpdesk import embedded
+from helpdesk.embedded import process
+from helpdesk.embedded.state import data_of
+
+PROVIDERS = ("whatsapp_cloud", "telegram", "api")
+MODULES = {"whatsapp_cloud": "whatsapp_cloud", "telegram": "telegram", "api": "api_channel"}
+KILLED = ("web1", "web2", "worker1", "worker2")
+# Where a process may be told to die by itself: name, and among how many passes.
+POINTS = {
+    "web": (("door.stored", 40), ("receive.before_commit", 40)),
+    "worker": (
+        ("intake.taken_in", 60),
+        ("receive.before_commit", 60),
+        ("sending.claimed", 40),
+        ("sending.called", 40),
+    ),
+}
+WEIGHTS = {"worker": 4, "web": 4, "backend": 2, "postmaster": 2, "redis": 1}
+READY_SECONDS = 60
+
+
+@dataclass
+class Part:
+    """One process: how it is started, and what has become of it."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    child: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+    # Where this life is to end by itself.
+    point: str = ""
+
+
+@dataclass
+class Kills:
+    """What was killed, and when."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+
+    def note(self, kind: str) -> None:
+        """Adds one."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        self.times.append(time.monotonic())
+
+    @property
+    def total(self) -> int:
+        """All kinds together."""
+        return len(self.times)
+
+
+class Cluster:
+    """All processes; a context. `points`: whether processes are also told to die at named places."""
+
+    def __init__(self, home: Home, seed: int, *, points: bool = True) -> None:
+        self.home, self.random, self.points = home, random.Random(seed), points
+        self.kills = Kills()
+        self.parts: dict[str, Part] = {}
+        self.ports = {name: free_port() for name in ("web1", "web2", "redis", "model", *PROVIDERS)}
+        self.is_ending = threading.Event()
+        self.keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    @property
+    def webs(self) -> list[str]:
+        """The addresses of the web processes."""
+        return [f"http://127.0.0.1:{self.ports[name]}" for name in ("web1", "web2")]
+
+    def provider(self, name: str) -> str:
+        """The address of a simulator."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def ledger(self, name: str) -> Path:
+        """What a simulator accepted, a JSON object a line."""
+        return self.home.path / f"{name}.ledger"
+
+    def prepared(self) -> dict[str, object]:
+        """Fills the database; returns the keys of inboxes and API."""
+        os.environ["FAULT_PROVIDERS"] = json.dumps({name: self.provider(name) for name in PROVIDERS})
+        told: dict[str, object] = json.loads(self.home.prepared("benchmarks.faults.prepare"))
+        return told
+
+    @contextlib.contextmanager
+    def running(self, inboxes: dict[str, str]) -> Iterator[None]:
+        """Runs everything; the processes of the product are restarted when they die."""
+        for part in self._parts(inboxes):
+            self.parts[part.name] = part
+            self._spawn(part)
+        try:
+            self._wait(lambda: all(_answers(port) for port in self.ports.values()))
+            self.keeper.start()
+            yield
+        finally:
+            self.is_ending.set()
+            if self.keeper.is_alive():
+                self.keeper.join()
+            for part in reversed(list(self.parts.values())):
+                _end(part)
+
+    def _parts(self, inboxes: dict[str, str]) -> Iterator[Part]:
+        python = [sys.executable, "-m"]
+        for name in PROVIDERS:
+            hooks = ",".join(f"{web}/hooks/{inboxes[name]}" for web in self.webs)
+            yield Part(
+                name,
+                [
+                    *python,
+                    f"tests.fakes.{MODULES[name]}",
+                    f"--port={self.ports[name]}",
+                    f"--hook={hooks}",
+                    f"--secret={SECRETS[name]}",
+                    f"--ledger={self.ledger(name)}",
+                ],
+                dict(os.environ),
+            )
+        model = [*python, "tests.fakes.openai_server", "--port", str(self.ports["model"]), "--tokens", "8"]
+        yield Part("model", model, dict(os.environ))
+        redis = shutil.which("redis-server") or "redis-server"
+        options = {"bind": "127.0.0.1", "port": str(self.ports["redis"]), "save": "", "appendonly": "no"}
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        yield Part("redis", [redis, *words], dict(os.environ))
+        manage = [sys.executable, "manage.py"]
+        for name in ("web1", "web2"):
+            command = [*manage, "serve", "--no-worker", "--port", str(self.ports[name])]
+            yield Part(name, command, self._variables(PORT=str(self.ports[name])))
+        for name in ("worker1", "worker2"):
+            yield Part(name, [*manage, "work"], self._variables())
+
+    def _variables(self, **more: str) -> dict[str, str]:
+        return self.home.environment(
+            DATABASE_URL=self.home.database_url,
+            REDIS_URL=f"redis://127.0.0.1:{self.ports['redis']}/0",
+            LLM_BASE_URL=f"http://127.0.0.1:{self.ports['model']}/v1",
+            LLM_API_KEY="none",
+            LLM_MODEL="fake",
+            OUTBOUND_ALLOW="127.0.0.0/8",
+            LOG_LEVEL="ERROR",
+            **more,
+        )
+
+    def _spawn(self, part: Part, **more: str) -> None:
+        with (self.home.path / f"{part.name}.log").open("ab") as log:
+            part.child = subprocess.Popen(
+                part.command,
+                cwd=ROOT,
+                env={**part.environment, **more},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        part.starts += 1
+
+    # Dying and coming back.
+
+    def kill(self) -> str:
+        """Kills something, as the weights say; returns what."""
+        kind = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        if kind in {"web", "worker"}:
+            self.kill_part(f"{kind}{self.random.randint(1, 2)}")
+        elif kind == "redis":
+            self.kill_part("redis")
+        else:
+            self.kill_database(all_of_it=kind == "postmaster")
+        return kind
+
+    def kill_part(self, name: str) -> None:
+        """SIGKILL to one process, with what it started."""
+        child = self.parts[name].child
+        if child is not None and child.poll() is None:
+            self.kills.note(name.rstrip("12"))
+            self.parts[name].point = ""
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+    def kill_everything(self) -> None:
+        """The power fails: all processes of ours and PostgreSQL at once."""
+        for name in (*KILLED, "redis"):
+            self.kill_part(name)
+        self.kill_database(all_of_it=True)
+
+    def kill_database(self, *, all_of_it: bool) -> None:
+        """SIGKILL to one backend of PostgreSQL, or to the postmaster."""
+        first = process.pid_of(data_of(self.home.path))
+        if first is None:
+            return
+        children = _children(first)
+        if not children:
+            return
+        self.kills.note("postmaster" if all_of_it else "backend")
+        targets = [first] if all_of_it else [self.random.choice(children)]
+        for pid in targets:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _keep(self) -> None:
+        """Starts again what has died, until the end."""
+        while not self.is_ending.is_set():
+            for part in self.parts.values():
+                if part.child is not None and part.child.poll() is not None:
+                    self._revive(part)
+            if process.pid_of(data_of(self.home.path)) is None:
+                with contextlib.suppress(Exception):
+                    embedded.ensure(self.home.path)
+            time.sleep(0.05)
+
+    def _revive(self, part: Part) -> None:
+        if part.point:
+            # Nobody else killed it: it reached the place where it was told to die.
+            self.kills.note(part.point)
+        more, part.point = {}, ""
+        points = POINTS.get(part.name.rstrip("12"))
+        if self.points and points and self.random.random() < 0.5:
+            name, passes = self.random.choice(points)
+            more = {"HELPDESK_CRASH_AT": f"{name}:{self.random.randint(1, passes)}"}
+            part.point = name
+        self._spawn(part, **more)
+
+    def _wait(self, is_ready: Callable[[], bool]) -> None:
+        end = time.monotonic() + READY_SECONDS
+        while not is_ready():
+            if time.monotonic() > end:
+                message = f"The processes did not come up; their logs are in {self.home.path}"
+                raise RuntimeError(message)
+            time.sleep(0.1)
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+        return [int(child) for child in text.split()]
+    return []
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def _end(part: Part) -> None:
+    if part.child is None or part.child.poll() is not None:
+        return
+    part.child.terminate()
+    try:
+        part.child.wait(15)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(part.child.pid, signal.SIGKILL)
+        part.child.wait()

@@ -1,0 +1,98 @@
+"""Webhooks as three providers send them, made and signed here: the harness knows what it has sent.
+
+Each message's text is its key: who, the how manieth, and a checksum over both.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import zlib
+from typing import Any
+
+SECRETS = {
+    "whatsapp_cloud": "app-secret-of-the-tests",
+    "telegram": "telegram-secret",
+    "api": "whsec_" + base64.b64encode(b"an integrator's secret, 32 bytes").decode(),
+}
+BOT_TOKEN = "123456:AAFakeTokenOfTheTestsFakeTokenOfThe"  # noqa: S105 (of a bot that does not exist)
+PHONE_NUMBER_ID, ACCOUNT_ID = "106540352242922", "102290129340398"
+Request = tuple[bytes, dict[str, str]]
+
+
+def text_of(who: str, number: int) -> str:
+    """Returns the text of a message, which is also its key."""
+    plain = f"{who}-{number}"
+    return f"{plain}-{zlib.crc32(plain.encode()):08x}"
+
+
+def is_whole(text: str) -> bool:
+    """Says whether a text came through unchanged."""
+    plain, _, checksum = text.rpartition("-")
+    return checksum == f"{zlib.crc32(plain.encode()):08x}"
+
+
+def webhook(channel: str, who: int, number: int, text: str) -> Request:
+    """Returns body and headers of one message of customer `who`."""
+    return MAKERS[channel](who, number, text)
+
+
+def _whatsapp(who: int, number: int, text: str) -> Request:
+    phone = f"55119{who:08}"
+    message = {
+        "from": phone,
+        "id": f"wamid.{who}.{number}",
+        "timestamp": str(int(time.time())),
+        "type": "text",
+        "text": {"body": text},
+    }
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550783881", "phone_number_id": PHONE_NUMBER_ID},
+        "contacts": [{"profile": {"name": f"Customer {who}"}, "wa_id": phone}],
+        "messages": [message],
+    }
+    body = _bytes(
+        {
+            "object": "whatsapp_business_account",
+            "entry": [{"id": ACCOUNT_ID, "changes": [{"field": "messages", "value": value}]}],
+        }
+    )
+    digest = hmac.new(SECRETS["whatsapp_cloud"].encode(), body, hashlib.sha256).hexdigest()
+    return body, {"X-Hub-Signature-256": f"sha256={digest}"}
+
+
+def _telegram(who: int, number: int, text: str) -> Request:
+    person = {"id": 1000 + who, "first_name": f"Customer {who}"}
+    message = {
+        "message_id": number + 1,
+        "from": {**person, "is_bot": False, "language_code": "pt-br"},
+        "chat": {**person, "type": "private"},
+        "date": int(time.time()),
+        "text": text,
+    }
+    body = _bytes({"update_id": who * 1_000_000 + number, "message": message})
+    return body, {"X-Telegram-Bot-Api-Secret-Token": SECRETS["telegram"]}
+
+
+def _api(who: int, number: int, text: str) -> Request:
+    told = {"id": f"{who}:{number}", "contact": {"id": f"c{who}", "name": f"Customer {who}"}, "text": text}
+    body = _bytes({"messages": [told]})
+    event, at = f"evt_{who}_{number}", str(int(time.time()))
+    key = base64.b64decode(SECRETS["api"].removeprefix("whsec_"))
+    digest = hmac.digest(key, b".".join((event.encode(), at.encode(), body)), hashlib.sha256)
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    return body, {"webhook-id": event, "webhook-timestamp": at, "webhook-signature": signature}
+
+
+def external_id(channel: str, who: int) -> str:
+    """Returns the id under which an inbox of that channel knows customer `who`."""
+    return {"whatsapp_cloud": f"55119{who:08}", "telegram": str(1000 + who), "api": f"c{who}"}[channel]
+
+
+def _bytes(payload: Any) -> bytes:
+    return json.dumps(payload).encode()
+
+
+MAKERS = {"whatsapp_cloud": _whatsapp, "telegram": _telegram, "api": _api}
