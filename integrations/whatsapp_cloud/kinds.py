@@ -32,10 +32,10 @@ class Content:
 def content_of(message: Row) -> Content:
     """Returns what a message of any kind says, and at least that it came where its form is not known."""
     kind = str(message.get("type") or "unknown")
-    if kind not in KINDS or kind not in message:
+    if kind not in KINDS:
         return _unknown(message, kind)
     try:
-        return KINDS[kind](message[kind])
+        return KINDS[kind](message.get(kind))
     except (LookupError, TypeError, ValueError, AttributeError):
         return _unknown(message, kind)
 

@@ -15,14 +15,15 @@ _MARKS = re.compile(
     | !?\[(?P<label>[^\]\n]*)\]\((?P<target>[^()\s]+)(?:[ ]"[^"\n]*")?\)
     | ^[ ]{0,3}\#{1,6}[ \t]+(?P<heading>[^\n]+?)[ \t]*\#*$
     | \*\*\*(?P<both>[^\s*](?:[^*\n]*[^\s*])?)\*\*\*
-    | \*\*(?P<bold>\S(?:.*?\S)?)\*\*
-    | (?<!\w)__(?P<strong>\S(?:.*?\S)?)__(?!\w)
-    | ~~(?P<struck>\S(?:.*?\S)?)~~
+    | \*\*(?P<bold>[^\s*](?:.*?\S)?)\*\*(?!\*)
+    | (?<!\w)__(?P<strong>[^\s_](?:.*?\S)?)__(?!\w)
+    | ~~(?P<struck>[^\s~](?:.*?\S)?)~~
     | \*(?P<italic>[^\s*](?:[^*\n]*[^\s*])?)\*
     | ^(?P<indent>[ \t]*)[*+-](?=[ \t]+\S)
     """,
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
+DEEPEST = 5
 _WRAPS = {
     "both": ("*_", "_*"),
     "bold": ("*", "*"),
@@ -34,10 +35,15 @@ _WRAPS = {
 
 def to_whatsapp(markdown: str) -> str:
     """Returns a Markdown text in WhatsApp's marks; what has no counterpart stays readable as it is."""
-    return _MARKS.sub(_replaced, markdown).strip()
+    return _translated(markdown, 0).strip()
 
 
-def _replaced(match: re.Match[str]) -> str:
+def _translated(text: str, depth: int) -> str:
+    """Translates a text that stands inside so many marks; hostile ones nest without end."""
+    return _MARKS.sub(lambda match: _replaced(match, depth), text) if depth < DEEPEST else text
+
+
+def _replaced(match: re.Match[str], depth: int) -> str:
     kind = match.lastgroup or ""
     found = match.groupdict()
     if found["block"] is not None:
@@ -51,7 +57,7 @@ def _replaced(match: re.Match[str]) -> str:
         return f"{found['indent']}•"
     if kind in _WRAPS:
         before, after = _WRAPS[kind]
-        return f"{before}{_MARKS.sub(_replaced, found[kind])}{after}"
+        return f"{before}{_translated(found[kind], depth + 1)}{after}"
     return f"`{found['code']}`" if kind == "code" else str(found[kind])
 
 

@@ -98,7 +98,7 @@ def _change(entry: Row, change: Any, config: WhatsAppConfig) -> Iterator[Work]:
         yield partial(_fail, "a change without value")
         return
     name = str(change.get("field") or "")
-    if reason := _not_ours(entry, value, config):
+    if reason := _not_ours(name, entry, value, config):
         yield partial(Ignored, reason)
         return
     read = FIELDS.get(name)
@@ -111,14 +111,17 @@ def _change(entry: Row, change: Any, config: WhatsAppConfig) -> Iterator[Work]:
         yield partial(_fail, str(error))
 
 
-def _not_ours(entry: Row, value: Row, config: WhatsAppConfig) -> str:
+def _not_ours(name: str, entry: Row, value: Row, config: WhatsAppConfig) -> str:
     """Says why a change is about another number: all numbers of an app share one webhook."""
     metadata = value.get("metadata")
     if isinstance(metadata, dict) and metadata.get("phone_number_id"):
         number = str(metadata["phone_number_id"])
         return "" if number == config.phone_number_id else f"for phone number {number}"
-    account = str(entry.get("id") or "")
-    return "" if account == config.business_account_id else f"for business account {account}"
+    told = _object(value, "waba_info").get("waba_id") or entry.get("id")
+    # Changes of the account come under the id of the company, and name the account beside it at best.
+    is_vague = name == "account_update" and "waba_info" not in value
+    ours = is_vague or str(told) == config.business_account_id
+    return "" if ours else f"for business account {told}"
 
 
 def _messages(value: Row) -> Iterator[Work]:
@@ -139,8 +142,9 @@ def _messages(value: Row) -> Iterator[Work]:
 
 def _echoes(value: Row) -> Iterator[Work]:
     """What was said on the phone: the number is used by the WhatsApp Business app as well."""
+    contacts = _rows(value, "contacts")
     for echo in _rows(value, "message_echoes"):
-        yield partial(_echo, echo)
+        yield partial(_echo, echo, contacts)
 
 
 def _rows(value: Row, name: str) -> list[Any]:
@@ -210,14 +214,14 @@ def _details(message: Row, context: Row, content: Content) -> dict[str, Any]:
     return details
 
 
-def _echo(echo: Row) -> Parsed:
+def _echo(echo: Row, contacts: list[Any]) -> Parsed:
     if echo.get("type") in {"edit", "revoke"}:
         return _change_of(echo)
     content = content_of(echo)
     context = _object(echo, "context")
     return Echo(
         external_id=_id(echo),
-        to=recipient_of(echo),
+        to=recipient_of(echo, contacts),
         text=content.text,
         files=content.files,
         sent_at=moment(echo),

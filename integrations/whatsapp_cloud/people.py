@@ -27,15 +27,18 @@ def sender_of(message: Mapping[str, Any], contacts: Sequence[Any]) -> Sender:
     A contact is believed to be the writer only by an id that both carry, or where the message has none and
     there is one contact. Otherwise a single contact lends its name, but no id: that would join two people.
     """
-    ids = ids_in(message, "from_user_id", "from", "from_parent_user_id")
+    return _known_as(ids_in(message, "from_user_id", "from", "from_parent_user_id"), contacts)
+
+
+def _known_as(ids: Sequence[str], contacts: Sequence[Any]) -> Sender:
     contact = contact_of(ids, contacts)
-    ids = ids_in(contact, "user_id", "wa_id", "parent_user_id") + ids
-    return person(ids, contact)
+    return person([*ids_in(contact, "user_id", "wa_id", "parent_user_id"), *ids], contact)
 
 
-def recipient_of(echo: Mapping[str, Any]) -> Sender:
-    """Returns the person to whom something was said from the WhatsApp Business app."""
-    return person(ids_in(echo, "to_user_id", "to", "to_parent_user_id"), {})
+def recipient_of(echo: Mapping[str, Any], contacts: Sequence[Any]) -> Sender:
+    """Returns the person to whom something was said from the WhatsApp Business app; raises as `sender_of`."""
+    ids = ids_in(echo, "to_user_id", "to", "to_parent_user_id")
+    return _known_as(ids, contacts)
 
 
 def person(ids: Sequence[str], contact: Mapping[str, Any]) -> Sender:
