@@ -23,7 +23,8 @@ from integrations.telegram.config import TelegramConfig
 # The largest file that a bot may fetch, and the largest it may send (https://core.telegram.org/bots/api#file).
 FETCH_LIMIT = 20 * 1024 * 1024
 UPLOAD_LIMIT = 50 * 1024 * 1024
-UPLOAD_SECONDS = 19.0
+# A quick question, so that what follows it ends in time as well.
+ASK_SECONDS = 5.0
 T = TypeVar("T")
 TOKEN_WRONG = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
 
@@ -39,7 +40,7 @@ class Upload:
 
 
 def ask(
-    config: TelegramConfig, method: str, *, result: type[T], deadline: float = SEND_SECONDS, **parameters: Any
+    config: TelegramConfig, method: str, *, result: type[T], deadline: float = ASK_SECONDS, **parameters: Any
 ) -> T:
     """Calls a method that changes nothing, by GET: what fails can always be asked again.
 
@@ -54,26 +55,31 @@ def ask(
 
 
 def tell(
-    config: TelegramConfig, method: str, payload: Mapping[str, Any], upload: Upload | None = None
+    config: TelegramConfig,
+    method: str,
+    payload: Mapping[str, Any],
+    upload: Upload | None = None,
+    *,
+    deadline: float = SEND_SECONDS,
 ) -> Any:
     """Calls a method that has an effect. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
     address = _address(config, method)
+    limits: dict[str, Any] = {"deadline": deadline, "judge": judged}
     if upload is None:
-        return _private(config, lambda: _result(call("POST", address, payload=dict(payload), judge=judged)))
+        return _private(config, lambda: _result(call("POST", address, payload=dict(payload), **limits)))
     boundary = secrets.token_hex(16)
     form: dict[str, Any] = {
         "content": multipart(payload, (upload,), boundary),
         "content_type": f"multipart/form-data; boundary={boundary}",
-        "deadline": UPLOAD_SECONDS,
     }
-    return _private(config, lambda: _result(call("POST", address, judge=judged, **form)))
+    return _private(config, lambda: _result(call("POST", address, **form, **limits)))
 
 
 def download(config: TelegramConfig, path: str, *, max_bytes: int) -> bytes:
     """Returns the content of a file that `getFile` named; raises TooLarge for more bytes than allowed."""
     token = config.bot_token.get_secret_value()
     address = f"{config.api_url}/file/bot{token}/{quote(path.lstrip('/'))}"
-    limits: dict[str, Any] = {"max_bytes": max_bytes, "deadline": UPLOAD_SECONDS}
+    limits: dict[str, Any] = {"max_bytes": max_bytes, "deadline": SEND_SECONDS}
     return _private(config, lambda: call("GET", address, judge=_file_judged, **limits).content)
 
 

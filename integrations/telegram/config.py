@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from pydantic import ConfigDict, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from conversations.channels import ChannelConfig
 
@@ -26,9 +26,6 @@ class Mode(StrEnum):
 
 class TelegramConfig(ChannelConfig):
     """Settings of one bot."""
-
-    # The text of an error would otherwise repeat a mistyped token.
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
 
     bot_token: SecretStr = Field(
         title=gettext_noop("Bot token"),

@@ -23,6 +23,8 @@ MEDIA = {
     "audio": ("audio.mp3", "audio/mpeg"),
     "document": ("file", "application/octet-stream"),
 }
+# Telegram knows files of four gigabytes, a column of ours does not.
+LARGEST_SIZE = 2**31 - 1
 # Fields that accompany any kind of message; whatever else there is says what kind it is.
 COMMON = {
     *("message_id", "message_thread_id", "from", "sender_chat", "sender_boost_count", "sender_business_bot"),
@@ -115,7 +117,7 @@ def _file(data: Json, name: str, content_type: str) -> tuple[File, ...]:
             reference,
             word(data, "file_name") or name,
             word(data, "mime_type") or content_type,
-            max(number(data, "file_size"), 0),
+            min(max(number(data, "file_size"), 0), LARGEST_SIZE),
         ),
     )
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from conversations.adapters import SEND_SECONDS
 from conversations.exchange import Batch, Details, Pulled
 from integrations.telegram.client import ask, tell
 from integrations.telegram.config import TelegramConfig
@@ -41,6 +42,7 @@ def _batch(config: TelegramConfig, cursor: Details) -> Batch:
         config,
         "getUpdates",
         result=list,
+        deadline=SEND_SECONDS,
         **_offset(cursor),
         timeout=POLL_SECONDS,
         limit=BATCH,

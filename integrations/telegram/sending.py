@@ -6,13 +6,14 @@ is longer in UTF-16 than it looks) and a later one fails, part of the message is
 whole is reported as unclear rather than as not sent.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from conversations.channels import SendFailed, SendRefused, SendUnclear
+from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Outgoing, Sent
 from integrations.telegram.client import UPLOAD_LIMIT, Upload, tell
 from integrations.telegram.config import TelegramConfig
@@ -21,6 +22,7 @@ from integrations.telegram.updates import LABEL, VALUE
 
 Payload = dict[str, Any]
 Call = Callable[[Payload], Any]
+TOTAL_SECONDS = 19.0
 # https://core.telegram.org/bots/api#sendphoto: ten megabytes at most.
 PHOTO_LIMIT = 10 * 1024 * 1024
 BUTTON_BYTES = 64
@@ -44,6 +46,20 @@ FORBIDDEN_HERE = ("voice_messages_forbidden",)
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """The bot, for as long as one message may take: all its calls share a deadline (monotonic seconds)."""
+
+    config: TelegramConfig
+    ends_at: float
+
+    def tell(self, method: str, payload: Payload, upload: Upload | None = None) -> Any:
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise SendLater(_("There was no time left to send it."))
+        return tell(self.config, method, payload, upload, deadline=left)
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One call: a text, or a file with the text beneath it."""
 
@@ -54,11 +70,12 @@ class Step:
 def sent(outgoing: Outgoing, config: TelegramConfig) -> Sent:
     """Sends everything of a message and returns the id of its last part. Raises as `ChannelAdapter.send`."""
     steps = list(_steps(outgoing))
+    line = Line(config, time.monotonic() + TOTAL_SECONDS)
     provider_id = ""
     for place, step in enumerate(steps):
         payload = _frame(outgoing, is_first=place == 0, is_last=place == len(steps) - 1)
         try:
-            provider_id = _carried_out(step, payload, config, outgoing.to)
+            provider_id = _carried_out(step, payload, line, outgoing.to)
         except SendFailed as error:
             if not provider_id:
                 raise
@@ -111,13 +128,13 @@ def _button(place: int, choice: Mapping[str, str]) -> Payload:
     return {"text": label[0], "callback_data": data}
 
 
-def _carried_out(step: Step, payload: Payload, config: TelegramConfig, to: str) -> str:
+def _carried_out(step: Step, payload: Payload, line: Line, to: str) -> str:
     if step.file is None:
         result = _formatted(
-            "text", step.text, payload, TEXT_LIMIT, lambda body: tell(config, "sendMessage", body)
+            "text", step.text, payload, TEXT_LIMIT, lambda body: line.tell("sendMessage", body)
         )
     else:
-        result = _with_file(step.file, step.text, payload, config)
+        result = _with_file(step.file, step.text, payload, line)
     number = result.get("message_id") if isinstance(result, dict) else None
     if not isinstance(number, int):
         raise SendUnclear(_("Telegram took the message and did not say under which number."))
@@ -137,7 +154,7 @@ def _formatted(name: str, text: str, payload: Payload, limit: int, call: Call) -
     return call({**payload, name: text})
 
 
-def _with_file(file: OutFile, text: str, payload: Payload, config: TelegramConfig) -> Any:
+def _with_file(file: OutFile, text: str, payload: Payload, line: Line) -> Any:
     """Sends a file as what it is; as a document where Telegram does not take it as a picture or a voice."""
     if file.size > UPLOAD_LIMIT:
         raise SendRefused(_("Telegram takes files of 50 MB at most."), provider_code="413")
@@ -145,7 +162,7 @@ def _with_file(file: OutFile, text: str, payload: Payload, config: TelegramConfi
 
     def upload(method: str, field: str) -> Any:
         part = Upload(field, file.name or "file", file.content_type or "application/octet-stream", content)
-        call: Call = lambda body: tell(config, method, body, part)  # noqa: E731 (bound to this upload)
+        call: Call = lambda body: line.tell(method, body, part)  # noqa: E731 (bound to this upload)
         return _formatted("caption", text, payload, CAPTION_LIMIT, call) if text else call(payload)
 
     method, field = _method_of(file)
