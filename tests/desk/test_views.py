@@ -42,7 +42,15 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
         "pages": ["/admin/inbox/", "/admin/tickets/"],
         "own pages": [inbox, tickets],
         "reads": ["/admin/inbox/rows/", "/admin/tickets/rows/"],
-        "own reads": [f"{inbox}thread/", f"{inbox}thread/?before=9", f"{inbox}context/", f"{tickets}state/"],
+        "own reads": [
+            f"{inbox}thread/",
+            f"{inbox}thread/?before=9",
+            f"{inbox}context/",
+            f"{inbox}deliveries/",
+            f"{inbox}templates/",
+            f"{inbox}messages/{conversation.messages.get().pk}/",
+            f"{tickets}state/",
+        ],
         "writes": [f"{inbox}files/", f"{tickets}change/", *(f"{inbox}{verb}/" for verb in VERBS)],
     }
 
