@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from django.utils.translation import gettext as _
 
 from conversations.exchange import Details, File
-from integrations.meta.values import mapping, text, web_address
+from integrations.meta.values import mapping, number, text, web_address
 
 # Where Meta keeps what people uploaded; other addresses are pages.
 CDN = ("fbsbx.com", "fbcdn.net", "cdninstagram.com")
@@ -96,8 +96,8 @@ def _story_mention(kind: str, payload: Mapping[str, Any]) -> Bit:
 
 def _location(kind: str, payload: Mapping[str, Any]) -> Bit:
     place = mapping(payload.get("coordinates"))
-    latitude, longitude = place.get("lat"), place.get("long")
-    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+    latitude, longitude = number(place.get("lat")), number(place.get("long"))
+    if latitude is None or longitude is None:
         return _unknown(kind, payload)
     title = text(payload.get("title"))
     details = {"kind": "location", "latitude": latitude, "longitude": longitude, "name": title}

@@ -53,7 +53,8 @@ def referral(value: Any) -> Details:
 def _words(message: Mapping[str, Any], bits: list[Bit]) -> str:
     own = _chosen(message) or text(message.get("text"))
     # A preview of a link repeats the link that stands in the text.
-    extra = [bit.text for bit in bits if bit.text and not all(line in own for line in bit.text.splitlines())]
+    told = {own, *own.split()}
+    extra = [line for bit in bits for line in bit.text.splitlines() if line not in told]
     return "\n".join(part for part in (own, *extra) if part)
 
 

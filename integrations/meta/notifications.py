@@ -50,13 +50,15 @@ def read(body: bytes, account: Account) -> Iterator[Parsed]:
 
 def _pieces(data: Any, account: Account) -> Iterator[Iterable[Parsed]]:
     """Yields a lazy reader for each part, so that a failure stays inside of it."""
-    for notice in listed(data):
+    for notice in listed(data) or [data]:
         kind = text(mapping(notice).get("object"))
         entries = mapping(notice).get("entry")
         if not kind or entries is None:
             yield _unreadable("no notification of the Graph API")
         elif kind != account.kind:
             yield [Ignored(f"about another kind of account: {kind}"[:200])]
+        elif entries == []:
+            yield [Ignored("a notification without entries")]
         else:
             for entry in listed(entries):
                 yield from _entry(entry, account)

@@ -40,7 +40,7 @@ class _Words(HTMLParser):
             self._bullet()
         elif tag == "tr":
             self._break(1)
-        elif tag in CELLS and not self.text.endswith("\n"):
+        elif tag in CELLS and self.text and not self.text.endswith("\n"):
             self.text += " | "
         elif tag == "a":
             self._link = (given.get("href") or "", len(self.text))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -24,10 +25,20 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def text(value: Any) -> str:
-    """Returns a string or number as text without the zero bytes that no database takes; else nothing."""
+    """Returns a string or number as text that a database takes; nothing for anything else.
+
+    Zero bytes go, and half a character (JSON can hold the first of a pair alone) becomes a question mark.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value).replace("\0", "").strip()
+    return str(value).replace("\0", "").encode("utf-8", "replace").decode().strip()
+
+
+def number(value: Any) -> float | None:
+    """Returns a finite number; JSON as Python reads it also holds NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def is_true(value: Any) -> bool:

@@ -1,8 +1,9 @@
 """What the simulators of Instagram and Messenger share: a Graph API that checks what it is given.
 
 A customer speaks by `say(**{"from": "24001", "text": "Hello"})`; `event` gives any other messaging event,
-`late` closes the window in which this person may be written to. Sent messages are told back as echoes and
-read at once, unless it is muted. It knows nothing of our code: signatures and limits are its own.
+`late` closes the window in which this person may be written to, `subscribed` sets what the account sends to
+the app. Sent messages are told back as echoes and read at once, unless it is muted. It knows nothing of our
+code: signatures and limits are its own.
 """
 
 import asyncio
@@ -79,6 +80,9 @@ class Graph(Provider):
 
     async def say(self, told: Json) -> Json:
         person = str(told.get("from", "24001"))
+        if "subscribed" in told:
+            self.subscribed = told["subscribed"]
+            return {}
         if told.get("late"):
             self.late.add(person)
             return {}
