@@ -28,9 +28,11 @@ NEEDED = (
 )
 OPTIONAL = ("MESSAGES_EDITED",)
 LIGHTS = {"open": Light.GREEN, "connecting": Light.YELLOW}
+# Together no more than the 20 s that a connection may take. The server waits 2 s for a code to come.
+SETUP_SECONDS, CODE_SECONDS = 3.5, 6.0
 LOGGED_OUT, FORBIDDEN, REPLACED = 401, 403, 440
 # Shown in the admin: nothing but a picture may be in it.
-_PICTURE = re.compile(r"data:image/(?:png|jpeg|svg\+xml);base64,[A-Za-z0-9+/=]+")
+_PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+")
 
 
 def read(event: str, data: Mapping[str, Any]) -> Iterator[Parsed]:
@@ -82,7 +84,7 @@ def scan(data: Mapping[str, Any]) -> Check:
 
 def test(config: Any) -> Check:
     """Asks how the instance stands."""
-    answer = answer_json(ask(config, "GET", "instance/connectionState"))
+    answer = answer_json(ask(config, "GET", "instance/connectionState", deadline=SETUP_SECONDS))
     instance = mapping(answer.get("instance")) or answer
     return standing(string(instance.get("state")) or string(instance.get("status")) or "close")
 
@@ -97,23 +99,25 @@ def connect(config: Any, *, url: str) -> Check:
     except InboxBroken as error:
         if error.provider_code != "404":
             raise
-        check = _created(config)
+        _create(config)
+        check = standing("close")
     _set_webhook(config, url)
-    if check.light == Light.GREEN or check.details.get("qr"):
+    if check.light == Light.GREEN:
         return check
-    answer = answer_json(ask(config, "GET", "instance/connect"))
+    answer = answer_json(ask(config, "GET", "instance/connect", deadline=CODE_SECONDS))
     state = string(mapping(answer.get("instance")).get("state"))
     return standing(state) if state == "open" else scan(answer)
 
 
-def _created(config: Any) -> Check:
+def _create(config: Any) -> None:
     payload = {
         "instanceName": config.instance,
         "integration": "WHATSAPP-BAILEYS",
-        "qrcode": True,
+        # The code is asked for once the webhook is set; here the server would wait for it, often in vain.
+        "qrcode": False,
         "groupsIgnore": not config.allow_groups,
     }
-    return scan(answer_json(ask(config, "POST", "instance/create", payload, named=False)))
+    ask(config, "POST", "instance/create", payload, named=False, deadline=SETUP_SECONDS)
 
 
 def _set_webhook(config: Any, url: str) -> None:
@@ -127,6 +131,7 @@ def _set_webhook(config: Any, url: str) -> None:
         "events": [*NEEDED, *OPTIONAL],
     }
     try:
-        ask(config, "POST", "webhook/set", {"webhook": webhook})
+        ask(config, "POST", "webhook/set", {"webhook": webhook}, deadline=SETUP_SECONDS)
     except SendRefused:
-        ask(config, "POST", "webhook/set", {"webhook": {**webhook, "events": list(NEEDED)}})
+        known = {**webhook, "events": list(NEEDED)}
+        ask(config, "POST", "webhook/set", {"webhook": known}, deadline=SETUP_SECONDS)

@@ -66,7 +66,7 @@ def unwrapped(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], frozenset[
 
 def kind(message: Mapping[str, Any]) -> str:
     """Returns the field that an unwrapped message is about; "" where there is none."""
-    names = [name for name, value in message.items() if name not in COMPANIONS and value is not None]
+    names = [name for name, value in message.items() if name not in COMPANIONS and value not in (None, "")]
     known = [name for name in names if name in KINDS or name in media.KINDS]
     return next(iter(known or names), "")
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from conversations.exchange import Sender
 from integrations.evolution.fields import string
 
+LONGEST_ID = 200
 PHONE, HIDDEN, GROUP = "@s.whatsapp.net", "@lid", "@g.us"
 # Device numbers (`…:12@…`) change with each device that a person links.
 _DEVICE = re.compile(r":\d+(?=@)")
@@ -46,7 +47,7 @@ def sender(key: Mapping[str, Any], name: str) -> Sender:
     """
     chat = jid(key.get("remoteJid"))
     if chat.endswith(GROUP):
-        return Sender(external_id=chat, name=_("WhatsApp group"))
+        return Sender(external_id=chat[:LONGEST_ID], name=_("WhatsApp group"))
     return _person(key, _CHAT_KEYS, name)
 
 
@@ -63,10 +64,10 @@ def person(address: Any, name: str = "", *others: Any) -> Sender:
     first = ids[0] if ids else jid(address) or string(address)
     number = first.removesuffix(PHONE) if first.endswith(PHONE) else ""
     return Sender(
-        external_id=first[:255],
+        external_id=first[:LONGEST_ID],
         name=name[:200],
         phone=f"+{number}" if number.isdigit() else "",
-        aliases=tuple(ids[1:]),
+        aliases=tuple(each for each in ids[1:] if len(each) <= LONGEST_ID),
     )
 
 

@@ -8,19 +8,23 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from conversations.adapters import answer_json
+from conversations.adapters import SEND_SECONDS, answer_json
 from conversations.channels import SendRefused, SendUnclear
 from conversations.exchange import OutFile, Outgoing, Sent
 from integrations.evolution.calls import ask
 from integrations.evolution.fields import mapping, string
 from integrations.evolution.markup import to_whatsapp
 
+# The server answers once WhatsApp has the file.
+FILE_SECONDS = 20.0
+
 
 def send(outgoing: Outgoing, config: Any) -> Sent:
     """Sends one thing; the key of the message at WhatsApp is what receipts and echoes will name."""
     path, said = _call(outgoing)
     payload = {"number": outgoing.to, **said, **_quoted(outgoing.reply_to)}
-    answer = ask(config, "POST", path, payload)
+    deadline = FILE_SECONDS if outgoing.files else SEND_SECONDS
+    answer = ask(config, "POST", path, payload, deadline=deadline)
     provider_id = string(mapping(answer_json(answer).get("key")).get("id"))
     if not provider_id:
         raise SendUnclear(provider_code="no_id")

@@ -223,3 +223,17 @@ def test_file_that_came_along_needs_no_server() -> None:
 def test_file_is_asked_for_again_when_nobody_answers() -> None:
     with pytest.raises(SendLater):
         EvolutionAdapter().fetch(File(reference={"key": {"id": "A"}}), settings_of(), max_bytes=10)
+
+
+def test_key_and_secret_are_never_logged(server: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    adapter, config = EvolutionAdapter(), settings_of(server.url)
+    adapter.connect(config, url="http://127.0.0.1:9/hooks/k", secret="")
+    adapter.send(outgoing("Hi"), config)
+    server.set_faults(error=1)
+    with pytest.raises(SendLater) as caught:
+        adapter.send(outgoing("Hi"), config)
+    assert caplog.records
+    for text in (caplog.text, str(caught.value), repr(config)):
+        assert API_KEY not in text
+        assert SECRET not in text
