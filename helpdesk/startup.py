@@ -46,13 +46,17 @@ def is_empty() -> bool:
 
 def collect_static(say: Callable[[str], object]) -> None:
     """Gathers and compresses static files if any of their sources changed since the last time."""
-    stamp = Path(settings.STATIC_ROOT) / ".stamp"
-    state = static_state()
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == state:
-        return
-    say("Collecting static files …")
-    call_command("collectstatic", interactive=False, verbosity=0)
-    stamp.write_text(state, encoding="utf-8")
+    root = Path(settings.STATIC_ROOT)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    # Two servers that start at once on one disk would write the same files.
+    with root.with_suffix(".lock").open("w", encoding="utf-8") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        stamp, state = root / ".stamp", static_state()
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == state:
+            return
+        say("Collecting static files …")
+        call_command("collectstatic", interactive=False, verbosity=0)
+        stamp.write_text(state, encoding="utf-8")
 
 
 def static_state() -> str:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +111,7 @@ class Cluster:
             self.parts[part.name] = part
             self._spawn(part)
         try:
-            self._wait(lambda: all(_answers(port) for port in self.ports.values()))
+            self._wait_for_all()
             self.keeper.start()
             yield
         finally:
@@ -240,11 +240,12 @@ class Cluster:
             part.point = name
         self._spawn(part, **more)
 
-    def _wait(self, is_ready: Callable[[], bool]) -> None:
+    def _wait_for_all(self) -> None:
         end = time.monotonic() + READY_SECONDS
-        while not is_ready():
+        while silent := [name for name, port in self.ports.items() if not _answers(port)]:
             if time.monotonic() > end:
-                message = f"The processes did not come up; their logs are in {self.home.path}"
+                said = (self.home.path / f"{silent[0]}.log").read_text(encoding="utf-8", errors="replace")
+                message = f"{', '.join(silent)} did not come up:\n{said[-3000:]}"
                 raise RuntimeError(message)
             time.sleep(0.1)
 
