@@ -107,6 +107,23 @@ def checked_addresses(host: str, found: list[str]) -> list[Address]:
     return addresses
 
 
+def connected(host: str, port: int, *, seconds: float) -> socket.socket:
+    """Returns a connection to a host that others named, for protocols other than HTTP (IMAP, SMTP).
+
+    Goes to exactly the address that was checked. `seconds` is the limit of connecting and of each read and
+    write after it. Raises OutboundRefused, OutboundTimeout or OutboundUnreachable.
+    """
+    failure: OSError | None = None
+    for address in checked_addresses(host, addresses_of(host, port)):
+        try:
+            return socket.create_connection((str(address), port), seconds)
+        except OSError as error:
+            failure = error
+    if isinstance(failure, TimeoutError):
+        raise OutboundTimeout(f"{host[:100]} does not answer.") from failure
+    raise OutboundUnreachable(f"{host[:100]} cannot be reached.") from failure
+
+
 def may_connect(address: Address) -> bool:
     """True for a public address, and for one inside `OUTBOUND_ALLOW`."""
     # ::ffff:10.0.0.1 connects to 10.0.0.1, so it is judged as that.

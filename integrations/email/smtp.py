@@ -1,0 +1,138 @@
+"""Sends by SMTP (RFC 5321), and says of each failure whether it is worth another try."""
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from conversations.channels import InboxBroken, SendLater, SendRefused, SendUnclear
+from core.outbound import OutboundError, connected
+from integrations.email.config import EmailConfig
+from integrations.email.outgoing import Letter
+
+# Of connecting and of each answer; the whole ends within what an adapter may take.
+SECONDS = 15.0
+OK = range(200, 300)
+TEMPORARY = range(400, 500)
+# Sign in first; not like that; no longer like that (RFC 4954).
+ASKS_FOR_LOGIN = {530, 534, 535, 538}
+TOO_LARGE = 552
+
+
+class _Connection(smtplib.SMTP):
+    """SMTP over a connection that has passed the check of addresses."""
+
+    def __init__(self, config: EmailConfig, context: ssl.SSLContext) -> None:
+        self._context = context if config.smtp_security == "tls" else None
+        super().__init__(config.smtp_host, config.smtp_port, local_hostname=config.domain, timeout=SECONDS)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = connected(host, port, seconds=timeout)
+        return self._context.wrap_socket(plain, server_hostname=host) if self._context else plain
+
+
+def send(letter: Letter, config: EmailConfig) -> None:
+    """Hands a mail over. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
+    content = letter.content()
+    with opened(config) as connection:
+        limit = connection.esmtp_features.get("size", "")
+        if limit.isdigit() and 0 < int(limit) < len(content):
+            raise SendRefused(f"The server takes {limit} bytes at most.", provider_code=str(TOO_LARGE))
+        _judge(connection.mail(letter.sender), sender=True)
+        first, *copies = letter.recipients
+        _judge(connection.rcpt(first))
+        # Whoever gets a copy does not keep the answer from the customer.
+        for each in copies:
+            connection.rcpt(each)
+        _judge(_data(connection, content))
+
+
+@contextmanager
+def opened(config: EmailConfig) -> Iterator[smtplib.SMTP]:
+    """A connection that is signed in; every error of the block comes as one of the four kinds."""
+    connection: smtplib.SMTP | None = None
+    try:
+        connection = _Connection(config, _context(config.smtp_host))
+        _sign_in(connection, config)
+        yield connection
+    except smtplib.SMTPResponseException as error:
+        _judge((error.smtp_code, error.smtp_error))
+        raise SendLater(f"{config.smtp_host} answered out of turn.") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise _judged(error) from error
+    except OutboundError as error:
+        raise (SendLater if error.temporary else InboxBroken)(error.detail) from error
+    finally:
+        if connection is not None:
+            _leave(connection)
+
+
+def _sign_in(connection: smtplib.SMTP, config: EmailConfig) -> None:
+    connection.ehlo_or_helo_if_needed()
+    if config.smtp_security == "starttls":
+        connection.starttls(context=_context(config.smtp_host))
+        connection.ehlo()
+    user, password = config.smtp_login()
+    if not password:
+        return
+    try:
+        connection.login(user, password)
+    except smtplib.SMTPAuthenticationError as error:
+        kind = SendLater if error.smtp_code in TEMPORARY else InboxBroken
+        raise kind(_shown(error.smtp_error), provider_code=str(error.smtp_code)) from error
+
+
+def _context(host: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    # A host inside `OUTBOUND_ALLOW` is still asked for a certificate of its name.
+    context.check_hostname = bool(host)
+    return context
+
+
+def _data(connection: smtplib.SMTP, content: bytes) -> tuple[int, bytes]:
+    """Sends the mail itself. Once that has begun, a lost connection says nothing of what became of it."""
+    try:
+        return connection.data(content)
+    except smtplib.SMTPDataError:
+        raise
+    except (smtplib.SMTPServerDisconnected, OSError) as error:
+        raise SendUnclear(f"The connection was lost: {error}"[:300]) from error
+
+
+def _judge(answer: tuple[int, Any], *, sender: bool = False) -> None:
+    """Raises what an answer means, unless it is yes."""
+    code, said = answer
+    if code in OK:
+        return
+    detail = f"{code} {_shown(said)}"
+    if code in TEMPORARY:
+        raise SendLater(detail, provider_code=str(code))
+    # Who may not send from this address may not for any message.
+    if code in ASKS_FOR_LOGIN or (sender and code != TOO_LARGE):
+        raise InboxBroken(detail, provider_code=str(code))
+    if code < TEMPORARY.start:
+        # No answer at all, or one that this protocol does not know.
+        raise SendLater(detail)
+    raise SendRefused(detail, provider_code=str(code))
+
+
+def _judged(error: Exception) -> SendLater | InboxBroken:
+    detail = f"{error}"[:300] or type(error).__name__
+    settled = isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError)
+    return (InboxBroken if settled else SendLater)(detail)
+
+
+def _shown(said: Any) -> str:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return "".join(sign if sign.isprintable() else " " for sign in text)[:300]
+
+
+def _leave(connection: smtplib.SMTP) -> None:
+    # The mail has been answered for; how the other side says goodbye changes nothing.
+    with suppress(smtplib.SMTPException, OSError):
+        if connection.sock is not None:
+            connection.sock.settimeout(2)
+        connection.quit()
+    connection.close()
