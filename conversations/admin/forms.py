@@ -10,7 +10,9 @@ from types import NoneType
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from django import forms
+from django.template.loader import render_to_string
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
@@ -39,13 +41,23 @@ class SecretInput(forms.PasswordInput):
     """Never shows what is stored; left empty, it stays. What is optional can be forgotten."""
 
     template_name = "admin/conversations/secret_input.html"
-    is_stored = False
+    is_stored = may_forget = False
+
+    def __init__(self) -> None:
+        super().__init__({"class": "vTextField", "autocomplete": "new-password"})
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Says whether there is one."""
         context = super().get_context(name, value, attrs)
-        may_forget = self.is_stored and not self.is_required
-        return {**context, "is_stored": self.is_stored, "forget": f"{name}-forget" if may_forget else ""}
+        forget = f"{name}-forget" if self.is_stored and self.may_forget else ""
+        return {**context, "is_stored": self.is_stored, "forget": forget}
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        """From the project's own templates, of which the renderer of forms knows nothing."""
+        del renderer
+        return render_to_string(self.template_name, self.get_context(name, value, attrs))
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         """Returns what was typed, or that it is to be forgotten."""
@@ -83,6 +95,7 @@ class InboxForm(forms.ModelForm[Inbox]):
                 continue
             if isinstance(field, SecretField) and isinstance(field.widget, SecretInput):
                 field.widget.is_stored = bool(stored.get(name))
+                field.widget.may_forget = not info.is_required()
                 # What is stored need not be typed again.
                 field.required = field.required and not stored.get(name)
             else:
@@ -98,7 +111,9 @@ class InboxForm(forms.ModelForm[Inbox]):
         except ValidationError as error:
             self._complain(error)
         else:
-            self.instance.config = {**self.instance.config, **plain(config)}
+            # What a field could not read has taken its default here, and must not be kept.
+            if not self.errors:
+                self.instance.config = {**self.instance.config, **plain(config)}
         return cleaned
 
     def _values(self, cleaned: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
