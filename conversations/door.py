@@ -86,7 +86,7 @@ class Door:
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, str]:
         key = scope["path"].removeprefix(PREFIX).strip("/")
-        endpoint = await self._endpoint(key)
+        endpoint = await self._endpoint(key) if key.isprintable() else None
         if endpoint is None:
             return 404, "There is no such inbox."
         body = await read_body(scope, receive)
@@ -97,7 +97,9 @@ class Door:
             said = endpoint.adapter.handshake(webhook, endpoint.config)
             return (403, "Refused.") if said is None else (200, said)
         endpoint.adapter.verify(webhook, endpoint.config)
-        await self._store(endpoint, webhook)
+        # The database ends a statement by itself; a network that swallows everything does not.
+        async with asyncio.timeout(STATEMENT_SECONDS * 3):
+            await self._store(endpoint, webhook)
         crash_point("door.stored")
         self._wake(endpoint.inbox_id)
         return 200, "ok"
@@ -115,6 +117,8 @@ class Door:
             try:
                 async with pool.connection() as link:
                     await link.execute(STORE, values)
+            except PoolTimeout:
+                raise
             except OperationalError:
                 # The database was started anew: the connection is gone, and the statement can be repeated.
                 if is_last:
@@ -131,6 +135,8 @@ class Door:
                         min_size=1,
                         max_size=settings.DATABASE_THREADS,
                         timeout=STATEMENT_SECONDS,
+                        # Else the pool tries ever more rarely, and stays shut after the database is back.
+                        reconnect_timeout=STATEMENT_SECONDS,
                         open=False,
                     )
                     await pool.open()

@@ -7,9 +7,17 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import channel_layers, get_channel_layer
 
+from accounts.models import Team
 from conversations.actions import hand_back
-from conversations.models import Conversation
+from conversations.channels import adapter
+from conversations.models import Conversation, Inbox
 from core.actor import Actor, ActorKind
+from tests.conversations.scripted import ScriptedAdapter
+
+SCRIPTED = {
+    kind: f"tests.conversations.scripted.{kind.title()}Adapter"
+    for kind in ("scripted", "safe", "callback", "slow")
+}
 
 
 @pytest.fixture
@@ -51,3 +59,20 @@ def listener() -> Iterator[Listener]:
     channel_layers.backends.clear()
     yield Listener(get_channel_layer())
     channel_layers.backends.clear()
+
+
+@pytest.fixture
+def scripted(settings: Any) -> Iterator[type[ScriptedAdapter]]:
+    """The channels that say and do what a test wants, with nothing said or done yet."""
+    settings.CHANNEL_ADAPTERS = {**settings.CHANNEL_ADAPTERS, **SCRIPTED}
+    adapter.cache_clear()
+    for kept in ("outcomes", "calls", "media", "batches", "cursors"):
+        getattr(ScriptedAdapter, kept).clear()
+    yield ScriptedAdapter
+    adapter.cache_clear()
+
+
+@pytest.fixture
+def line(scripted: type[ScriptedAdapter], team: Team) -> Inbox:
+    """An inbox of the scripted channel."""
+    return Inbox.objects.create(name="Line", channel="scripted", team=team, config={"secret": "s3cret"})
