@@ -34,7 +34,8 @@ class IdentityInline(ReadOnly, admin.TabularInline[ContactIdentity, Contact]):
     def get_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
         """Leaves the button to those who may press it."""
         may_split = request.user.has_perm("conversations.change_contact")
-        return self.fields if may_split and obj and obj.identities.count() > 1 else self.fields[:-1]
+        has_others = obj is not None and obj.identities.filter(same_as=None).count() > 1
+        return self.fields if may_split and has_others else self.fields[:-1]
 
     @admin.display(description="")
     def split(self, identity: ContactIdentity) -> SafeString:
