@@ -110,7 +110,7 @@ def rendered(body: str, values: Mapping[str, str]) -> str:
 def _checked_values(
     conversation: Conversation, template: MessageTemplate, variables: Mapping[str, str]
 ) -> dict[str, str]:
-    """Returns the values in the template's order; no provider takes line breaks or an empty one."""
+    """Returns a value for each place of the template; no provider takes line breaks or an empty one."""
     if template.inbox_id != conversation.inbox_id:
         raise NotFound(field="template")
     if template.status.upper() != APPROVED:

@@ -69,7 +69,8 @@ function addressOf(value) {
 function showProof(element, authentication) {
   const found = Object.entries(authentication ?? {})
     .map(([method, result]) => [method.toUpperCase(), word(result?.result ?? result).toLowerCase()])
-    .filter(([, result]) => result);
+    .filter(([, result]) => result)
+    .sort();
   element.hidden = found.length === 0;
   if (element.hidden) return;
   const results = Object.fromEntries(found);
