@@ -31,6 +31,8 @@ from benchmarks.faults.payloads import external_id  # noqa: E402
 from benchmarks.processes import Home  # noqa: E402
 
 SETTLE_SECONDS = 120
+# A run that gets nowhere ends after so long, and says how far it came.
+LONGEST_SECONDS = 1_500
 PHONES, VISITORS, ASKING = 8, 12, 4
 CONVERSATION = """
 SELECT conversation.id::text FROM conversations_conversation conversation
@@ -155,8 +157,9 @@ class Run:
             await self._until_enough(cluster, crowd)
             crowd.is_over.set()
             await self._misbehave(cluster, crowd, {})
-            for person in people:
-                await person
+            _, late = await asyncio.wait(people, timeout=SETTLE_SECONDS)
+            for person in late:
+                person.cancel()
             await self._settle(cluster)
             looking.cancel()
 
@@ -187,7 +190,10 @@ class Run:
 
     async def _until_enough(self, cluster: Cluster, crowd: Crowd) -> None:
         """Kills, with pauses, until there were enough kills and enough messages."""
+        ends_at = time.monotonic() + LONGEST_SECONDS
         while cluster.kills.total < self.kills or len(crowd.ledger.acked) < self.msgs:
+            if time.monotonic() > ends_at:
+                return
             low, high = self.case.kills or (1, 1)
             await asyncio.sleep(cluster.random.uniform(low, high))
             if self.case.kills is None:

@@ -26,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from conversations.channels import ChannelAdapter, adapter
 from conversations.exchange import Webhook
 from core.crash_points import crash_point
-from core.errors import Unauthenticated
+from core.errors import HelpdeskError, Unavailable
 from core.threads import borrowed, in_thread
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Door:
         """Serves one request."""
         try:
             status, text = await self._answer(scope, receive)
-        except Unauthenticated as error:
+        except HelpdeskError as error:
             status, text = error.status, error.detail
         except (Error, PoolTimeout, DatabaseError, OSError, TimeoutError):
             logger.warning("a webhook could not be stored; its sender will come again", exc_info=True)
@@ -186,7 +186,12 @@ def read_endpoint(key: str) -> Endpoint | None:
     if inbox is None:
         return None
     spoken = adapter(inbox.channel)
-    return Endpoint(inbox.pk, spoken, spoken.config.model_validate(inbox.config))
+    try:
+        return Endpoint(inbox.pk, spoken, spoken.config.model_validate(inbox.config))
+    except ValueError as error:
+        # Said once here rather than by a stack of calls for each webhook; the admin shows what is missing.
+        logger.warning("inbox %s (%s) is not set up", inbox.pk, inbox.channel)
+        raise Unavailable from error
 
 
 def plan_intake(*inbox_ids: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 SECRETS = {
     "whatsapp_cloud": "app-secret-of-the-tests",
-    "telegram": "telegram-secret",
+    "telegram": "a-secret-token-of-the-tests",
     "api": "whsec_" + base64.b64encode(b"an integrator's secret, 32 bytes").decode(),
 }
 BOT_TOKEN = "123456:AAFakeTokenOfTheTestsFakeTokenOfThe"  # noqa: S105 (of a bot that does not exist)
