@@ -16,7 +16,7 @@ from core.errors import TooLarge
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 from integrations.whatsapp_cloud.graph import bearer, graph, judged
 
-LOOK_SECONDS, DOWNLOAD_SECONDS = 5.0, 14.0
+LOOK_SECONDS, DOWNLOAD_SECONDS, CONNECT_SECONDS = 4.0, 14.0, 7.0
 TEMPLATE_SECONDS = 18.0
 PAGE = 100
 TEMPLATE_FIELDS = "id,name,language,status,category,components,parameter_format"
@@ -127,7 +127,11 @@ def connect(config: WhatsAppConfig, *, url: str) -> Check:
     address = {"override_callback_uri": url, "verify_token": config.verify_token.get_secret_value()}
     try:
         graph(
-            "POST", config.phone_number_id, config, deadline=8.0, payload={"webhook_configuration": address}
+            "POST",
+            config.phone_number_id,
+            config,
+            deadline=CONNECT_SECONDS,
+            payload={"webhook_configuration": address},
         )
     except SendRefused as error:
         raise InboxBroken(error.detail, provider_code=error.provider_code) from error

@@ -6,6 +6,7 @@
 - `{"text": "Hi", "from": "5511999990001", "name": "Davi", "count": 1, "batch": false}`: simple texts.
 - `{"payload": { … }}`: a whole webhook. `{"media": "base64", "mime_type": "image/png"}`: a file to announce;
   its id is returned. `{"unsubscribe": true}`: nobody is told of anything until the app subscribes again.
+  `{"lose_uploads": true}`: uploads are cut off. `{"media_host": "localhost"}`: files lie on another host.
 """
 
 import base64
@@ -46,6 +47,8 @@ class WhatsAppCloud(Provider):
         self.subscribed: list[Json] = [APP]
         self.address: Json = {}
         self.seen: list[Json] = []
+        self.downloads = 0
+        self.loses_uploads, self.media_host = False, ""
         self.templates = [template(name) for name in ("welcome", "order_ready", "survey")]
 
     def routes(self) -> list[web.RouteDef]:
@@ -83,7 +86,7 @@ class WhatsAppCloud(Provider):
         if told.get("status") == "read":
             self.seen.append(told)
             return web.json_response({"success": True})
-        if told.get("messaging_product") != "whatsapp" or told.get("type") not in told:
+        if told.get("messaging_product") != "whatsapp" or told.get("type") not in told or too_much(told):
             return graph_error(100)
         answer: web.Response = await self.misbehave(request, lambda: self.take(told))
         return answer
@@ -122,6 +125,8 @@ class WhatsAppCloud(Provider):
         """Takes a file as multipart/form-data."""
         if refused := self.refused_caller(request):
             return refused
+        if self.loses_uploads:
+            return self._cut(request)
         form = await request.post()
         file = form.get("file")
         if form.get("messaging_product") != "whatsapp" or not isinstance(file, web.FileField):
@@ -154,7 +159,9 @@ class WhatsAppCloud(Provider):
         return web.json_response(
             {
                 "messaging_product": "whatsapp",
-                "url": f"{request.url.origin()}/media/{node}",
+                "url": str(
+                    (request.url.with_host(self.media_host or "127.0.0.1")).with_path(f"/media/{node}")
+                ),
                 "mime_type": content_type,
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "file_size": len(content),
@@ -164,6 +171,7 @@ class WhatsAppCloud(Provider):
 
     async def download(self, request: web.Request) -> web.Response:
         """The bytes, for whoever shows the token."""
+        self.downloads += 1
         if refused := self.refused_caller(request):
             return refused
         content, content_type = self.media[request.match_info["media"]]
@@ -200,14 +208,8 @@ class WhatsAppCloud(Provider):
 
     async def state(self, _request: web.Request) -> web.Response:
         """What a test wants to look at."""
-        return web.json_response(
-            {
-                "subscribed": self.subscribed,
-                "address": self.address,
-                "seen": self.seen,
-                "media": list(self.media),
-            }
-        )
+        shown = ("subscribed", "address", "seen", "downloads")
+        return web.json_response({name: getattr(self, name) for name in shown})
 
     def refused_caller(self, request: web.Request) -> web.Response | None:
         """Graph's answer to a caller without a good token."""
@@ -219,8 +221,10 @@ class WhatsAppCloud(Provider):
         if "payload" in told:
             self.tell(told["payload"])
             return {}
-        if told.get("unsubscribe"):
-            self.subscribed = []
+        if {"unsubscribe", "lose_uploads", "media_host"} & set(told):
+            self.subscribed = [] if told.get("unsubscribe") else self.subscribed
+            self.loses_uploads = bool(told.get("lose_uploads"))
+            self.media_host = told.get("media_host", "")
             return {}
         if "media" in told:
             return {"id": self.keep(base64.b64decode(told["media"]), told["mime_type"])}
@@ -277,6 +281,24 @@ def text_of(told: Json) -> str:
     if kind == "interactive":
         return str(body["body"]["text"])
     return str(body.get("caption") or body.get("name") or "")
+
+
+def too_much(told: Json) -> bool:
+    """Whether a message breaks one of Meta's limits."""
+    body: Any = told[told["type"]]
+    action = body.get("action", {})
+    titles = [each["reply"]["title"] for each in action.get("buttons", ())]
+    rows = [row for each in action.get("sections", ()) for row in each["rows"]]
+    return (
+        not 0 < len(str(body.get("body", "x"))) <= 4096
+        or len(body.get("caption", "")) > 1024
+        or len(str(body.get("body", {}).get("text", "")) if action else "") > 1024
+        or len(titles) > 3
+        or len(set(titles)) < len(titles)
+        or len(rows) > 10
+        or any(len(each) > 20 for each in titles)
+        or any(len(each["title"]) > 24 or len(each.get("description", "")) > 72 for each in rows)
+    )
 
 
 def template(name: str) -> Json:

@@ -34,8 +34,20 @@ def test_file_is_fetched_in_two_steps(whatsapp: Adapter, config: Config, meta: S
 def test_file_larger_than_allowed_is_not_downloaded(
     whatsapp: Adapter, config: Config, meta: Simulator
 ) -> None:
+    before = meta.http.get("/_state").json()["downloads"]
     with pytest.raises(TooLarge):
         whatsapp.fetch(announced(meta, b"x" * 101), config, max_bytes=100)
+    assert meta.http.get("/_state").json()["downloads"] == before
+
+
+def test_token_stays_here_when_a_file_lies_elsewhere(
+    whatsapp: Adapter, config: Config, meta: Simulator
+) -> None:
+    file = announced(meta, b"OggS")
+    meta.say(media_host="localhost")
+    with pytest.raises(InboxBroken):
+        whatsapp.fetch(file, config, max_bytes=10_000)
+    meta.say(media_host="")
 
 
 def test_file_that_is_gone_is_told(whatsapp: Adapter, config: Config) -> None:

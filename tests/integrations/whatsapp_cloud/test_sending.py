@@ -106,6 +106,18 @@ def test_refused_upload_sends_nothing(
     assert len(meta.ledger()) == before
 
 
+def test_upload_that_was_cut_off_is_tried_again(
+    whatsapp: Adapter, config: Config, meta: Simulator, write: Write
+) -> None:
+    """It reached nobody: the message as a whole is not in doubt."""
+    before = len(meta.ledger())
+    meta.say(lose_uploads=True)
+    with pytest.raises(SendLater):
+        whatsapp.send(write(files=(a_file(PIXEL, "a.png", "image/png"),)), config)
+    meta.say(lose_uploads=False)
+    assert len(meta.ledger()) == before
+
+
 def test_too_much_for_one_message_is_refused_rather_than_cut(
     whatsapp: Adapter, config: Config, meta: Simulator, write: Write
 ) -> None:
@@ -158,6 +170,11 @@ def test_choices_that_fit_nowhere_are_lines(sent: Any, text: str, labels: tuple[
     raw = sent(text, choices=offered(*labels))
     assert raw["type"] == "text"
     assert raw["text"]["body"].endswith("\n".join(f"• {each}" for each in labels))
+
+
+def test_two_choices_with_one_label_are_lines(sent: Any) -> None:
+    twice = ({"label": "Go", "value": "left"}, {"label": "Go", "value": "right"})
+    assert sent("Where?", choices=twice)["text"]["body"] == "Where?\n• Go\n• Go"
 
 
 def test_nothing_offered_needs_no_buttons() -> None:
