@@ -183,11 +183,12 @@ class _Writer:
 
     def tag(self, token: Token) -> None:
         opens = token.kind == "open"
-        if token.name in BLOCKS:
-            self.end_line(gap=token.name in PARAGRAPHS)
         step = 1 if opens else -1
+        if token.name in BLOCKS:
+            self.end_line(gap=token.name in PARAGRAPHS and (opens or token.name != "blockquote"))
         if token.name == "blockquote":
             self.quotes = min(MAX_DEPTH, max(0, self.quotes + step))
+            self.end_line(gap=not opens)
         elif token.name == "pre":
             self.verbatim = max(0, self.verbatim + step)
         elif token.name == "a":
