@@ -5,11 +5,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import Count, QuerySet
-from django.forms import ModelForm
+from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actions import create_api_key
+from accounts.enums import Scope
 from accounts.models import ApiKey, Team, User
 
 
@@ -51,6 +52,8 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 
 class ApiKeyForm(ModelForm[ApiKey]):
     """A key is for all teams or for some; neither is assumed."""
+
+    scopes = MultipleChoiceField(label=_("scopes"), choices=Scope.choices, widget=CheckboxSelectMultiple)
 
     def clean(self) -> dict[str, Any] | None:
         """Refuses both and none."""

@@ -141,9 +141,14 @@ def as_text(body: bytes) -> str:
         return body.decode("latin-1")
     rows = (body[start : start + HEX_ROW] for start in range(0, len(body), HEX_ROW))
     return "\n".join(
-        f"{number * HEX_ROW:08x}  {row.hex(' '):<{HEX_ROW * 3}} {row.decode('ascii', 'replace')}"
+        f"{number * HEX_ROW:08x}  {row.hex(' '):<{HEX_ROW * 3}} {_printable(row)}"
         for number, row in enumerate(rows)
     )
+
+
+def _printable(row: bytes) -> str:
+    """The characters of a row, with a point for those that have no shape."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 (what ASCII can print)
 
 
 def readable(text: str, secrets: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ def desk(client: Client, ana: User) -> Client:
 def test_new_key_is_shown_once(desk: Client) -> None:
     page = desk.post(
         "/admin/accounts/apikey/add/",
-        {"name": "Shop", "scopes": "read,write", "is_active": "on", "all_teams": "on"},
+        {"name": "Shop", "scopes": ["read", "write"], "is_active": "on", "all_teams": "on"},
         follow=True,
     )
     (key,) = re.findall(r"hd_[\w-]{43}", page.content.decode())
@@ -65,8 +65,8 @@ def test_key_is_switched_off(desk: Client) -> None:
     assert find_api_key(key) is None
 
 
-@pytest.mark.parametrize("scopes", ["root", "read,root"])
-def test_unknown_scope_is_refused_by_the_form(desk: Client, scopes: str) -> None:
+@pytest.mark.parametrize("scopes", [["root"], ["read", "root"], ["read,write"]])
+def test_unknown_scope_is_refused_by_the_form(desk: Client, scopes: list[str]) -> None:
     page = desk.post("/admin/accounts/apikey/add/", {"name": "Shop", "scopes": scopes, "is_active": "on"})
     assert page.status_code == 200
     assert not ApiKey.objects.exists()
@@ -106,3 +106,10 @@ def test_operator_without_rights_sees_none_of_it(client: Client, bruno: User) ->
     client.force_login(bruno)
     for path in ("user", "apikey"):
         assert client.get(f"/admin/accounts/{path}/").status_code == 403
+
+
+def test_scopes_are_ticked_not_typed(desk: Client) -> None:
+    row, _ = create_api_key(name="Shop", by=Actor.system(), scopes=["write"])
+    page = desk.get(f"/admin/accounts/apikey/{row.pk}/change/").content.decode()
+    boxes = re.findall(r'<input type="checkbox" name="scopes" value="(\w+)"[^>]*?( checked)?>', page)
+    assert boxes == [("read", ""), ("write", " checked"), ("admin", "")]

@@ -31,7 +31,7 @@ def as_bruno(client: Client, bruno: User) -> Client:
 
 
 def key_form(**values: Any) -> dict[str, Any]:
-    return {"name": "Shop", "scopes": "read,write", "is_active": "on", "all_teams": "on", **values}
+    return {"name": "Shop", "scopes": ["read", "write"], "is_active": "on", "all_teams": "on", **values}
 
 
 def test_user_who_is_no_staff_is_asked_to_log_in(client: Client, bruno: User) -> None:
