@@ -47,6 +47,10 @@ format: $(DEV) ## Format the code and repair what can be repaired
 bench: $(DEV) ## Measure, each figure beside its ceiling
 	@exec $(PY) benchmarks/run.py $(ARGS)
 
+.PHONY: prove
+prove: $(DEV) ## Kill everything while customers write and judge by their ledger (about 20 minutes)
+	@exec $(PY) benchmarks/fault.py $(or $(ARGS),--seed 1 --seed 2 --seed 3 --msgs 7000 --kills 70)
+
 .PHONY: messages
 messages: $(RUN) ## Collect strings to translate and compile the catalogues (needs gettext)
 	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --no-wrap --ignore var --ignore .venv

@@ -14,6 +14,7 @@ from benchmarks import ceilings, load
 from benchmarks.client import Visitor
 from benchmarks.processes import Home, Server
 from benchmarks.report import Figure, at_most, percentile, reaches, slower_by
+from benchmarks.webhooks import door
 
 Json = dict[str, Any]
 Case = Callable[[Home, Json], Awaitable[list[Figure]]]
@@ -302,4 +303,5 @@ CASES: dict[str, Case] = {
     "desk": desk,
     "memory": memory,
     "start": start,
+    "door": door,
 }

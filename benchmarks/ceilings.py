@@ -32,8 +32,11 @@ WHERE id = $1 RETURNING last_seq
 MESSAGE = """
 INSERT INTO conversations_message (
     id, conversation_id, inbox_id, seq, author_kind, author_id, author_name, direction, text, html,
-    citations, choices, client_id, validated_by, created_at
-) VALUES ($1, $2, $3, $4, 'contact', '', 'Visitor', 'in', $5, $5, '[]', '[]', $6, 'pending', now())
+    citations, choices, details, reactions, is_automatic, client_id, validated_by, created_at
+) VALUES (
+    $1, $2, $3, $4, 'contact', '', 'Visitor', 'in', $5, $5,
+    '[]', '[]', '{}', '{}', false, $6, 'pending', now()
+)
 """
 EVENT = """
 INSERT INTO conversations_event (

@@ -18,12 +18,22 @@ from django.utils import timezone  # noqa: E402
 from accounts.enums import Role  # noqa: E402
 from accounts.models import Team, User  # noqa: E402
 from agents.models import Agent  # noqa: E402
+from benchmarks.faults.payloads import ACCOUNT_ID, PHONE_NUMBER_ID, SECRETS  # noqa: E402
 from conversations.actions import Sender, receive  # noqa: E402
 from conversations.enums import Status  # noqa: E402
 from conversations.models import Conversation, Inbox  # noqa: E402
 from integrations.web.models import VisitorToken  # noqa: E402
 from integrations.web.queries import digest  # noqa: E402
 
+# Where nobody listens: only what comes in is measured.
+WHATSAPP = {
+    "phone_number_id": PHONE_NUMBER_ID,
+    "business_account_id": ACCOUNT_ID,
+    "access_token": "token",
+    "app_secret": SECRETS["whatsapp_cloud"],
+    "verify_token": "verify",
+    "api_url": "http://127.0.0.1:9",
+}
 VISITORS = 200
 ASKING = 20
 OPERATORS = 100
@@ -67,14 +77,16 @@ def main() -> None:
     team = Team.objects.create(slug="support", name="Support")
     plain = Inbox.objects.create(name="Plain", team=team)
     answered = Inbox.objects.create(name="Answered", team=team)
+    hooks = Inbox.objects.create(name="Hooks", channel="whatsapp_cloud", team=team, config=WHATSAPP)
     said = {
+        "hooks": {"id": hooks.pk, "key": hooks.key},
         "plain": {"id": plain.pk, "key": plain.key, "visitors": visitors(plain, VISITORS)},
         "answered": {"key": answered.key, "visitors": visitors(answered, ASKING)},
         "sessions": sessions(team),
     }
     # Only now: what was said above is not to be answered before it is measured.
     agent = Agent.objects.create(name="Lia")
-    agent.inboxes.add(answered)
+    agent.inboxes.add(answered, hooks)
     Conversation.objects.filter(inbox=answered).update(status=Status.BOT)
     print(json.dumps(said))
 
