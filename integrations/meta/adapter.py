@@ -79,7 +79,11 @@ class MetaAdapter(BaseAdapter):
         url = text(file.reference.get("url"))
         if not url:
             raise SendRefused(_("The file has no address."))
-        answer = call("GET", url, deadline=SEND_SECONDS, max_bytes=max_bytes, judge=_fetched)
+        try:
+            answer = call("GET", url, deadline=SEND_SECONDS, max_bytes=max_bytes, judge=_fetched)
+        except InboxBroken as error:
+            # The address is not to be fetched; that says nothing of the inbox.
+            raise SendRefused(error.detail) from error
         name = file.name or PurePosixPath(unquote(urlsplit(url).path)).name
         return Media(answer.content, answer.content_type or file.content_type, name)
 

@@ -2,8 +2,9 @@
 
 A customer speaks by `say(**{"from": "24001", "text": "Hello"})`; `event` gives any other messaging event,
 `late` closes the window in which this person may be written to, `subscribed` sets what the account sends to
-the app. Sent messages are told back as echoes and read at once, unless it is muted. It knows nothing of our
-code: signatures and limits are its own.
+the app. Sent messages are told back as echoes and read at once, unless it is muted. A message to 24066 gets
+an answer without an id; `m_gone` cannot be quoted. It knows nothing of our code: signatures and limits are
+its own.
 """
 
 import asyncio
@@ -131,8 +132,12 @@ class Graph(Provider):
         to = str(body["recipient"]["id"])
         if to in self.late and body.get("tag") != "HUMAN_AGENT":
             return self.closed()
+        if body.get("reply_to", {}).get("mid") == "m_gone":
+            return error(100, "Invalid parameter: reply_to", subcode=2018109)
         if problem := self.wrong(body["message"]):
             return error(100, problem)
+        if to == "24066":
+            return web.json_response({"recipient_id": to})
 
         async def take() -> web.Response:
             return self._take(body, to)
@@ -166,6 +171,8 @@ class Graph(Provider):
         person = request.match_info["person"]
         if person in self.nodes:
             return web.json_response({"id": person, "username": "lojadaana"})
+        if person.startswith("17841"):
+            return error(100, f"Object with ID '{person}' does not exist", subcode=33)
         if person.startswith("9"):
             return error(230, "User consent is required to access user profile", status=403)
         names = {"name": "Davi Souza", "username": "davi.s", "id": person}
@@ -199,6 +206,8 @@ class Graph(Provider):
             raise web.HTTPForbidden(text="URL signature expired")
         if request.match_info["name"].startswith("busy"):
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "3"})
+        if request.match_info["name"].startswith("odd"):
+            return web.Response(status=418, text="I'm a teapot")
         return web.Response(body=PIXEL, content_type="image/png")
 
 

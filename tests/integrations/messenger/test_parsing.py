@@ -19,9 +19,10 @@ from conversations.exchange import (
     Sender,
 )
 from integrations.messenger.adapter import MessengerConfig
+from tests.fakes.messenger import PAGE
 from tests.fakes.meta import VERIFY_TOKEN
 from tests.integrations.messenger.case import config
-from tests.integrations.meta.webhooks import asked, parsed
+from tests.integrations.meta.webhooks import asked, notice, parsed
 
 PERSON = "24001"
 
@@ -226,3 +227,103 @@ def test_settings_without_a_secret_are_refused(name: str) -> None:
 def test_settings_with_something_else_than_an_id_are_refused() -> None:
     with pytest.raises(ValueError, match="page_id"):
         settings(page_id="1/../me")
+
+
+def one(event: dict[str, Any]) -> Parsed:
+    """What a single event of the customer's means."""
+    told = {"sender": {"id": PERSON}, "recipient": {"id": PAGE}, "timestamp": 1763720453120, **event}
+    (item,) = parsed("messenger", settings(), notice("page", PAGE, told))
+    return item
+
+
+def test_receipt_that_names_nothing_is_ignored() -> None:
+    assert isinstance(one({"read": {}}), Ignored)
+
+
+def test_reaction_of_the_page_is_ignored() -> None:
+    item = one({"sender": {"id": PAGE}, "reaction": {"mid": "m", "action": "react", "emoji": "❤"}})
+    assert isinstance(item, Ignored)
+
+
+@pytest.mark.parametrize(("name", "emoji"), [("wow", "😮"), ("dislike", "👎"), ("brand-new", "👍")])
+def test_reaction_without_an_emoji_has_one_by_its_name(name: str, emoji: str) -> None:
+    item = one({"reaction": {"mid": "m", "action": "react", "reaction": name}})
+    assert isinstance(item, Reacted)
+    assert item.emoji == emoji
+
+
+def test_handle_of_a_customer_is_kept_where_it_comes_along() -> None:
+    item = one({"sender": {"id": PERSON, "username": "davi.s"}, "message": {"mid": "m", "text": "oi"}})
+    assert isinstance(item, Incoming)
+    assert item.sender == Sender(PERSON, name="@davi.s")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"sender": {"user_ref": "x"}, "message": {"mid": "m", "text": "oi"}},
+        {"recipient": {}, "message": {"mid": "m", "text": "oi", "is_echo": True}},
+        {"reaction": {"action": "react"}},
+        {"message_edit": {"text": "oi"}},
+    ],
+)
+def test_event_that_names_nobody_or_nothing_is_quarantined(event: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        one(event)
+
+
+def test_answer_to_a_story_that_is_gone_says_so() -> None:
+    item = one({"message": {"mid": "m", "text": "oi", "reply_to": {"story": {"id": "1"}}}})
+    assert isinstance(item, Incoming)
+    assert item.text == "oi\n(An answer to your story)"
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "file", "template", "fallback", "location"])
+def test_attachment_without_anything_in_it_is_told_by_its_kind(kind: str) -> None:
+    item = one({"message": {"mid": "m", "attachments": [{"type": kind}]}})
+    assert isinstance(item, Incoming)
+    assert f"“{kind}”" in item.text
+
+
+def test_unknown_attachment_with_media_of_meta_is_a_file() -> None:
+    url = "https://scontent.xx.fbcdn.net/v/x.webp?oh=1"
+    item = one({"message": {"mid": "m", "attachments": [{"type": "hologram", "payload": {"url": url}}]}})
+    assert isinstance(item, Incoming)
+    assert [file.reference["url"] for file in item.files] == [url]
+
+
+@pytest.mark.parametrize("host", ["fbcdn.net.evil.example", "evilfbcdn.net", "loja.example"])
+def test_unknown_attachment_elsewhere_is_a_link_and_not_fetched(host: str) -> None:
+    url = f"https://{host}/x.webp"
+    item = one({"message": {"mid": "m", "attachments": [{"type": "hologram", "payload": {"url": url}}]}})
+    assert isinstance(item, Incoming)
+    assert item.files == ()
+    assert url in item.text
+
+
+@pytest.mark.parametrize(("action", "light"), [("warning", Light.YELLOW), ("unblock", Light.GREEN)])
+def test_warning_is_yellow_and_its_end_is_green(action: str, light: Light) -> None:
+    item = one({"policy-enforcement": {"action": action}})
+    assert isinstance(item, Connection)
+    assert item.light == light
+
+
+def test_event_that_says_two_things_is_read_twice() -> None:
+    told = {
+        "sender": {"id": PERSON},
+        "recipient": {"id": PAGE},
+        "message": {"mid": "m", "text": "oi"},
+        "read": {"watermark": 1763720453120},
+    }
+    first, second = parsed("messenger", settings(), notice("page", PAGE, told))
+    assert isinstance(first, Incoming)
+    assert isinstance(second, Receipt)
+
+
+def test_choice_that_fits_its_button_keeps_its_words() -> None:
+    item = one({"message": {"mid": "m", "text": "Sim", "quick_reply": {"payload": "SIM_7"}}})
+    assert isinstance(item, Incoming)
+    assert (item.text, item.details["payload"]) == ("Sim", "SIM_7")
+    alike = one({"message": {"mid": "m", "text": "Sim", "quick_reply": {"payload": "Simples"}}})
+    assert isinstance(alike, Incoming)
+    assert alike.text == "Sim"

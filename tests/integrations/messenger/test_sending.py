@@ -107,6 +107,20 @@ def test_file_is_sent_as_bytes(simulator: Simulator, content_type: str, kind: st
     assert (row["kind"], row["key"], row["provider_id"]) == (kind, message.key, sent.provider_id)
 
 
+def test_quotation_that_is_refused_is_left_out(simulator: Simulator) -> None:
+    """The message that is answered may be gone; the answer is not to be lost with it."""
+    before = len(simulator.ledger())
+    messenger.send(saying("messenger", reply_to="m_gone"), settings(simulator))
+    assert len(simulator.ledger()) == before + 1
+    assert "reply_to" not in last(simulator)["raw"]
+
+
+def test_success_without_an_id_is_unclear(simulator: Simulator) -> None:
+    """It may have gone out: whether to repeat is not for the adapter to say."""
+    with pytest.raises(SendUnclear, match="recipient_id"):
+        messenger.send(saying("messenger", to="24066"), settings(simulator))
+
+
 def test_text_that_is_too_long_is_refused_here(simulator: Simulator) -> None:
     before = len(simulator.ledger())
     with pytest.raises(SendRefused):
@@ -202,6 +216,16 @@ def test_file_that_is_gone_is_refused_and_the_inbox_stays_whole(simulator: Simul
         messenger.fetch(File({"url": f"{simulator.url}/media/gone.png"}), settings(simulator), max_bytes=1000)
 
 
+def test_file_server_that_answers_oddly_is_not_asked_again(simulator: Simulator) -> None:
+    with pytest.raises(SendRefused, match="418"):
+        messenger.fetch(File({"url": f"{simulator.url}/media/odd.png"}), settings(simulator), max_bytes=1000)
+
+
+def test_file_that_no_server_offers_is_asked_for_later(simulator: Simulator) -> None:
+    with pytest.raises(SendLater):
+        messenger.fetch(File({"url": "http://127.0.0.1:9/a.png"}), settings(simulator), max_bytes=1000)
+
+
 def test_file_server_that_is_busy_is_asked_later(simulator: Simulator) -> None:
     """Chatwoot saved the message without its file when the media host answered 503."""
     with pytest.raises(SendLater) as caught:
@@ -218,7 +242,7 @@ def test_file_that_is_too_large_is_not_read(simulator: Simulator) -> None:
     "url", ["", "http://10.0.0.1/a.png", "http://169.254.169.254/latest", "file:///etc/passwd"]
 )
 def test_file_inside_the_network_is_not_fetched(simulator: Simulator, url: str) -> None:
-    with pytest.raises((SendRefused, InboxBroken)):
+    with pytest.raises(SendRefused):
         messenger.fetch(File({"url": url}), settings(simulator), max_bytes=1000)
 
 
