@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,21 +14,24 @@ from conversations.enums import DeliveryStatus, EventType
 from conversations.errors import NotYet
 from conversations.exchange import Receipt
 from conversations.groups import conversation_group
-from conversations.models import ContactIdentity, Delivery, Inbox
+from conversations.models import UNFINISHED, ContactIdentity, Delivery, Inbox
 from conversations.queries.delivered import delivery_frame
 from conversations.tasks import plan_delivery
 from core.actor import Actor
 from core.realtime import publish
 
+# What a provider took may fail behind it (a bounce, a closed window); what reached the person has not failed.
 RANK = {
     DeliveryStatus.QUEUED: 0,
     DeliveryStatus.SENDING: 1,
     DeliveryStatus.UNKNOWN: 2,
-    DeliveryStatus.FAILED: 3,
-    DeliveryStatus.SENT: 4,
+    DeliveryStatus.SENT: 3,
+    DeliveryStatus.FAILED: 4,
     DeliveryStatus.DELIVERED: 5,
     DeliveryStatus.READ: 6,
 }
+# What a watermark can be about: whether anything else arrived, it does not say.
+TAKEN = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
 # The provider knows that nothing will ever arrive there (RFC 3463: bad mailbox, bad domain).
 DEAD_ADDRESS = ("5.1.1", "5.1.2", "5.1.10", "5.2.1")
 
@@ -47,20 +51,25 @@ def record_receipt(inbox: Inbox, item: Receipt) -> str | None:
 
 
 def _record_reading(inbox: Inbox, item: Receipt) -> str | None:
-    """Applies a watermark: everything that was sent to this person until then."""
+    """Applies a watermark: everything that was sent to this person until then.
+
+    Our clock notes the call's begin and its end; the provider's time of the message lies between them.
+    """
     upto = item.upto or item.at or timezone.now()
+    readers = Q(external_id=item.reader) | Q(aliases__external_id=item.reader)
+    known = ContactIdentity.objects.filter(readers, inbox=inbox).values("pk")
     theirs = Delivery.objects.select_for_update(of=("self",)).filter(
-        inbox=inbox, conversation__identity__external_id=item.reader, sent_at__lte=upto
+        inbox=inbox, conversation__identity__in=known, claimed_at__lte=upto
     )
-    behind = [status for status, rank in RANK.items() if rank < RANK[item.status]]
+    behind = [status for status in TAKEN if RANK[status] < RANK[item.status]]
     moved = [advance(delivery, item) for delivery in theirs.filter(status__in=behind).order_by("seq", "part")]
     return None if any(moved) else _("nothing changed")
 
 
 def _delivery_of(inbox: Inbox, item: Receipt) -> Delivery | None:
     deliveries = Delivery.objects.select_for_update(of=("self",)).filter(inbox=inbox)
-    if item.key and (key := uuid_or_none(item.key)):
-        return deliveries.filter(pk=key).first()
+    if item.key and (key := uuid_or_none(item.key)) and (found := deliveries.filter(pk=key).first()):
+        return found
     return deliveries.filter(provider_id=item.provider_id).first() if item.provider_id else None
 
 
@@ -78,7 +87,7 @@ def advance(delivery: Delivery, item: Receipt) -> bool:
         learn_id(delivery, item.provider_id)
     if RANK[item.status] <= RANK[DeliveryStatus(delivery.status)]:
         return False
-    was_open = RANK[DeliveryStatus(delivery.status)] < RANK[DeliveryStatus.FAILED]
+    was_open = delivery.status in UNFINISHED
     fields = {"status": item.status, **_times(delivery, item.status, item.at or timezone.now())}
     if item.status == DeliveryStatus.FAILED:
         fields |= {"error": item.error[:500], "error_code": item.error_code[:64]}
@@ -93,11 +102,14 @@ def advance(delivery: Delivery, item: Receipt) -> bool:
 
 
 def learn_id(delivery: Delivery, provider_id: str) -> None:
-    """Notes the provider's id, unless another delivery has it already (a message that was sent twice)."""
+    """Notes the provider's id, unless another delivery has it already (a message that was sent twice).
+
+    An id that cannot be stored is done without: the message went out, and sending it again would be worse.
+    """
     try:
         with transaction.atomic():
             Delivery.objects.filter(pk=delivery.pk).update(provider_id=provider_id[:255])
-    except IntegrityError:
+    except (IntegrityError, DataError):
         return
     delivery.provider_id = provider_id[:255]
 

@@ -19,6 +19,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from pydantic import ValidationError
 
 from conversations.actions.receipts import RANK, learn_id, write
 from conversations.channels import (
@@ -38,7 +39,9 @@ from conversations.queries.wire import attachment_url
 from conversations.tasks import deliver_later, plan_delivery
 from core import queue
 from core.actor import Actor
+from core.crash_points import crash_point
 from core.errors import Conflict, Forbidden
+from core.storable import storable
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
@@ -86,14 +89,21 @@ async def deliver(conversation_id: str) -> None:
         if isinstance(found, Wait):
             await in_thread(_plan_later, conversation_id, found.until)
             return
+        crash_point("sending.claimed")
         outcome = await in_network_thread(_call, found)
+        crash_point("sending.called")
         await in_thread(settle, found.delivery_id, found.attempt, outcome)
 
 
 def _call(found: Claim) -> Sent | SendFailed:
     """Makes the call. What an adapter did not foresee may have happened after the message was taken."""
+    channel = adapter(found.channel)
     try:
-        return adapter(found.channel).send(found.outgoing, found.config)
+        config = channel.config.model_validate(found.config)
+    except ValidationError:
+        return InboxBroken(_("The settings of this inbox are not complete."))
+    try:
+        return channel.send(found.outgoing, config)
     except SendFailed as error:
         return error
     except Exception as error:
@@ -125,14 +135,22 @@ def claim(conversation_id: str) -> Claim | Wait | None:
     if wait := _held_up(delivery, channel.capabilities, now):
         return wait
     if now - delivery.created_at > GIVEN_UP_AFTER and delivery.attempts:
-        write(delivery, status=DeliveryStatus.FAILED, error=_("Given up after a day: %s") % delivery.error)
+        error = _("Given up after a day: %s") % delivery.error
+        write(delivery, status=DeliveryStatus.FAILED, error=error[:500])
         plan_delivery(conversation_id)
         return None
     if wait := _slot(delivery.inbox_id, channel.capabilities.per_second, now):
         return wait
-    write(delivery, status=DeliveryStatus.SENDING, attempts=delivery.attempts + 1, claimed_at=now)
-    config = channel.config.model_validate(delivery.inbox.config)
-    return Claim(delivery.pk, delivery.attempts, delivery.inbox.channel, config, outgoing(delivery))
+    may_double = delivery.status == DeliveryStatus.UNKNOWN and channel.capabilities.repeat != Repeat.SAFE
+    write(
+        delivery,
+        status=DeliveryStatus.SENDING,
+        attempts=delivery.attempts + 1,
+        doubtful=delivery.doubtful + may_double,
+        claimed_at=now,
+    )
+    inbox = delivery.inbox
+    return Claim(delivery.pk, delivery.attempts, inbox.channel, inbox.config, outgoing(delivery))
 
 
 def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> Wait | None:
@@ -144,9 +162,6 @@ def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> W
         doubt(delivery, capabilities.repeat, now)
     if delivery.next_try_at is not None and delivery.next_try_at > now:
         return Wait(delivery.next_try_at)
-    if delivery.status == DeliveryStatus.UNKNOWN and capabilities.repeat != Repeat.SAFE:
-        delivery.doubtful += 1
-        delivery.save(update_fields=["doubtful"])
     return None
 
 
@@ -237,11 +252,13 @@ def settle(delivery_id: UUID, attempt: int, outcome: Sent | SendFailed) -> None:
     now = timezone.now()
     if isinstance(outcome, Sent):
         _note_success(delivery.inbox_id, now)
-        if not delivery.provider_id:
+        if outcome.provider_id and not delivery.provider_id:
             learn_id(delivery, outcome.provider_id)
         if RANK[outcome.status] > RANK[DeliveryStatus(delivery.status)]:
             write(delivery, status=outcome.status, sent_at=now, error="", error_code="", next_try_at=None)
         return
+    # A provider's words may hold what the database does not; what came of the call must not depend on them.
+    outcome.detail, outcome.provider_code = storable(outcome.detail), storable(outcome.provider_code)
     if not isinstance(outcome, SendRefused):
         _note_failure(delivery.inbox_id, outcome, now)
     if delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt:
@@ -280,11 +297,14 @@ def _pause(attempts: int) -> timedelta:
 
 
 def _note_success(inbox_id: int, now: datetime) -> None:
-    """Ends a row of failures; the time of the last message is written now and then only."""
+    """Ends a row of failures; the time of the last message is written now and then only.
+
+    A pause that another call's answer asked for is kept: this call may have begun before.
+    """
     stale = Q(last_sent_at=None) | Q(last_sent_at__lt=now - timedelta(seconds=10))
     rows = InboxState.objects.filter(inbox_id=inbox_id)
     rows.filter(stale | ~Q(light=Light.GREEN) | Q(failures__gt=0)).update(
-        light=Light.GREEN, detail="", failures=0, not_before=None, last_sent_at=now
+        light=Light.GREEN, detail="", failures=0, last_sent_at=now
     )
 
 
@@ -322,8 +342,11 @@ def retry_delivery(*, delivery: Delivery, by: Actor) -> Delivery:
         detail = _("Only a message that was not delivered can be sent again.")
         raise Conflict(detail)
     now = timezone.now()
-    # Its day begins anew.
-    write(row, status=DeliveryStatus.QUEUED, attempts=0, next_try_at=None, error="", created_at=now)
+    # Its day begins anew, and so does what the provider will tell of it.
+    write(
+        row, status=DeliveryStatus.QUEUED, attempts=0, next_try_at=None, error="", error_code="",
+        provider_id=None, created_at=now,
+    )  # fmt: skip
     InboxState.objects.filter(inbox_id=row.inbox_id).update(not_before=None)
     plan_delivery(str(row.conversation_id))
     return row

@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import channel_layers, get_channel_layer
 
 from accounts.models import Team
-from conversations.actions import hand_back
+from conversations.actions import Sender, hand_back, receive
 from conversations.channels import adapter
 from conversations.models import Conversation, Inbox
 from core.actor import Actor, ActorKind
@@ -76,3 +76,11 @@ def scripted(settings: Any) -> Iterator[type[ScriptedAdapter]]:
 def line(scripted: type[ScriptedAdapter], team: Team) -> Inbox:
     """An inbox of the scripted channel."""
     return Inbox.objects.create(name="Line", channel="scripted", team=team, config={"secret": "s3cret"})
+
+
+@pytest.fixture
+def chat(line: Inbox) -> Conversation:
+    """Davi's conversation on the scripted channel."""
+    return receive(
+        inbox=line, sender=Sender("davi", name="Davi"), text="Oi", external_id="hello"
+    ).conversation

@@ -8,9 +8,12 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from conversations.actions import reply, sending
 from conversations.actions.intake import take_in
+from conversations.actions.sending import Claim, Wait
 from conversations.enums import Verdict
-from conversations.models import Delivery, InboundEvent, Inbox
+from conversations.models import Conversation, Delivery, InboundEvent, Inbox
+from core.actor import Actor
 
 Item = dict[str, Any]
 
@@ -76,3 +79,24 @@ def eventually(is_so: Callable[[], Any]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def say(conversation: Conversation, text: str = "Olá", **more: Any) -> Delivery:
+    """Answers the customer; returns the first thing to be sent for it."""
+    message = reply(conversation=conversation, text=text, by=Actor.system(), **more)
+    return Delivery.objects.filter(message=message).order_by("part")[0]
+
+
+def hand_out(conversation: Conversation) -> Wait | None:
+    """Sends what the conversation owes, as the job does, on this thread; returns what it would wait for."""
+    while isinstance(found := sending.claim(str(conversation.pk)), Claim):
+        sending.settle(found.delivery_id, found.attempt, sending._call(found))
+    return found
+
+
+def sent(conversation: Conversation, text: str = "Olá") -> Delivery:
+    """Answers the customer, and the provider takes it."""
+    delivery = say(conversation, text)
+    hand_out(conversation)
+    delivery.refresh_from_db()
+    return delivery
