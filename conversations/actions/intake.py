@@ -35,12 +35,15 @@ from conversations.tasks import plan_intake
 from core.actor import Actor
 from core.crash_points import crash_point
 from core.errors import Forbidden
+from core.storable import storable
 
 logger = logging.getLogger(__name__)
 # What is read before others get their turn.
 AT_ONCE = 50
 # What refers to a message that is not here yet is tried again: after 1, 2, 4 … seconds, two minutes in all.
 PATIENCE = 7
+# Failures of the database at one receipt after which it, and not the database, is thought to be the cause.
+BLAMED_AT = 3
 FULL_TEXT = 200_000
 SHOWN_DETAIL = 2_000
 RECEIPTS_KEPT = timedelta(days=30)
@@ -54,7 +57,11 @@ def take_in_some(inbox_id: int) -> int:
     )
     events = list(due.select_related("inbox").order_by("pk")[:AT_ONCE])
     for event in events:
-        take_in(event)
+        try:
+            take_in(event)
+        except DatabaseError as error:
+            if not _put_off(event, error):
+                raise
     if events:
         InboxState.objects.update_or_create(inbox_id=inbox_id, defaults={"last_received_at": now})
     return len(events)
@@ -76,6 +83,22 @@ def take_in(event: InboundEvent) -> Verdict:
     return event.verdict
 
 
+def _put_off(event: InboundEvent, error: DatabaseError) -> bool:
+    """Counts a failure of the database; says whether it is this receipt's alone, so that others may pass.
+
+    At first all wait, which keeps their order. Raises DatabaseError when the database is away indeed.
+    """
+    event.attempts += 1
+    event.detail = storable(f"{type(error).__name__}: {error}")[:SHOWN_DETAIL]
+    is_to_blame = event.attempts >= BLAMED_AT
+    if is_to_blame:
+        event.next_try_at = timezone.now() + timedelta(seconds=2.0**event.attempts)
+    if event.attempts >= BLAMED_AT + PATIENCE:
+        event.verdict = Verdict.QUARANTINED
+    event.save(update_fields=["attempts", "detail", "next_try_at", "verdict"])
+    return is_to_blame
+
+
 class Taking:
     """One receipt on its way in."""
 
@@ -89,12 +112,12 @@ class Taking:
 
     def run(self) -> None:
         """Reads and carries out item by item, so that a reader that stumbles keeps what it read before."""
-        channel = adapter(self.inbox.channel)
         webhook = Webhook("POST", "", {}, self.event.headers, bytes(self.event.body))
         try:
+            channel = adapter(self.inbox.channel)
             config = channel.config.model_validate(self.inbox.config)
             for item in channel.parse(webhook, config):
-                self._carry_out(item)
+                self._carry_out(storable(item))
         except DatabaseError:
             raise
         except Exception as error:
@@ -123,7 +146,7 @@ class Taking:
 
     def verdict(self) -> "tuple[Verdict, str, Any]":
         """Returns the verdict, why, and when to look again."""
-        detail = "\n".join([*self.problems, *self.reasons])[:SHOWN_DETAIL]
+        detail = storable("\n".join([*self.problems, *self.reasons]))[:SHOWN_DETAIL]
         if self.problems:
             return Verdict.QUARANTINED, detail, None
         if self.waits and self.event.attempts < PATIENCE:
