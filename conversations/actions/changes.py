@@ -124,6 +124,9 @@ def record_echo(inbox: Inbox, item: Echo) -> str | None:
     if stored_message(inbox, item.external_id) or _is_ours(inbox, item):
         return _("our own message")
     row = locked_conversation(inbox, item.to)
+    if stored_message(inbox, item.external_id):
+        # A twin was quicker.
+        return _("our own message")
     draft = Draft(
         AuthorKind.OPERATOR,
         "",

@@ -25,6 +25,9 @@ def join_identities(inbox: Inbox, sender: Sender) -> None:
         first = ContactIdentity(inbox=inbox, external_id=sender.external_id, contact=contact)
         ContactIdentity.objects.bulk_create([first], ignore_conflicts=True)
         known = list(rows.order_by("pk"))
+        if contact.pk not in {row.contact_id for row in known}:
+            # Somebody else was quicker.
+            contact.delete()
     first = known[0].same_as or known[0]
     missing = ids - {row.external_id for row in known}
     ContactIdentity.objects.bulk_create(

@@ -156,7 +156,9 @@ def _place(inbox: Inbox, sender: Sender, origin: Incoming | None) -> tuple[Conve
         conversation = locked_conversation(inbox, sender)
         return conversation, conversation.contact
     identity = _locked_identity(inbox, sender)
-    found = thread_conversation(inbox, thread)
+    # A twin may have stored it, and opened its conversation, before the identity was ours.
+    twin = stored_message(inbox, origin.external_id) if origin else None
+    found = twin.conversation_id if twin else thread_conversation(inbox, thread)
     if found is not None:
         return lock(found, by=Actor.system()), identity.contact
     return _opened(inbox, identity, subject=thread.subject), identity.contact
