@@ -11,7 +11,7 @@ from agents.queries import agent_of
 from conversations import signals
 from conversations.actions.streaming import stop_key
 from conversations.enums import Status
-from conversations.models import Conversation
+from conversations.models import Conversation, Message
 from core.actor import Actor, ActorKind
 
 
@@ -30,9 +30,9 @@ def answer_who_waits(conversation: Conversation, **_: Any) -> None:
 
 
 @receiver(signals.message_received)
-def answer_it(conversation: Conversation, **_: Any) -> None:
-    """Plans the agent's answer to a customer's message."""
-    if conversation.status == Status.BOT:
+def answer_it(conversation: Conversation, message: Message, **_: Any) -> None:
+    """Plans the agent's answer to a customer's message; two machines would answer each other for ever."""
+    if conversation.status == Status.BOT and not message.is_automatic:
         plan_answer(conversation.pk)
 
 
