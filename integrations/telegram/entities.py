@@ -83,7 +83,7 @@ def _written(
             if span.start < position:
                 continue
             pieces.append(plain(_cut(raw, position, span.start)))
-            position = min(span.end, end)
+            position = span.end
             nested = [
                 Span(each.kind, each.start, min(each.end, position), each.more)
                 for each in inside

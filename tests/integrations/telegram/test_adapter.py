@@ -173,7 +173,10 @@ def test_file_larger_than_allowed_is_not_fetched(telegram: Simulator) -> None:
     file = announced(telegram, bytes(2000))
     with pytest.raises(TooLarge):
         ADAPTER.fetch(file, settings_of(telegram.url), max_bytes=1000)
-    # Nor where Telegram did not say how large it is.
+    # Not even asked for,
+    with pytest.raises(TooLarge):
+        ADAPTER.fetch(file, settings_of(NOWHERE), max_bytes=1000)
+    # and not read to its end where Telegram did not say how large it is.
     with pytest.raises(TooLarge):
         ADAPTER.fetch(replace(file, size=0), settings_of(telegram.url), max_bytes=1000)
 

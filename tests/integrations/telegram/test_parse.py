@@ -143,6 +143,26 @@ def test_number_is_the_senders_only_when_the_contact_is_their_own() -> None:
     assert one("contact_other").sender.phone == ""
 
 
+def test_card_that_the_owner_of_a_business_account_sends_is_not_the_customers_own() -> None:
+    update = json.loads(UPDATES["business_owner"])
+    update["business_message"]["contact"] = json.loads(UPDATES["contact_own"])["message"]["contact"]
+    assert one(update).to.phone == ""
+
+
+def test_file_larger_than_a_column_of_ours_is_announced_all_the_same() -> None:
+    (file,) = one(message(document={"file_id": "f", "file_size": 4_000_000_000})).files
+    assert file.size == 2**31 - 1
+    (file,) = one(message(document={"file_id": "f", "file_size": -1})).files
+    assert file.size == 0
+
+
+def test_bot_in_a_group_is_a_machine_to_which_no_machine_answers() -> None:
+    update = json.loads(UPDATES["group_text"])
+    assert not one(update, allow_groups=True).is_automatic
+    update["message"]["from"]["is_bot"] = True
+    assert one(update, allow_groups=True).is_automatic
+
+
 def test_unknown_kind_becomes_a_sentence_that_names_it() -> None:
     item = one("unknown_kind")
     assert "hologram" in item.text
