@@ -20,7 +20,7 @@ CREDENTIALS = frozenset({HEADER, "authorization", "apikey", "jwt_key"})
 # refuses the last tries loses the message, since Evolution takes a 401 for final.
 TOKEN_LEEWAY_SECONDS = 3600
 # Linear on any bytes. In a customer's text the quotes are escaped, and it is left alone.
-_KEY = re.compile(rb'(?<!\\)("api_?key"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE | re.DOTALL)
+_KEY = re.compile(rb'("api_?key"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE | re.DOTALL)
 
 
 def check(webhook: Webhook, secret: str) -> None:
