@@ -1,7 +1,7 @@
 """Markdown as WhatsApp writes it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.whatsapp_cloud.markup import to_whatsapp
@@ -38,11 +38,13 @@ def test_mark_is_translated(markdown: str, shown: str) -> None:
     assert to_whatsapp(markdown) == shown
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab *_~`#[]()<>\\\n-+!.:/https", max_size=120))
 def test_text_never_grows(markdown: str) -> None:
     assert len(to_whatsapp(markdown)) <= len(markdown)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc defg.,!?\n", max_size=200))
 def test_plain_text_stays_as_it_is(text: str) -> None:
     assert to_whatsapp(text) == text.strip()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversations.enums import DeliveryStatus, Light
@@ -399,6 +399,7 @@ JSON = st.recursive(
 WORDS = sorted({path.stem for path in FIXTURES.glob("*.json")})
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(WORDS), spoiled=JSON, data=st.data())
 def test_any_value_anywhere_ends_in_items_or_one_kind_of_error(name: str, spoiled: Any, data: Any) -> None:
     payload = fixture(name)
