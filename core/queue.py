@@ -26,11 +26,15 @@ logger = logging.getLogger(__name__)
 task = app.task
 periodic = app.periodic
 
-HEARTBEAT_SECONDS = 3
-STALLED_AFTER_SECONDS = 12
+# A dead worker keeps the locks of its jobs, and whoever needs them waits. Taking a slow worker for a dead one
+# costs little, since bodies are idempotent.
+HEARTBEAT_SECONDS = 1
+STALLED_AFTER_SECONDS = 6
 # A notice of a new job can be lost; looking each second costs a query and bounds what a customer then waits.
 POLL_SECONDS = 1
 GRACE_SECONDS = 10
+# Seconds between two starts of a worker whose database is away.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 
 CUT_OFF = "SELECT id FROM procrastinate_jobs WHERE status = 'aborted' AND NOT abort_requested ORDER BY id"
 RESUME = """
@@ -70,7 +74,7 @@ def defer(
         deferrer.defer(**arguments)
 
 
-@periodic(cron="* * * * * */15")
+@periodic(cron="* * * * * */3")
 @task(name="core.rescue_stalled", pass_context=True)
 async def rescue_stalled(_context: Any, timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
     """Puts jobs whose worker died back into the queue. It carries no lock: with one it would stall itself."""
@@ -178,8 +182,24 @@ async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | Non
             concurrency=settings.WORKER_CONCURRENCY,
             install_signal_handlers=stop_on_signals,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_AFTER_SECONDS * 5,
+            stalled_worker_timeout=STALLED_AFTER_SECONDS * 10,
             shutdown_graceful_timeout=GRACE_SECONDS,
             fetch_job_polling_interval=POLL_SECONDS,
             worker_middleware=[_in_borrowed_thread],
         )
+
+
+async def keep_working(*, alone: bool, stop_on_signals: bool) -> None:
+    """Runs jobs, again and again when the database was away, until cancelled or told to stop by a signal."""
+    delay = SHORTEST_PAUSE
+    while True:
+        ready = asyncio.Event()
+        try:
+            await work(alone=alone, stop_on_signals=stop_on_signals, ready=ready)
+            if stop_on_signals:
+                return
+        except Exception:
+            logger.exception("the worker stopped; it starts again in %.1f s", delay)
+        # A start that came to work ends the row of failures.
+        delay = SHORTEST_PAUSE if ready.is_set() else min(delay * 2, LONGEST_PAUSE)
+        await asyncio.sleep(delay)

@@ -28,8 +28,6 @@ from integrations.web.consumers import ChatConsumer  # noqa: E402
 from llm.door import close, warm_up  # noqa: E402
 
 logger = logging.getLogger(__name__)
-# Seconds between two starts of a worker whose database is away.
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 
 staff_socket = AllowedHostsOriginValidator(AuthMiddlewareStack(DeskConsumer.as_asgi()))
 sockets = URLRouter(
@@ -49,18 +47,9 @@ def settle_memory() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def keep_working() -> None:
-    """Runs the worker in this process and starts it again when the database was away."""
-    delay = SHORTEST_PAUSE
-    while True:
-        ready = asyncio.Event()
-        try:
-            await queue.work(alone=not settings.REDIS_URL, stop_on_signals=False, ready=ready)
-        except Exception:
-            logger.exception("the worker stopped; it starts again in %.1f s", delay)
-        # A start that came to work ends the row of failures.
-        delay = SHORTEST_PAUSE if ready.is_set() else min(delay * 2, LONGEST_PAUSE)
-        await asyncio.sleep(delay)
+async def _work() -> None:
+    """Runs jobs in this process for as long as it serves."""
+    await queue.keep_working(alone=not settings.REDIS_URL, stop_on_signals=False)
 
 
 async def prepare_models() -> None:
@@ -78,7 +67,7 @@ async def lifespan(receive: Callable[[], Awaitable[Any]], send: Callable[[Any], 
     settle_memory()
     tasks = []
     if settings.RUN_WORKER:
-        tasks = [asyncio.create_task(keep_working()), asyncio.create_task(prepare_models())]
+        tasks = [asyncio.create_task(_work()), asyncio.create_task(prepare_models())]
     await send({"type": "lifespan.startup.complete"})
     await receive()
     for task in tasks:

@@ -16,7 +16,9 @@ SECRETS = {
     "telegram": "a-secret-token-of-the-tests",
     "api": "whsec_" + base64.b64encode(b"an integrator's secret, 32 bytes").decode(),
 }
-BOT_TOKEN = "123456:AAFakeTokenOfTheTestsFakeTokenOfThe"  # noqa: S105 (of a bot that does not exist)
+# Of nobody: what the simulators take.
+BOT_TOKEN = "123456789:AAE-simulated-token_of_nobody-00001"  # noqa: S105
+ACCESS_TOKEN = "EAAsimulated"  # noqa: S105
 PHONE_NUMBER_ID, ACCOUNT_ID = "106540352242922", "102290129340398"
 Request = tuple[bytes, dict[str, str]]
 

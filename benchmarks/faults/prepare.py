@@ -26,7 +26,7 @@ def configurations(addresses: dict[str, str]) -> dict[str, dict[str, str]]:
         "whatsapp_cloud": {
             "phone_number_id": payloads.PHONE_NUMBER_ID,
             "business_account_id": payloads.ACCOUNT_ID,
-            "access_token": "token",
+            "access_token": payloads.ACCESS_TOKEN,
             "app_secret": payloads.SECRETS["whatsapp_cloud"],
             "verify_token": "verify",
             "api_url": f"{addresses['whatsapp_cloud']}/v25.0",

@@ -245,8 +245,8 @@ def test_rescue_says_how_many(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_periodic_rescue_uses_the_queue_it_is_in() -> None:
-    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 5))
-    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 5))
+    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 3))
+    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 3))
     run: Any = rescue_stalled.func
     async_to_sync(run)(None, timestamp=0)
     assert jobs("status") == ["todo", "doing"]
@@ -255,7 +255,7 @@ def test_periodic_rescue_uses_the_queue_it_is_in() -> None:
 def test_periodic_rescue_carries_no_lock() -> None:
     assert (rescue_stalled.lock, rescue_stalled.queueing_lock) == (None, None)
     entry = app.periodic_registry.periodic_tasks[("core.rescue_stalled", "")]
-    assert entry.cron == "* * * * * */15"
+    assert entry.cron == "* * * * * */3"
 
 
 @pytest.fixture

@@ -26,6 +26,6 @@ class Command(BaseCommand):
 
         warming = asyncio.create_task(warm_up())
         self.stderr.write("The worker is ready.")
-        await queue.work(alone=False, stop_on_signals=True)
+        await queue.keep_working(alone=False, stop_on_signals=True)
         warming.cancel()
         await close()
