@@ -208,6 +208,7 @@ CHANNEL_ADAPTERS = {
     "evolution": "integrations.evolution.adapter.EvolutionAdapter",
     "instagram": "integrations.instagram.adapter.InstagramAdapter",
     "messenger": "integrations.messenger.adapter.MessengerAdapter",
+    "email": "integrations.email.adapter.EmailAdapter",
 }
 MAX_WEBHOOK_BYTES = env.int("MAX_WEBHOOK_BYTES", default=32 * 1024 * 1024)
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)

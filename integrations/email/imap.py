@@ -120,7 +120,10 @@ def _sign_in(client: IMAPClient, config: EmailConfig) -> None:
         client.login(*config.imap_login())
     except LoginError as error:
         text = f"{error}"[:300]
-        raise (SendLater if any(word in text.upper() for word in NOT_NOW) else InboxBroken)(text) from error
+        # The client says the same of a connection that ended meanwhile.
+        is_lost = isinstance(error.__context__, imaplib.IMAP4.abort)
+        is_for_now = is_lost or any(word in text.upper() for word in NOT_NOW)
+        raise (SendLater if is_for_now else InboxBroken)(text) from error
 
 
 def _select(client: IMAPClient, config: EmailConfig) -> dict[bytes, Any]:

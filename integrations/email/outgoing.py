@@ -33,7 +33,8 @@ class _Policy(EmailPolicy):
         """Folds ids between them, everything else as Python does."""
         if name.lower() in ID_FIELDS:
             return f"{name}: {f'{self.linesep} '.join(str(value).split())}{self.linesep}"
-        return super().fold(name, value)
+        folded: str = super().fold(name, value)
+        return folded
 
 
 POLICY = _Policy(linesep="\r\n", cte_type="7bit")

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.fakes.provider import Json, Provider
 
 USER = "support@shop.example"
-PASSWORD = "secret"
+PASSWORD = "a-password-of-nobody"
 
 
 class Mail(Provider):
@@ -69,7 +69,8 @@ class Mail(Provider):
         self, _server: Any, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+        known = (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=(data.login, data.password) == known, handled=False)
 
     def _happens(self, chance: float) -> bool:
         return self.random.random() < chance
@@ -98,7 +99,7 @@ class Mail(Provider):
         if self._happens(self.faults.error):
             return "421 4.3.0 Closing down"
         if self._happens(self.faults.drop):
-            server.transport.abort()
+            _cut(server)
             return "451 gone"
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=default)
@@ -112,8 +113,13 @@ class Mail(Provider):
             raw={"mail": envelope.content.decode("latin-1")},
         )
         if self._happens(self.faults.cut):
-            server.transport.abort()
+            _cut(server)
         return "250 OK"
+
+
+def _cut(server: SMTP) -> None:
+    assert isinstance(server.transport, asyncio.WriteTransport)
+    server.transport.abort()
 
 
 if __name__ == "__main__":

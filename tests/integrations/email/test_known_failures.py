@@ -100,7 +100,8 @@ def test_mail_with_files_and_no_plain_body_loses_nothing() -> None:
 def test_body_is_neither_empty_nor_there_twice() -> None:
     """FreeScout #3186, #1350."""
     raw = mail(
-        "--b\r\nContent-Type: text/plain\r\n\r\nOnce\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Once</p>\r\n--b--",
+        "--b\r\nContent-Type: text/plain\r\n\r\nOnce\r\n"
+        "--b\r\nContent-Type: text/html\r\n\r\n<p>Once</p>\r\n--b--",
         Content_Type="multipart/alternative; boundary=b",
     )
     assert message(raw).text == "Once"

@@ -15,61 +15,60 @@ from integrations.email.mime import MAX_DEPTH, MAX_PARTS, read
 from tests.integrations.email.case import MAILS, mail, message, parsed
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAD = "From: a@b.example\\r\\nMessage-ID: <x1234567@y.example>\\r\\nSubject: s\\r\\n"
-MIXED = HEAD + "Content-Type: multipart/mixed; boundary=b\\r\\n\\r\\n"
-HTML = HEAD + "Content-Type: text/html\\r\\n\\r\\n"
-TEXT = HEAD + "Content-Type: text/plain; charset={}\\r\\n\\r\\n"
-# Each is an expression for the bytes of a mail.
+# Each is an expression for the bytes of a mail, in the words of `JUDGE`.
 HOSTILE = {
-    "ten thousand parts": f"b'{MIXED}' + b'--b\\r\\nContent-Type: image/png\\r\\n\\r\\nx\\r\\n' * 10_000",
-    "ten thousand texts": f"b'{MIXED}' + b'--b\\r\\n\\r\\nx\\r\\n' * 10_000",
-    "parts within parts": (
-        f"b'{HEAD}' + b''.join(b'Content-Type: multipart/mixed; boundary=b%d\\r\\n\\r\\n--b%d\\r\\n' % (i, i)"
-        " for i in range(5000)) + b'Content-Type: text/plain\\r\\n\\r\\nend'"
-    ),
+    "ten thousand parts": r"MIXED + b'--b\r\nContent-Type: image/png\r\n\r\nx\r\n' * 10_000",
+    "ten thousand texts": r"MIXED + b'--b\r\n\r\nx\r\n' * 10_000",
+    "parts within parts": r"HEAD + b''.join(INNER % (i, i) for i in range(5000)) + b'\r\nend'",
     "one boundary within itself": (
-        f"b'{MIXED}' + b'--b\\r\\nContent-Type: multipart/mixed; boundary=b\\r\\n\\r\\n' * 5000"
+        r"MIXED + b'--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n' * 5000"
     ),
-    "forty megabytes of file": (
-        f"b'{MIXED}--b\\r\\nContent-Type: image/png\\r\\nContent-Transfer-Encoding: base64\\r\\n\\r\\n'"
-        " + b'QUJD' * 10_000_000"
-    ),
-    "a line of header without end": "b'From: a@b.example\\r\\nX: ' + b'y' * 20_000_000 + b'\\r\\n\\r\\nBody'",
-    "three hundred thousand fields": f"b'{HEAD}' + b'X-Y: z\\r\\n' * 300_000 + b'\\r\\nBody'",
-    "a hundred thousand recipients": f"b'{HEAD}To: ' + b'<u@x.example>, ' * 100_000 + b'\\r\\n\\r\\nBody'",
-    "comments within comments": f"b'{HEAD}To: ' + b'(' * 60_000 + b'\\r\\n\\r\\nBody'",
-    "encoded words without end": f"b'{HEAD}Subject: ' + b'=?utf-8?q?' * 20_000 + b'\\r\\n\\r\\nBody'",
-    "parameters without end": f"b'{HEAD}Content-Type: text/plain; ' + b'a=\"b;' * 20_000 + b'\\r\\n\\r\\nBody'",
-    "elements within elements": f"b'{HTML}' + b'<div>' * 400_000",
-    "quotes within quotes": f"b'{HTML}<p>x</p>' + b'<blockquote type=cite>' * 80_000",
-    "styles without end": f"b'{HTML}' + b'<style>' * 290_000",
-    "comments without end": f"b'{HTML}' + b'<!--' * 500_000",
-    "introductions without end": f"b'{TEXT.format('utf-8')}' + (b'On ' + b'wrote 2024 ' * 50 + b'x :\\n') * 3900",
+    "forty megabytes of file": r"MIXED + b'--b\r\n' + FILE % b'base64' + b'QUJD' * 10_000_000",
+    "a line of header without end": r"b'From: a@b.example\r\nX: ' + b'y' * 20_000_000 + END",
+    "three hundred thousand fields": r"HEAD + b'X-Y: z\r\n' * 300_000 + END",
+    "a hundred thousand recipients": r"HEAD + b'To: ' + b'<u@x.example>, ' * 100_000 + END",
+    "comments within comments": r"HEAD + b'To: ' + b'(' * 60_000 + END",
+    "encoded words without end": r"HEAD + b'Subject: ' + b'=?utf-8?q?' * 20_000 + END",
+    "parameters without end": r"HEAD + b'Content-Type: text/plain; ' + b'a=\"b;' * 20_000 + END",
+    "elements within elements": r"HTML + b'<div>' * 400_000",
+    "quotes within quotes": r"HTML + b'<p>x</p>' + b'<blockquote type=cite>' * 80_000",
+    "styles without end": r"HTML + b'<style>' * 290_000",
+    "comments in markup without end": r"HTML + b'<!--' * 500_000",
+    "introductions without end": r"TEXT % b'utf-8' + (b'On ' + b'wrote 2024 ' * 50 + b'x :\n') * 3900",
     "boundaries that are none": (
-        f"b'{HEAD}Content-Type: multipart/mixed; boundary=\"' + b'-' * 70 + b'\"\\r\\n\\r\\n' + b'-' * 5_000_000"
+        r"HEAD + b'Content-Type: multipart/mixed; boundary=\"' + b'-' * 70 + b'\"\r\n\r\n' + b'-' * 5_000_000"
     ),
-    "twenty megabytes of text": f"b'{TEXT.format('x-none')}' + b'hello \\xe3 ' * 2_500_000",
-    "noise": f"b'{TEXT.format('utf-8')}' + os.urandom(20_000_000)",
-    "utf-7": f"b'{TEXT.format('utf-7')}' + b'+AAA-' * 5_000_000",
-    "utf-32": f"b'{TEXT.format('utf-32')}' + b'\\xff\\xfe\\0\\0' + b'a\\0\\0\\0' * 2_000_000",
-    "a codec that takes long": f"b'{TEXT.format('punycode')}' + b'a-' * 5_000_000",
-    "uuencode": f"b'{HEAD}Content-Type: image/png\\r\\nContent-Transfer-Encoding: uuencode\\r\\n\\r\\n' + b'x\\n' * 3_000_000",
+    "twenty megabytes of text": r"TEXT % b'x-none' + b'hello \xe3 ' * 2_500_000",
+    "noise": r"TEXT % b'utf-8' + os.urandom(20_000_000)",
+    "utf-7": r"TEXT % b'utf-7' + b'+AAA-' * 5_000_000",
+    "utf-32": r"TEXT % b'utf-32' + b'\xff\xfe\0\0' + b'a\0\0\0' * 2_000_000",
+    "a codec that takes long": r"TEXT % b'punycode' + b'a-' * 5_000_000",
+    "uuencode": r"HEAD + FILE % b'uuencode' + b'x\n' * 3_000_000",
     "a report without end": (
-        f"b'{HEAD}Content-Type: message/delivery-status\\r\\n\\r\\n' + b'Action: failed\\n\\n' * 100_000"
+        r"HEAD + b'Content-Type: message/delivery-status\r\n\r\n' + b'Action: failed\n\n' * 100_000"
     ),
-    "an appointment without end": f"b'{HEAD}Content-Type: text/calendar\\r\\n\\r\\n' + b'SUMMARY:x\\n ' * 1_000_000",
-    "references without end": f"b'{HEAD}References: ' + b'<a@b> ' * 100_000 + b'\\r\\n\\r\\nBody'",
+    "an appointment without end": (
+        r"HEAD + b'Content-Type: text/calendar\r\n\r\n' + b'SUMMARY:x\n ' * 1_000_000"
+    ),
+    "references without end": r"HEAD + b'References: ' + b'<a@b> ' * 100_000 + END",
 }
-JUDGE = """
+JUDGE = r"""
 import os, resource, sys, time
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 import django
 django.setup()
 from integrations.email.config import EmailConfig
 from integrations.email.incoming import parse_mail
+HEAD = b"From: a@b.example\r\nMessage-ID: <x1234567@y.example>\r\n"
+END = b"\r\n\r\nBody"
+INNER = b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n"
+FILE = b"Content-Type: image/png\r\nContent-Transfer-Encoding: %b\r\n\r\n"
+MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+HTML = HEAD + b"Content-Type: text/html\r\n\r\n"
+TEXT = HEAD + b"Content-Type: text/plain; charset=%b\r\n\r\n"
 config = EmailConfig(address="support@shop.example")
 for line in sys.stdin:
-    name, _, source = line.rstrip("\\n").partition("\\t")
+    name, _, source = line.rstrip("\n").partition("\t")
     if child := os.fork():
         os.waitpid(child, 0)
         continue
@@ -77,7 +76,8 @@ for line in sys.stdin:
     started = time.process_time()
     items = list(parse_mail(raw, config))
     seconds = time.process_time() - started
-    print(name, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(items), sep="\\t", flush=True)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(name, seconds, megabytes, len(items), sep="\t", flush=True)
     os._exit(0)
 """
 

@@ -51,7 +51,7 @@ def test_mark_with_another_letter_proves_nothing(at: int, letter: str) -> None:
     forged = genuine[:at] + letter + genuine[at + 1 :]
     found = conversation_of(BOX, [f"support+{forged}@shop.example"], "")
     # The last letter carries bits that mean nothing.
-    assert found is None or found == CONVERSATION and (forged == genuine or at == 51)
+    assert found is None or (found == CONVERSATION and (forged == genuine or at == 51))
 
 
 @given(st.uuids())
@@ -102,8 +102,8 @@ def test_mail_of_our_own_that_comes_back_is_ignored() -> None:
     for raw in (mail(X_Helpdesk_Loop=loop_mark(BOX)), mail(message_id=message_id(BOX, "k1"))):
         (item,) = parsed(raw)
         assert isinstance(item, Ignored)
-    assert message(mail(X_Helpdesk_Loop="a" * 26))
-    assert message(mail(message_id=f"k1.{'a' * 26}@shop.example"))
+    assert message(mail(X_Helpdesk_Loop="a" * 26)).text == "Hello"
+    assert message(mail(message_id=f"k1.{'a' * 26}@shop.example")).text == "Hello"
 
 
 @pytest.mark.parametrize(

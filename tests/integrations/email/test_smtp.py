@@ -1,0 +1,225 @@
+"""Answers leave as mails that a real server takes, and each failure is told by its kind."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from conversations.channels import InboxBroken, Repeat, SendFailed, SendLater, SendRefused, SendUnclear
+from conversations.exchange import OutFile, Sent
+from integrations.email.config import EmailConfig
+from integrations.email.marks import reply_address
+from integrations.email.outgoing import compose
+from tests.fakes.mail import Mail
+from tests.fakes.provider import Simulator, running
+from tests.integrations.email.case import ADAPTER, CONVERSATION, answer, mailbox, message
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Simulator]:
+    with running(Mail) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def box(server: Simulator) -> Iterator[EmailConfig]:
+    yield mailbox(smtp_port=server.http.get("/_ports").json()["smtp"])
+    server.set_faults()
+
+
+def received(server: Simulator, sent: Sent) -> EmailMessage:
+    (row,) = [row for row in server.ledger() if row["key"] == f"<{sent.provider_id}>"]
+    return message_from_bytes(row["raw"]["mail"].encode("latin-1"), policy=default)
+
+
+def test_answer_arrives_as_text_and_html(server: Simulator, box: EmailConfig) -> None:
+    mail = received(server, ADAPTER.send(answer(key="a1"), box))
+    assert mail["Subject"] == "A matter"
+    assert (mail["From"], mail["To"]) == ("Shop <support@shop.example>", "Davi <davi@example.com>")
+    assert mail["Reply-To"].addresses[0].addr_spec == reply_address(box, CONVERSATION)
+    assert mail["Auto-Submitted"] is None
+    assert mail.get_body(("plain",)).get_content().strip() == "Hello **there**"  # type: ignore[union-attr]
+    assert "<p>Hello <strong>there</strong></p>" in mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+def test_same_answer_has_the_same_message_id_at_each_attempt(server: Simulator, box: EmailConfig) -> None:
+    """Case I: accepted, and the reply lost."""
+    assert ADAPTER.capabilities.repeat == Repeat.SAFE
+    first = ADAPTER.send(answer(key="a2"), box)
+    assert ADAPTER.send(answer(key="a2", attempt=2), box) == first
+    assert ADAPTER.send(answer(key="a3"), box) != first
+
+
+def test_answer_names_what_it_answers(server: Simulator, box: EmailConfig) -> None:
+    long_id = f"{'x' * 120}@mail.example"
+    thread = ("first@mail.example", *(f"m{number}@mail.example" for number in range(40)), long_id)
+    mail = received(server, ADAPTER.send(answer(key="b1", thread=thread, reply_to=long_id), box))
+    assert mail["Subject"] == "Re: A matter"
+    assert str(mail["In-Reply-To"]) == f"<{long_id}>"
+    named = str(mail["References"]).split()
+    assert named[0] == "<first@mail.example>"
+    assert named[-2:] == ["<m39@mail.example>", f"<{long_id}>"]
+    assert len(named) < 25
+
+
+def test_answer_is_read_back_as_it_was_written(server: Simulator, box: EmailConfig) -> None:
+    text = "Olá João – 注文 €\n\n> quoted\n.\n..dots\n" + "long " * 500
+    mail = received(server, ADAPTER.send(answer(key="b2", text=text, subject="Não chegou – " * 20), box))
+    plain = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert plain.replace("\r\n", "\n").rstrip() == text.rstrip()
+    other = mailbox(address="help@other.example")
+    assert message(mail.as_bytes(), address=other.address).text.startswith("Olá João – 注文 €")
+    assert all(len(line) < 998 for line in mail.as_bytes().splitlines())
+    assert str(mail["Subject"]).startswith("Não chegou –")
+
+
+@pytest.mark.parametrize("kind", ["agent", "system"])
+def test_answer_of_a_machine_says_so(server: Simulator, box: EmailConfig, kind: str) -> None:
+    mail = received(
+        server, ADAPTER.send(answer(key=f"c-{kind}", author_kind=kind, thread=("a@b.example",)), box)
+    )
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert mail["X-Auto-Response-Suppress"] == "All"
+
+
+def test_signature_template_and_choices_are_filled_in(server: Simulator, box: EmailConfig) -> None:
+    dressed = box.model_copy(
+        update={"signature": "{author}\nShop <3", "html_template": "<h1>Shop</h1>{content}<hr>{signature}"}
+    )
+    choices = ({"title": "Yes", "value": "y"}, {"title": "No", "value": "n"})
+    html = "<p>{signature} stays</p>"
+    mail = received(server, ADAPTER.send(answer(key="d1", choices=choices, html=html), dressed))
+    plain = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    page = mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert plain.split() == ["Hello", "**there**", "-", "Yes", "-", "No", "--", "Bruno", "Shop", "<3"]
+    assert "<h1>Shop</h1><p>{signature} stays</p><ul><li>Yes</li><li>No</li></ul><hr>" in page
+    assert "Bruno<br>Shop &lt;3" in page
+
+
+def test_files_go_along(server: Simulator, box: EmailConfig) -> None:
+    files = (
+        OutFile("relatório €.pdf", "application/pdf", 4, "", lambda: b"%PDF"),
+        OutFile("note\r\nBcc: x.txt", "text/plain", 2, "", lambda: b"hi"),
+        OutFile("", "message/rfc822", 2, "", lambda: b"x\n"),
+    )
+    mail = received(server, ADAPTER.send(answer(key="e1", files=files), box))
+    found = [(part.get_filename(), part.get_content()) for part in mail.iter_attachments()]
+    assert found == [("relatório €.pdf", b"%PDF"), ("note Bcc: x.txt", b"hi"), ("file", b"x\n")]
+
+
+def test_copies_are_sent_along(server: Simulator, box: EmailConfig) -> None:
+    outgoing = answer(key="f1", details={"cc": ["Ana@example.com", "nobody@example.com", "davi@example.com"]})
+    sent = ADAPTER.send(outgoing, box)
+    assert received(server, sent)["Cc"] == "ana@example.com, nobody@example.com"
+    # Who does not take his copy does not keep the answer from the others.
+    assert server.ledger()[-1]["to"] == "davi@example.com, ana@example.com"
+
+
+def test_mark_in_the_subject_is_sent_where_it_is_wanted(server: Simulator, box: EmailConfig) -> None:
+    marked = box.model_copy(update={"subject_token": True})
+    assert str(received(server, ADAPTER.send(answer(key="g1"), marked))["Subject"]).startswith("A matter [#")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"too_many": 1}, SendLater),
+        ({"error": 1}, SendLater),
+        ({"refuse": 1}, SendRefused),
+        ({"cut": 1}, SendUnclear),
+        ({"drop": 1}, SendUnclear),
+    ],
+)
+def test_every_failure_is_told_by_its_kind(
+    server: Simulator, box: EmailConfig, fault: dict[str, float], error: type[SendFailed]
+) -> None:
+    """Case T: SMTP 4xx and 5xx; case I: a connection that ends before the answer."""
+    server.set_faults(**fault)
+    with pytest.raises(error) as caught:
+        ADAPTER.send(answer(), box)
+    assert type(caught.value) is error
+    assert caught.value.detail
+
+
+def test_what_was_taken_before_the_connection_ended_is_there(server: Simulator, box: EmailConfig) -> None:
+    server.set_faults(cut=1)
+    with pytest.raises(SendUnclear):
+        ADAPTER.send(answer(key="h1"), box)
+    server.set_faults()
+    ADAPTER.send(answer(key="h1", attempt=2), box)
+    assert len({row["key"] for row in server.ledger() if "h1." in row["key"]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"smtp_password": "wrong"}, InboxBroken),
+        ({"smtp_user": "other@shop.example"}, InboxBroken),
+        ({"smtp_security": "starttls"}, InboxBroken),
+        ({"smtp_security": "tls"}, SendLater),
+        ({"address": "sales@shop.example", "smtp_user": "support@shop.example"}, InboxBroken),
+        ({"smtp_port": 9}, SendLater),
+        ({"smtp_host": "no-such-host.invalid"}, SendLater),
+        ({"smtp_password": "", "imap_password": ""}, InboxBroken),
+    ],
+)
+def test_settings_that_do_not_work_are_told(
+    box: EmailConfig, change: dict[str, Any], error: type[SendFailed]
+) -> None:
+    with pytest.raises(error) as caught:
+        ADAPTER.send(answer(), mailbox(**{"smtp_port": box.smtp_port, **change}))
+    assert type(caught.value) is error
+
+
+def test_recipient_without_an_address_is_refused(box: EmailConfig) -> None:
+    for to in ("unknown:1234", "", "a@b@c", "a b@c.example", "x@y.example\nz@y.example"):
+        with pytest.raises(SendRefused):
+            ADAPTER.send(answer(to=to), box)
+
+
+def test_mail_larger_than_the_server_takes_is_refused(box: EmailConfig) -> None:
+    files = (OutFile("big.bin", "application/zip", 2_000_000, "", lambda: b"x" * 2_000_000),)
+    with pytest.raises(SendRefused, match="bytes at most"):
+        ADAPTER.send(answer(files=files), box)
+
+
+def test_server_inside_the_network_is_not_spoken_to(box: EmailConfig, settings: Settings) -> None:
+    settings.OUTBOUND_ALLOW = []
+    with pytest.raises(InboxBroken, match="public"):
+        ADAPTER.send(answer(), box)
+
+
+def test_server_that_says_nothing_is_tried_later(box: EmailConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrations.email.smtp.SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SendLater):
+        ADAPTER.send(answer(), mailbox(smtp_port=silent.getsockname()[1]))
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"nonsense\r\n", b"554 no\r\n", b"421 later\r\n", b"220 x\r\n" + b"999 ?\r\n" * 9]
+)
+def test_server_that_answers_anything_ends_in_one_of_our_errors(line: bytes) -> None:
+    def speak() -> None:
+        connection, _ = door.accept()
+        with connection:
+            connection.sendall(line)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        with pytest.raises(SendFailed):
+            ADAPTER.send(answer(), mailbox(smtp_port=door.getsockname()[1]))
+        thread.join()
+
+
+def test_mail_is_the_same_bytes_but_for_its_boundaries() -> None:
+    one, two = (compose(answer(), mailbox()).message for _ in range(2))
+    assert [(name, value) for name, value in one.items() if name != "Content-Type"] == [
+        (name, value) for name, value in two.items() if name != "Content-Type"
+    ]
