@@ -143,11 +143,11 @@ def _composer() -> dict[str, str]:
         "uploading": _("Uploading"),
         "window-until": _("Free text until {time}"),
         "window-closed": _(
-            "The customer has not written since {time}; {channel} takes only approved templates now. "
-            "Once the customer answers, you can write freely again."
+            "{channel} took free text until {time}; now it takes only approved templates. "
+            "Once the customer writes again, you can answer freely."
         ),
         "window-never": _(
-            "The customer has not written yet; {channel} takes only approved templates until then."
+            "The customer has not written yet; until then {channel} takes only approved templates."
         ),
         "template-place": _("Text for {name}"),
         "assign-to-me": _("Assign to me"),

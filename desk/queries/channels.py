@@ -6,11 +6,21 @@ from conversations.actions.outbound import APPROVED
 from conversations.models import Conversation, Inbox, MessageTemplate
 from conversations.queries.windows import channel_frame
 
+# The channels that are drawn (templates/desk/channels.html).
+GLYPHS = {"web", "whatsapp_cloud", "evolution", "telegram", "instagram", "messenger", "email", "api"}
+
 
 def inboxes() -> list[dict[str, Any]]:
     """Returns the inboxes in use, for the list's filter; nothing of their settings."""
     rows = Inbox.objects.filter(is_active=True).only("name", "channel")
-    return [{"id": row.pk, "name": row.name, "channel": channel_frame(row)} for row in rows]
+    return [
+        {"id": row.pk, "name": row.name, "channel": channel_frame(row), "glyph": glyph(row)} for row in rows
+    ]
+
+
+def glyph(inbox: Inbox) -> str:
+    """Returns the name of the channel's glyph; that of programs for a channel that has none of its own."""
+    return inbox.channel if inbox.channel in GLYPHS else "api"
 
 
 def templates(row: Conversation) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Channels at the desk: what rows, threads and verbs say of them."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from pytest_django.asserts import assertNumQueries
@@ -26,6 +28,7 @@ from conversations.models import (
     MessageTemplate,
 )
 from desk.hub import Hub
+from desk.queries.channels import GLYPHS, glyph
 from desk.queries.messages import came_late, details_frame
 from desk.queries.rows import light_frame, row_frame
 from desk.queries.threads import item_frame, thread_events
@@ -276,3 +279,11 @@ async def test_the_hub_passes_on_how_far_a_message_has_come(conversation: Conver
     assert other.frames == []
     for each in (ear, other):
         await hub.leave(each)
+
+
+def test_every_channel_has_a_glyph() -> None:
+    """A channel that has none is drawn as a program's, which says nothing wrong."""
+    page = (settings.BASE_DIR / "templates/desk/channels.html").read_text()
+    assert set(re.findall(r'id="c-([a-z_]+)"', page)) == GLYPHS
+    assert glyph(Inbox(channel="pigeon")) == "api"
+    assert set(settings.CHANNEL_ADAPTERS) <= GLYPHS

@@ -160,7 +160,7 @@ def test_a_closed_window_takes_templates_only(
     seat = sit(as_bruno).inbox(f"{letter.pk}/")
     page = seat.page
     expect(page.locator("[data-composer-text]")).to_be_hidden()
-    expect(page.locator("[data-closed-text]")).to_contain_text("Post takes only approved templates")
+    expect(page.locator("[data-closed-text]")).to_contain_text("now it takes only approved templates")
     page.get_by_role("button", name="Choose a template").click()
     dialog = page.locator("[data-template-dialog]")
     dialog.get_by_label("Text for {{1}}").fill("Eva")
@@ -179,11 +179,14 @@ def test_a_closed_window_takes_templates_only(
 def test_a_draft_survives_the_closing_of_the_window(
     sit: Sit, as_bruno: Client, letter: Conversation, post: Inbox, product: Product
 ) -> None:
-    silent_for(letter, DAY - timedelta(seconds=4))
-    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    silent_for(letter, DAY - timedelta(hours=1))
+    seat = sit(as_bruno)
+    seat.page.clock.install()
+    seat.inbox(f"{letter.pk}/")
     field = seat.page.locator("[data-composer-text]")
     expect(seat.page.locator("[data-composer-hint]")).to_contain_text("Free text until")
     field.fill("Not finished")
+    seat.page.clock.fast_forward("02:00:00")
     expect(field).to_be_hidden()
     expect(seat.page.locator("[data-send]")).to_be_disabled()
     seat.page.keyboard.press("n")

@@ -63,6 +63,7 @@ export function setMode(mode) {
 function showHint(row) {
   const isReply = form.dataset.mode === "reply";
   const takesOver = isReply && row?.status === "bot" ? t("reply-takes-over") : "";
+  hook("composer-hint").dataset.kind = takesOver ? "ai" : "window";
   setText(hook("composer-hint"), takesOver || (isReply ? hintOf(row) : ""));
   enable();
 }

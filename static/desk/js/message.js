@@ -53,6 +53,8 @@ function showContent(node, message) {
   showReactions(slot(node, "reactions"), message.reactions);
   setText(slot(node, "tag"), tagOf(message), { hide: true });
   showTimes(slot(node, "edited"), message);
+  // What is said of one message stays with it in a group.
+  node.classList.toggle("has-marks", !slot(node, "tag").hidden || !slot(node, "edited").hidden);
 }
 
 /** Says what differs from the time at which the message came: when it was written, and changed. */
