@@ -486,9 +486,7 @@ def test_button_for_an_inbox_that_is_gone_asks_nobody(as_ana: Client, api: Inbox
 def test_key_enter_saves_and_asks_nobody(as_ana: Client, api: Inbox) -> None:
     """Enter presses a form's first button, wherever in the page it stands."""
     page = page_of(as_ana, api)
-    submits = re.findall(
-        r'<(?:button|input) type="submit"[^>]*?name="(\w+)"', page.replace('class="button"', "")
-    )
+    submits = re.findall(r'<(?:button|input)[^>]*type="submit"[^>]*name="(\w+)"', page)
     assert submits[0] == "_save"
 
 
