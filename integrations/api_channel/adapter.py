@@ -177,6 +177,7 @@ def _told(outgoing: Outgoing) -> dict[str, Any]:
         "reply_to": outgoing.reply_to,
         "subject": outgoing.subject,
         "author": outgoing.author,
+        "author_kind": outgoing.author_kind,
         "created_at": outgoing.created_at.isoformat(),
     }
 

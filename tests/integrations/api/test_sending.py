@@ -81,7 +81,7 @@ def test_message_arrives_whole(program: Simulator) -> None:
     assert told["choices"] == [{"label": "Yes", "value": "yes"}]
     assert (told["text"], told["html"]) == (message.text, message.html)
     assert (told["reply_to"], told["conversation_id"]) == ("crm-1", str(message.conversation_id))
-    assert told["author"] == "Bruno"
+    assert (told["author"], told["author_kind"]) == ("Bruno", "operator")
 
 
 def test_second_attempt_is_recognised_as_the_first(program: Simulator) -> None:
