@@ -107,6 +107,7 @@ class InstagramAdapter(MetaAdapter):
         file = outgoing.files[0]
         if not file.content_type.startswith(self.capabilities.file_types):
             raise SendRefused(_("Instagram takes pictures, video, sound and PDF files only."))
+        # Pictures have a limit of their own, smaller than the channel's.
         if file.content_type.startswith("image/") and file.size > IMAGE_LIMIT:
             raise SendRefused(_("Instagram takes pictures of at most 8 MB."))
         return super().send_file(outgoing, config)

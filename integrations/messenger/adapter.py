@@ -96,6 +96,7 @@ class MessengerAdapter(MetaAdapter):
 
         https://developers.facebook.com/docs/graph-api/reference/app/subscriptions
         """
+        # An app speaks for itself with a token made of its id and secret.
         if config.app_id:
             graph(
                 "POST",

@@ -57,6 +57,7 @@ class MetaAdapter(BaseAdapter):
 
     def send(self, outgoing: Outgoing, config: Any) -> Sent:
         """Sends a file or a text, never both in one call: the API has no captions."""
+        # The spine makes a part of each file and of the text.
         if outgoing.files:
             return self.send_file(outgoing, config)
         message = sending.text_message(outgoing, self.capabilities)
@@ -104,6 +105,7 @@ class MetaAdapter(BaseAdapter):
         https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps
         """
         found = graph("GET", config, f"{config.node}/subscribed_apps")
+        # The account names every app that it is connected with; one that hears messages will be ours.
         apps = [mapping(app) for app in listed(found.get("data"))]
         fields = {text(field) for app in apps for field in listed(app.get("subscribed_fields"))}
         if "messages" in fields:

@@ -82,6 +82,7 @@ def _shared(kind: str, payload: Mapping[str, Any]) -> Bit:
         "share": _("Shared a post or a link"),
     }.get(kind, _("Shared a post"))
     line = f"{said}: {title}" if title else said
+    # What stands elsewhere is shown as a link: nobody asked to fetch a page.
     if url and _is_media(url):
         return Bit(line, file_at(url, kind), details)
     return Bit(f"{line}\n{url}" if url else line, details={**details, "url": url} if url else details)

@@ -64,6 +64,7 @@ def read(event: Any, account: str) -> Iterator[Parsed]:
     """Yields what an event means, several things where it tells several; raises for one it cannot read."""
     if not isinstance(event, dict):
         raise TypeError("an event is an object")
+    # One event may say two things: a message and how its sender came here.
     known = [name for name in READERS if name in event]
     for name in known:
         yield from READERS[name](_event(event, name, account))
@@ -92,6 +93,7 @@ def _message(event: Event) -> Iterator[Parsed]:
         yield Deleted(mid, event.at)
     elif is_true(event.data.get("is_self")):
         yield Ignored("a message of the account to itself")
+    # Without the flag, what the account says would make a customer of the account.
     elif is_true(event.data.get("is_echo")) or event.sender == event.account:
         yield _echo(event, mid)
     else:

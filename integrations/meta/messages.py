@@ -67,6 +67,7 @@ def _chosen(message: Mapping[str, Any]) -> str:
 
 def _details(message: Mapping[str, Any], bits: list[Bit]) -> Details:
     found: dict[str, Any] = {}
+    # The first attachment has the last word.
     for bit in reversed(bits):
         found.update(bit.details)
     if payload := text(mapping(message.get("quick_reply")).get("payload")):

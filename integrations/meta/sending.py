@@ -138,10 +138,12 @@ def multipart(body: Body, file: OutFile, content: bytes) -> tuple[str, bytes]:
     https://developers.facebook.com/docs/messenger-platform/send-messages#file
     """
     boundary = uuid4().hex
+    # A text field holds JSON, as the API's own examples do with it.
     parts = []
     for name, value in body.items():
         told = value if isinstance(value, str) else json.dumps(value)
         parts.append(_part(boundary, f'name="{name}"', "", told.encode()))
+    # A quotation mark or line break would end the header and begin another.
     name = "".join("_" if each in '"\\\r\n' else each for each in file.name) or "file"
     parts.append(_part(boundary, f'name="filedata"; filename="{name}"', file.content_type, content))
     return f"multipart/form-data; boundary={boundary}", b"".join(parts) + f"--{boundary}--\r\n".encode()

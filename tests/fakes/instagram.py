@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 
@@ -18,7 +18,7 @@ class Instagram(Graph):
     name = "instagram"
     kind = "instagram"
     account = ACCOUNT
-    nodes = (ACCOUNT,)
+    nodes: ClassVar[tuple[str, ...]] = (ACCOUNT,)
     has_proof = False
 
     def mid(self) -> str:

@@ -3,7 +3,7 @@
 A customer speaks by `say(**{"from": "24001", "text": "Hello"})`; `event` gives any other messaging event,
 `late` closes the window in which this person may be written to, `subscribed` sets what the account sends to
 the app. Sent messages are told back as echoes and read at once, unless it is muted. A message to 24066 gets
-an answer without an id; `m_gone` cannot be quoted. It knows nothing of our code: signatures and limits are
+an answer without an id, one to 24077 is refused without a tag; `m_gone` cannot be quoted. It knows nothing of our code: signatures and limits are
 its own.
 """
 
@@ -136,6 +136,8 @@ class Graph(Provider):
             return error(100, "Invalid parameter: reply_to", subcode=2018109)
         if problem := self.wrong(body["message"]):
             return error(100, problem)
+        if to == "24077" and "tag" not in body:
+            return self.refusal()
         if to == "24066":
             return web.json_response({"recipient_id": to})
 

@@ -166,6 +166,13 @@ def test_refused_message_is_not_sent_in_other_ways(simulator: Simulator) -> None
     assert caught.value.provider_code == "551.1545041"
 
 
+def test_tag_opens_nothing_but_the_window(simulator: Simulator) -> None:
+    """Who is refused for another reason is not written to in the name of a late answer."""
+    with pytest.raises(SendRefused) as caught:
+        messenger.send(saying("messenger", to="24077"), settings(simulator, human_agent_tag=True))
+    assert caught.value.provider_code == "551.1545041"
+
+
 def test_unclear_message_is_not_sent_in_other_ways(simulator: Simulator) -> None:
     simulator.set_faults(cut=1, mute=True)
     before = len(simulator.ledger())
