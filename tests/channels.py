@@ -20,7 +20,9 @@ class PostAdapter(ScriptedAdapter):
     """Takes free text for a day, and templates at any time."""
 
     label = "Post"
-    capabilities: ClassVar[Capabilities] = Capabilities(window=DAY, templates=True, receipts=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        text_limit=100, window=DAY, templates=True, receipts=True
+    )
 
 
 class PatientAdapter(PostAdapter):

@@ -17,11 +17,10 @@ from conversations.enums import AuthorKind, Direction, Status, Validation
 from conversations.errors import WindowClosed
 from conversations.models import Conversation, Message, MessageTemplate
 from conversations.queries.threads import unsent_attachments
-from conversations.queries.windows import is_window_open
+from conversations.queries.windows import APPROVED, capabilities, is_window_open
 from core.actor import Actor, ActorKind
-from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 
-APPROVED = "APPROVED"
 # What a template calls a place to fill: {{1}} or {{name}}.
 PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 MAX_VARIABLE = 1024
@@ -84,16 +83,20 @@ def send_template(
     The message's text is the template's body with its places filled in; name, language and values stand in
     its `details` for the adapter. Takes the conversation over as `reply` does. Raises Forbidden for all but
     staff, NotFound for a template of another inbox, Invalid for one that is not approved, for a value that is
-    missing or too long, and for one that the template does not ask for.
+    missing or too long, and for one that the template does not ask for, TooLarge for a text that would not
+    fit into one message: half a template cannot be sent.
     """
     require_staff(by)
     row = lock(conversation.pk, by=by)
     if known := _said_already(row, client_id, None):
         return known
     values = _checked_values(row, template, variables)
+    text = rendered(template.body, values)
+    if len(text) > capabilities(row.inbox).text_limit:
+        raise TooLarge(field="variables")
     _take_charge(row, by)
     draft = Draft(
-        AuthorKind.OPERATOR, by.id, _shown_name(row, by), Direction.OUT, rendered(template.body, values),
+        AuthorKind.OPERATOR, by.id, _shown_name(row, by), Direction.OUT, text,
         client_id=client_id, validated_by=Validation.HUMAN,
         details={
             "kind": "template", "name": template.name, "language": template.language, "variables": values

@@ -11,6 +11,8 @@ from conversations.channels import Capabilities, ChannelAdapter, adapter
 from conversations.models import Conversation, Inbox
 
 NOTHING = Capabilities(sends=False)
+# The provider's word for a template that may be sent, in whatever case it writes it.
+APPROVED = "APPROVED"
 # A list reads no settings of inboxes; what they say of their window is remembered for so many seconds.
 KEPT_SECONDS = 30.0
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from conversations.actions.outbound import APPROVED
 from conversations.models import Conversation, Inbox, MessageTemplate
-from conversations.queries.windows import channel_frame
+from conversations.queries.windows import APPROVED, channel_frame
 
 # The channels that are drawn (templates/desk/channels.html).
 GLYPHS = {"web", "whatsapp_cloud", "evolution", "telegram", "instagram", "messenger", "email", "api"}

@@ -13,7 +13,7 @@ from conversations.actions import send_template
 from conversations.actions.outbound import PLACE, rendered
 from conversations.enums import AuthorKind, DeliveryStatus, Direction, Status
 from conversations.models import Conversation, Delivery, Inbox, Message, MessageTemplate
-from core.errors import Forbidden, Invalid, NotFound
+from core.errors import Forbidden, Invalid, NotFound, TooLarge
 from tests.channels import silent_for
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +83,20 @@ def test_a_template_with_wrong_values_is_refused(
         send_template(conversation=letter, template=template, variables=variables, by=bruno.as_actor())
     assert refusal.value.extra == {"field": field}
     assert not Message.objects.filter(direction=Direction.OUT).exists()
+
+
+def test_a_template_is_never_cut_in_two(letter: Conversation, template: MessageTemplate, bruno: User) -> None:
+    """A second part would be the same template once more."""
+    for length, fits in [(60, True), (100, False)]:
+        values = {"1": "x" * length, "2": "y"}
+        if fits:
+            message = send_template(
+                conversation=letter, template=template, variables=values, by=bruno.as_actor()
+            )
+            assert Delivery.objects.get(message=message).part == 0
+            continue
+        with pytest.raises(TooLarge):
+            send_template(conversation=letter, template=template, variables=values, by=bruno.as_actor())
 
 
 @pytest.mark.parametrize("status", ["PENDING", "REJECTED", "", "PAUSED"])
