@@ -314,7 +314,7 @@ def _note_failure(inbox_id: int, outcome: SendFailed, now: datetime) -> None:
     state.failures += 1
     is_broken = isinstance(outcome, InboxBroken) or state.failures >= BREAKER_AT
     state.light = Light.RED if is_broken else Light.YELLOW
-    state.detail = outcome.detail[:500]
+    state.detail = storable(outcome.detail)[:500]
     pause = outcome.retry_after
     if is_broken:
         doublings = min(max(state.failures - BREAKER_AT, 0), 6)

@@ -73,7 +73,7 @@ def planned(task: str) -> list[Any]:
 
 def eventually(is_so: Callable[[], Any]) -> bool:
     """Waits for what another process or thread does; False when it does not come."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not is_so():
         if time.monotonic() > end:
             return False

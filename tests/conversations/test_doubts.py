@@ -1,0 +1,168 @@
+"""When nobody knows whether a provider has a message, and what people may do about one that failed."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.utils import timezone
+
+from conversations import tasks
+from conversations.actions import retry_delivery, retry_message
+from conversations.actions.receipts import record_receipt
+from conversations.actions.sending import settle
+from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
+from conversations.enums import DeliveryStatus
+from conversations.exchange import Receipt, Sent
+from conversations.models import Conversation, Delivery, InboxState
+from core.actor import Actor
+from core.errors import Conflict, Forbidden
+from tests.conversations.lines import (
+    eventually,
+    hand_out,
+    only_delivery,
+    pass_time,
+    planned,
+    say,
+)
+from tests.conversations.test_receive import in_parallel
+from tests.conversations.test_sending import DAY, Scripted, claimed, now_wait, on, told_provider
+
+pytestmark = pytest.mark.django_db
+
+
+# --- When nobody knows -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("channel", "pause", "doubles"), [("safe", 2, 0), ("scripted", 2, 1), ("callback", 60, 1)]
+)
+def test_worker_that_dies_after_the_provider_took_it_leaves_a_doubt(
+    chat: Conversation, scripted: Scripted, channel: str, pause: float, doubles: int
+) -> None:
+    """Case I: accepted, and nobody wrote it down. What may be done is the channel's to say."""
+    on(chat, channel)
+    say(chat, "a")
+    say(chat, "b")
+    dead = claimed(chat)
+    assert 20 < now_wait(chat) <= 25
+    pass_time(26)
+    assert pause * 0.7 < now_wait(chat) < pause * 1.3
+    first = Delivery.objects.order_by("seq")[0]
+    assert (first.status, first.doubtful) == (DeliveryStatus.UNKNOWN, 0)
+    pass_time(pause * 1.3)
+    assert hand_out(chat) is None
+    first.refresh_from_db()
+    assert (first.status, first.doubtful, first.attempts) == (DeliveryStatus.SENT, doubles, 2)
+    assert told_provider(scripted) == ["a", "b"]
+    assert scripted.calls[0].key == dead.outgoing.key
+
+
+def test_receipt_with_our_key_settles_a_doubt_without_a_second_call(
+    chat: Conversation, scripted: Scripted
+) -> None:
+    """WhatsApp's biz_opaque_callback_data: no double, whoever died."""
+    on(chat, "callback")
+    say(chat)
+    dead = claimed(chat)
+    pass_time(26)
+    hand_out(chat)
+    assert only_delivery().status == DeliveryStatus.UNKNOWN
+    record_receipt(chat.inbox, Receipt(DeliveryStatus.SENT, key=dead.outgoing.key, provider_id="wamid.1"))
+    pass_time(DAY)
+    assert hand_out(chat) is None
+    assert scripted.calls == []
+    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, "wamid.1")
+
+
+def test_worker_that_was_only_slow_is_believed(chat: Conversation) -> None:
+    say(chat)
+    slow = claimed(chat)
+    pass_time(26)
+    hand_out(chat)
+    settle(slow.delivery_id, slow.attempt, Sent("p1"))
+    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, "p1")
+    assert hand_out(chat) is None
+
+
+@pytest.mark.parametrize("outcome", [SendLater("busy"), SendRefused("no"), SendUnclear("cut")])
+def test_failure_of_an_attempt_that_was_given_up_changes_nothing(
+    chat: Conversation, outcome: SendFailed
+) -> None:
+    say(chat)
+    slow = claimed(chat)
+    pass_time(26)
+    hand_out(chat)
+    pass_time(10)
+    claimed(chat)
+    settle(slow.delivery_id, slow.attempt, outcome)
+    assert (only_delivery().status, only_delivery().attempts) == (DeliveryStatus.SENDING, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_never_both_send(chat: Conversation, scripted: Scripted) -> None:
+    """Chatwoot #9314: the same outgoing message was sent twice."""
+    for number in range(12):
+        say(chat, str(number))
+    for _ in range(3):
+        in_parallel([partial(hand_out, chat)] * 6)
+        Delivery.objects.filter(status=DeliveryStatus.SENDING).update(claimed_at=timezone.now())
+    hand_out(chat)
+    assert told_provider(scripted) == [str(number) for number in range(12)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_job_sends_and_plans_what_has_to_wait(chat: Conversation, scripted: Scripted) -> None:
+    say(chat)
+    scripted.outcomes.append(SendLater("busy"))
+    async_to_sync(tasks.deliver.func)(str(chat.pk))
+    assert only_delivery().status == DeliveryStatus.QUEUED
+    assert planned("conversations.deliver_later") == [{"conversation_id": str(chat.pk)}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answer_of_an_operator_reaches_the_provider_by_itself(
+    chat: Conversation, scripted: Scripted, server: Any
+) -> None:
+    scripted.outcomes.append(SendLater("busy"))
+    say(chat, "Bom dia")
+    assert eventually(lambda: only_delivery().status == DeliveryStatus.SENT)
+    assert told_provider(scripted) == ["Bom dia", "Bom dia"]
+
+
+# --- What people do ----------------------------------------------------------------------------------------
+def failed(chat: Conversation, scripted: Scripted) -> Delivery:
+    delivery = say(chat)
+    scripted.outcomes.append(SendRefused("no", provider_code="7"))
+    hand_out(chat)
+    delivery.refresh_from_db()
+    return delivery
+
+
+def test_people_send_again_what_failed(chat: Conversation, scripted: Scripted, bruno: Any) -> None:
+    delivery = failed(chat, scripted)
+    Delivery.objects.update(provider_id="old")
+    InboxState.objects.update(not_before=timezone.now() + timedelta(hours=1))
+    pass_time(2 * DAY)
+    retry_message(message=delivery.message, by=bruno.as_actor())
+    row = only_delivery()
+    assert (row.status, row.attempts, row.error, row.error_code) == (DeliveryStatus.QUEUED, 0, "", "")
+    assert planned("conversations.deliver")
+    hand_out(chat)
+    # The provider's receipts name the new attempt.
+    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, f"p-{row.pk.hex}")
+
+
+@pytest.mark.parametrize("status", [status for status in DeliveryStatus if status != DeliveryStatus.FAILED])
+def test_people_cannot_send_again_what_has_not_failed(chat: Conversation, status: DeliveryStatus) -> None:
+    delivery = say(chat)
+    Delivery.objects.update(status=status)
+    with pytest.raises(Conflict):
+        retry_delivery(delivery=delivery, by=Actor.system())
+    with pytest.raises(Conflict):
+        retry_message(message=delivery.message, by=Actor.system())
+
+
+def test_customers_cannot_send_again(chat: Conversation, scripted: Scripted) -> None:
+    delivery = failed(chat, scripted)
+    with pytest.raises(Forbidden):
+        retry_delivery(delivery=delivery, by=chat.contact.as_actor())
