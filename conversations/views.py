@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from conversations.models import Attachment
 from conversations.queries.wire import ATTACHMENT_SALT
+from core.pictures import FORMATS
 
 # An address lives for a day: long enough for a page left open, too short to be passed around.
 LINK_SECONDS = 24 * 3600
@@ -23,9 +24,9 @@ def attachment(request: HttpRequest, signed: str) -> HttpResponse:
     except signing.BadSignature as error:
         raise Http404 from error
     row = Attachment.objects.filter(pk=pk).first()
-    if row is None:
+    if row is None or not row.file:  # one that is still being fetched
         raise Http404
-    is_picture = row.content_type.startswith("image/")
+    is_picture = row.content_type in FORMATS
     # Whole, since files are small by limit, and Django would gather a file's stream under ASGI anyway.
     try:
         with row.file.open() as file:

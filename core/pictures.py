@@ -1,10 +1,13 @@
 """Making what strangers sent harmless to look at."""
 
 import io
+import logging
+import re
 import warnings
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+logger = logging.getLogger(__name__)
 # Written anew by us; everything else is only ever downloaded.
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
 PLAYED = {
@@ -31,6 +34,8 @@ ACTIVE = {
     *("multipart/related", "message/rfc822", "application/x-mimearchive"),
 }
 OPAQUE = "application/octet-stream"
+# RFC 6838, section 4.2: anything else could break out of a header.
+TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
 MAX_PIXELS = 50_000_000
 MAX_FRAMES = 200
 
@@ -43,6 +48,8 @@ def safe_content(content: bytes, claimed: str) -> tuple[bytes, str]:
     decides, not the name it came with.
     """
     kind = claimed.partition(";")[0].strip().lower()
+    if not TYPE.fullmatch(kind):
+        kind = OPAQUE
     if kind.startswith("image/") and kind not in ACTIVE:
         return rewritten(content) or (content, OPAQUE)
     if kind in ACTIVE or looks_active(content):
@@ -64,29 +71,27 @@ def rewritten(content: bytes) -> tuple[bytes, str] | None:
             with Image.open(io.BytesIO(content), formats=list(FORMATS.values())) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     return None
-                return _encoded(picture), f"image/{(picture.format or '').lower()}"
-        except (
-            UnidentifiedImageError,
-            OSError,
-            ValueError,
-            SyntaxError,
-            Warning,
-            Image.DecompressionBombError,
-        ):
+                # Telephones put a second picture behind the first and still call it a JPEG.
+                form = "JPEG" if picture.format == "MPO" else picture.format or ""
+                return _encoded(picture, form), f"image/{form.lower()}"
+        except Exception:
+            # Broken pictures make Pillow raise almost anything; whatever it is, this is no picture to show.
+            logger.info("a picture cannot be read", exc_info=True)
             return None
 
 
-def _encoded(picture: Image.Image) -> bytes:
+def _encoded(picture: Image.Image, form: str) -> bytes:
     out = io.BytesIO()
-    frames = getattr(picture, "n_frames", 1)
+    frames = 1 if form == "JPEG" else getattr(picture, "n_frames", 1)
     if frames > 1:
-        if frames > MAX_FRAMES:
+        if frames > MAX_FRAMES or frames * picture.width * picture.height > MAX_PIXELS:
             raise ValueError("too many frames")
-        picture.save(out, picture.format, save_all=True)
+        picture.info.pop("comment", None)
+        picture.save(out, form, save_all=True)
         return out.getvalue()
     upright = ImageOps.exif_transpose(picture)
     # Comments, places and times stay behind: only what is seen is written.
     upright.info = {name: value for name, value in upright.info.items() if name in {"transparency", "gamma"}}
-    options = {"quality": 90} if picture.format in {"JPEG", "WEBP"} else {}
-    upright.save(out, picture.format, **options)
+    options = {"quality": 90} if form in {"JPEG", "WEBP"} else {}
+    upright.save(out, form, **options)
     return out.getvalue()
