@@ -44,8 +44,11 @@ class EncryptedJSONField(models.TextField[Any, Any]):
         return None if value is None else closed(value)
 
     def to_python(self, value: Any) -> Any:
-        """Leaves a value as it is: only the database holds it closed."""
-        return value
+        """Opens what a dump holds, and leaves any other value as it is."""
+        try:
+            return opened(value) if isinstance(value, str) else value
+        except CannotOpen:
+            return value
 
     def value_to_string(self, obj: models.Model) -> str:
         """Keeps a dump as unreadable as the table."""
