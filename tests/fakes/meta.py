@@ -3,8 +3,8 @@
 A customer speaks by `say(**{"from": "24001", "text": "Hello"})`; `event` gives any other messaging event,
 `late` closes the window in which this person may be written to, `subscribed` sets what the account sends to
 the app. Sent messages are told back as echoes and read at once, unless it is muted. A message to 24066 gets
-an answer without an id, one to 24077 is refused without a tag; `m_gone` cannot be quoted. It knows nothing of our code: signatures and limits are
-its own.
+an answer without an id, one to 24077 is refused without a tag; `m_gone` cannot be quoted. It knows nothing of
+our code: signatures and limits are its own.
 """
 
 import asyncio

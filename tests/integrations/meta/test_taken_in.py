@@ -26,9 +26,9 @@ def received(inbox: Inbox, body: bytes, number: int = 0) -> InboundEvent:
     return InboundEvent.objects.create(inbox=inbox, provider_event_id=event_id, body=body)
 
 
-def said(kind: str, *kinds: type) -> dict[str, Any]:
+def said(kind: str, wanted: type[Incoming] | type[Echo]) -> dict[str, Any]:
     items = [item for name in names(kind) if not name.startswith("broken") for item in told(kind, name)]
-    return {item.external_id: item for item in items if isinstance(item, kinds)}
+    return {item.external_id: item for item in items if isinstance(item, wanted)}
 
 
 def told(kind: str, name: str) -> list[Any]:
