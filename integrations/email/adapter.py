@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy
 from conversations.adapters import BaseAdapter, bright
 from conversations.channels import Capabilities, InboxBroken, Repeat
 from conversations.exchange import Batch, Check, Details, Outgoing, Parsed, Sent, Webhook
-from integrations.email import imap, smtp
+from integrations.email import imap, providers, smtp
 from integrations.email.config import EmailConfig
 from integrations.email.incoming import parse_mail
 from integrations.email.outgoing import compose
-from integrations.email.webhooks import handed, verify
+from integrations.email.webhooks import handed, is_notice, verify
 
 # What most servers take, files encoded.
 FILE_LIMIT = 18 * 1024 * 1024
@@ -57,13 +57,17 @@ class EmailAdapter(BaseAdapter):
         return imap.pull(config, cursor)
 
     def parse(self, webhook: Webhook, config: EmailConfig) -> Iterable[Parsed]:
-        """One mail."""
+        """One mail, or a provider's notices of what became of ours."""
+        if is_notice(webhook):
+            return providers.told(webhook.body, config)
         mail = handed(webhook, config)
         return parse_mail(mail.raw, config, whole_size=mail.whole_size, to=mail.to)
 
     def send(self, outgoing: Outgoing, config: EmailConfig) -> Sent:
         """One mail, with everything in it; its Message-ID is what answers and bounces will name."""
         letter = compose(outgoing, config)
+        if config.outgoing != "smtp":
+            return providers.send(letter, config, key=outgoing.key)
         smtp.send(letter, config)
         return Sent(letter.message_id)
 
@@ -75,6 +79,10 @@ class EmailAdapter(BaseAdapter):
             imap.look(config)
         elif not config.webhook_secret.get_secret_value():
             raise InboxBroken(_("The webhook secret is missing."))
+        if config.outgoing != "smtp":
+            if not config.api_key.get_secret_value():
+                raise InboxBroken(_("The key of the mail provider is missing."))
+            return bright(_("Reading works. Whether sending does shows with the first answer."))
         with smtp.opened(config) as connection:
             connection.noop()
         return bright(_("Reading and sending work."))

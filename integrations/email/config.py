@@ -11,9 +11,7 @@ from integrations.email.headers import ADDRESS
 Security = Literal["tls", "starttls", "none"]
 # What mails come by, and what they go by.
 Incoming = Literal["imap", "webhook", "mailgun", "postmark", "sendgrid"]
-Outgoing = Literal[
-    "smtp", "mailgun", "postmark", "sendgrid", "brevo", "resend", "mailjet", "mailersend", "sparkpost"
-]
+Outgoing = Literal["smtp", "mailgun", "postmark", "brevo", "resend", "mailjet", "sparkpost"]
 MEGABYTE = 1024 * 1024
 
 

@@ -28,6 +28,8 @@ RAW_FIELDS = {"mailgun": "body-mime", "sendgrid": "email"}
 # Mailgun signs a time, and repeats a delivery for eight hours.
 OLDEST_SECONDS = 24 * 3600
 MAX_FIELDS = 1000
+# What only the notices of Mailgun and Postmark have.
+NOTICES = {"event-data", "RecordType"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,14 @@ def handed(webhook: Webhook, config: EmailConfig) -> Handed:
     return Handed(raw, to=found.get("recipient", b"").decode("utf-8", "replace"))
 
 
+def is_notice(webhook: Webhook) -> bool:
+    """Whether a request tells of a mail that was sent, rather than bringing one."""
+    if not webhook.headers.get("content-type", "").startswith("application/json"):
+        return False
+    told = json.loads(webhook.body)
+    return isinstance(told, list) or (isinstance(told, dict) and bool(NOTICES & set(told)))
+
+
 def fields(webhook: Webhook) -> Mapping[str, bytes]:
     """Returns the fields of a form, files left out."""
     content_type = webhook.headers.get("content-type", "")
@@ -98,11 +108,22 @@ def _from_json(webhook: Webhook) -> Handed:
 
 def _is_mailgun(webhook: Webhook, secret: str) -> bool:
     """Whether Mailgun's key has signed the time and the token (both are its own, and fresh)."""
-    found = fields(webhook)
+    found = _signed_by_mailgun(webhook)
     stamp, token = found.get("timestamp", b""), found.get("token", b"")
     expected = hmac.new(secret.encode(), stamp + token, hashlib.sha256).hexdigest()
     is_genuine = _alike(found.get("signature", b"").decode("utf-8", "replace"), expected)
     return is_genuine and stamp.isdigit() and abs(time.time() - int(stamp)) < OLDEST_SECONDS
+
+
+def _signed_by_mailgun(webhook: Webhook) -> Mapping[str, bytes]:
+    """Mails have their signature among the fields of a form, notices in an object of their own."""
+    if not webhook.headers.get("content-type", "").startswith("application/json"):
+        return fields(webhook)
+    try:
+        found = json.loads(webhook.body)["signature"]
+        return {name: str(value).encode() for name, value in found.items()}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _alike(given: str, expected: str) -> bool:

@@ -35,7 +35,11 @@ class Mail(Provider):
     smtp_port = 0
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/_ports", self._ports)]
+        return [
+            web.get("/_ports", self._ports),
+            web.post("/v3/{domain}/messages", self._mailgun),
+            web.post("/email", self._postmark),
+        ]
 
     def signed(self, body: bytes) -> Mapping[str, str]:
         digest = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
@@ -44,6 +48,42 @@ class Mail(Provider):
     async def say(self, told: Json) -> Json:
         self.tell(str(told["mail"]).encode(), content_type="message/rfc822")
         return {}
+
+    def slow_down(self) -> web.Response:
+        headers = {"Retry-After": f"{self.faults.retry_after:g}"}
+        return web.json_response({"message": "too many", "ErrorCode": 429}, status=429, headers=headers)
+
+    def refusal(self) -> web.Response:
+        return web.json_response(
+            {"message": "to is not valid", "Message": "no", "ErrorCode": 300}, status=422
+        )
+
+    async def _mailgun(self, request: web.Request) -> web.Response:
+        told = await request.post()
+        if not request.headers.get("Authorization", "").startswith("Basic "):
+            return web.json_response({"message": "Forbidden"}, status=401)
+
+        async def take() -> web.Response:
+            raw = {name: value for name, value in told.items() if isinstance(value, str)}
+            given = f"<{len(self.accepted)}@mailgun.example>"
+            key = next((raw[name] for name in raw if name.lower() == "h:message-id"), "")
+            self.accept(raw["to"], raw["text"], given, key=key, raw=raw)
+            return web.json_response({"id": given, "message": "Queued. Thank you."})
+
+        return await self.misbehave(request, take)  # type: ignore[no-any-return]
+
+    async def _postmark(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        if request.headers.get("X-Postmark-Server-Token") != PASSWORD:
+            return web.json_response({"ErrorCode": 10, "Message": "Bad token"}, status=401)
+
+        async def take() -> web.Response:
+            headers = {each["Name"]: each["Value"] for each in told["Headers"]}
+            given = f"00000000-0000-4000-8000-{len(self.accepted):012}"
+            self.accept(told["To"], told["TextBody"], given, key=headers.get("Message-ID", ""), raw=told)
+            return web.json_response({"ErrorCode": 0, "Message": "OK", "MessageID": given, "To": told["To"]})
+
+        return await self.misbehave(request, take)  # type: ignore[no-any-return]
 
     async def _ports(self, _request: web.Request) -> web.Response:
         return web.json_response({"smtp": self.smtp_port})
