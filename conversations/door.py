@@ -180,7 +180,7 @@ class Door:
 
 def read_endpoint(key: str) -> Endpoint | None:
     """Returns the active inbox with that key, or None; its settings are checked by the adapter."""
-    from conversations.models import Inbox  # deferred: the server imports this before the registry is ready
+    from conversations.models import Inbox  # deferred: app ready
 
     inbox = Inbox.objects.filter(key=key, is_active=True).first()
     if inbox is None:
@@ -196,7 +196,7 @@ def read_endpoint(key: str) -> Endpoint | None:
 
 def plan_intake(*inbox_ids: int) -> None:
     """Wakes a worker for these inboxes."""
-    from conversations.tasks import plan_intake as plan  # deferred: see above
+    from conversations.tasks import plan_intake as plan  # deferred: app ready
 
     for inbox_id in inbox_ids:
         plan(inbox_id)

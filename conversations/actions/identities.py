@@ -1,6 +1,7 @@
 """One person under several ids: joined by a provider's word, merged and split by people."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversations import signals
@@ -13,13 +14,19 @@ from core.errors import Conflict, Forbidden
 def join_identities(inbox: Inbox, sender: Sender) -> None:
     """Makes the ids that a provider gives for one person point to the one that was known first.
 
-    What was two contacts until now becomes one: the provider vouches for it. Needs a transaction.
+    What was two contacts until now becomes one: the provider vouches for it. But a number that goes with
+    another id than before has been given to somebody else, and is left to whom it belonged. Replies go to the
+    id that wrote last. Needs a transaction.
     """
     ids = {sender.external_id, *sender.aliases}
     rows = ContactIdentity.objects.select_for_update().filter(inbox=inbox, external_id__in=ids)
     known = list(rows.order_by("pk"))
     if len(known) == len(ids) and len({row.same_as_id or row.pk for row in known}) == 1:
+        _note_address(known, sender)
         return
+    strangers = _of_others(known, ids, sender)
+    known = [row for row in known if row.pk not in strangers]
+    ids -= {row.external_id for row in rows if row.pk in strangers}
     if not known:
         contact = Contact.objects.create(name=sender.name[:120], phone=sender.phone[:32])
         first = ContactIdentity(inbox=inbox, external_id=sender.external_id, contact=contact)
@@ -40,6 +47,31 @@ def join_identities(inbox: Inbox, sender: Sender) -> None:
     for row in known:
         if first.pk not in {row.pk, row.same_as_id}:
             _point_to(row, first)
+    _note_address(list(rows), sender)
+
+
+def _note_address(known: list[ContactIdentity], sender: Sender) -> None:
+    """Remembers which of a person's ids wrote last."""
+    root = next((row for row in known if row.same_as_id is None), None)
+    if root is None:
+        return
+    address = sender.external_id if sender.external_id != root.external_id else ""
+    if root.address != address:
+        root.address = address
+        root.save(update_fields=["address"])
+
+
+def _of_others(known: list[ContactIdentity], ids: set[str], sender: Sender) -> set[int]:
+    """Returns the aliases that belong to a person whom the provider names by an id of their own."""
+    if any(row.external_id == sender.external_id for row in known):
+        return set()
+    found = set()
+    for row in known:
+        root = row.same_as_id or row.pk
+        group = ContactIdentity.objects.filter(Q(pk=root) | Q(same_as_id=root))
+        if group.exclude(external_id__in=ids).exists():
+            found.add(row.pk)
+    return found
 
 
 def _point_to(row: ContactIdentity, first: ContactIdentity) -> None:

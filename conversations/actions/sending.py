@@ -199,7 +199,7 @@ def outgoing(delivery: Delivery) -> Outgoing:
         key=delivery.pk.hex,
         part=delivery.part,
         attempt=delivery.attempts,
-        to=conversation.identity.external_id,
+        to=conversation.identity.address or conversation.identity.external_id,
         text=delivery.text if not capabilities.whole else message.text,
         html=message.html,
         files=tuple(_file(file) for file in files if file is not None),

@@ -105,6 +105,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="contactidentity",
+            name="address",
+            field=models.CharField(blank=True, max_length=200),
+        ),
+        migrations.AddField(
+            model_name="contactidentity",
             name="first_contact",
             field=models.ForeignKey(
                 blank=True,

@@ -54,6 +54,8 @@ class ContactIdentity(models.Model):
     is_verified = models.BooleanField(_("verified"), default=False)
     # Another id of the same person in the same inbox; conversations hang on the one it points to.
     same_as = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="aliases")
+    # The id that the person wrote from last, where it is another: replies go there.
+    address = models.CharField(max_length=200, blank=True)
     # Whose it was before contacts were merged.
     first_contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, related_name="+")
     # The provider said that nothing reaches this address any more.
