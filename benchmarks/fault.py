@@ -26,7 +26,7 @@ import psycopg  # noqa: E402
 
 from benchmarks.faults.cluster import PROVIDERS, Cluster  # noqa: E402
 from benchmarks.faults.customers import PATIENCE, Crowd  # noqa: E402
-from benchmarks.faults.judge import UNKNOWN, Verdict, judge, waiting  # noqa: E402
+from benchmarks.faults.judge import DOUBLES_ALLOWED, UNKNOWN, Verdict, judge, waiting  # noqa: E402
 from benchmarks.faults.payloads import external_id  # noqa: E402
 from benchmarks.processes import Home  # noqa: E402
 
@@ -50,11 +50,15 @@ class Case:
     kills: tuple[float, float] | None = (0.6, 1.8)
     kind: str = ""
     faults: dict[str, Any] = field(default_factory=dict)
+    # A provider that cannot tell doubles makes one of each lost answer: that is counted in case I alone.
+    spares_the_forgetful: bool = False
 
 
 CASES = {
     "mixed": Case(
-        "everything at once", faults={"too_many": 0.03, "error": 0.03, "cut": 0.02, "duplicates": 2}
+        "everything at once",
+        faults={"too_many": 0.03, "error": 0.03, "cut": 0.02, "duplicates": 2},
+        spares_the_forgetful=True,
     ),
     "A": Case("web processes die", kind="web"),
     "B": Case("workers die", kind="worker"),
@@ -185,8 +189,12 @@ class Run:
 
     async def _misbehave(self, cluster: Cluster, crowd: Crowd, faults: dict[str, Any]) -> None:
         for name in PROVIDERS:
-            async with crowd.http.post(f"{cluster.provider(name)}/_faults", json=faults) as answer:
+            told = {**faults, "cut": 0} if self._is_spared(name) and faults else faults
+            async with crowd.http.post(f"{cluster.provider(name)}/_faults", json=told) as answer:
                 answer.raise_for_status()
+
+    def _is_spared(self, name: str) -> bool:
+        return self.case.spares_the_forgetful and DOUBLES_ALLOWED[name] > 0
 
     async def _until_enough(self, cluster: Cluster, crowd: Crowd) -> None:
         """Kills, with pauses, until there were enough kills and enough messages."""

@@ -58,6 +58,7 @@ class Verdict:
     sent_lost: int = 0
     sent_twice: int = 0
     sent_twice_by: dict[str, int] = field(default_factory=dict)
+    sent_by: dict[str, int] = field(default_factory=dict)
     sent_out_of_order: int = 0
     sent_failed: int = 0
     unknown_left: int = 0
@@ -138,6 +139,7 @@ def _judge_sent(verdict: Verdict, ledger: Ledger, providers: dict[str, Path]) ->
             if seen[text] == 1:
                 firsts.setdefault(row["to"], []).append(text)
         verdict.sent_twice_by[name] = twice
+        verdict.sent_by[name] = sum(len(texts) for texts in firsts.values())
         verdict.sent_out_of_order += sum(map(_inversions, firsts.values()))
     verdict.sent = sum(seen.values())
     verdict.sent_lost = len(ledger.replied_acked - set(seen))
@@ -176,6 +178,7 @@ def _decide(verdict: Verdict) -> None:
     for what, count in nothing.items():
         (verdict.failures if count else verdict.passed).append(f"{count} {what}")
     for name, share in DOUBLES_ALLOWED.items():
-        allowed = share * max(verdict.replied, 1) + (2 if share else 0)
+        # A short run cannot show a share of one in five hundred: one is let through.
+        allowed = max(share * verdict.sent_by.get(name, 0), 1.0 if share else 0.0)
         twice = verdict.sent_twice_by.get(name, 0)
         (verdict.failures if twice > allowed else verdict.passed).append(f"{twice} sent twice by {name}")
