@@ -25,7 +25,7 @@ from conversations.enums import (
 )
 from conversations.errors import NotYet
 from conversations.exchange import Connection, Deleted, Echo, Edited, Incoming, Reacted, Receipt
-from conversations.models import Attachment, Conversation, Delivery, Inbox, InboxState, Message
+from conversations.models import UNFINISHED, Attachment, Conversation, Delivery, Inbox, InboxState, Message
 from core.actor import Actor
 from core.html import plain_to_html
 
@@ -52,7 +52,8 @@ def edit(inbox: Inbox, item: Edited) -> str | None:
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
     text = checked_text(item.text, has_files=True)
-    if message.deleted_at or message.text == text or message.direction != Direction.IN:
+    is_older = item.at is not None and message.edited_at is not None and item.at < message.edited_at
+    if message.deleted_at or is_older or message.text == text or message.direction != Direction.IN:
         return _("nothing changed")
     former, message.text, message.html = message.text, text, plain_to_html(text) if text else ""
     message.edited_at = item.at or timezone.now()
@@ -79,7 +80,7 @@ def take_back(inbox: Inbox, item: Deleted) -> str | None:
     for file in message.attachments.all():
         transaction.on_commit(partial(file.file.delete, save=False), robust=True)
     message.attachments.all().delete()
-    row.preview = "" if row.last_contact_seq == message.seq else row.preview
+    Delivery.objects.filter(message=message).exclude(status__in=UNFINISHED).update(text="")
     tell_change(row, message)
     return None
 
@@ -109,6 +110,10 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
 
 def tell_change(conversation: Conversation, message: Message, *, former: str = "") -> None:
     """Appends the event by which every reader replaces a message; the caller holds the row."""
+    later = Message.objects.filter(conversation=conversation, seq__gt=message.seq)
+    if not later.exclude(direction=Direction.NOTE).exists():
+        names = message.attachments.values_list("name", flat=True)
+        conversation.preview = (message.text or ", ".join(names))[:140]
     kept = {"former": former} if former else {}
     add_event(conversation, EventType.MESSAGE_UPDATED, by=None, is_internal=False, message=message, **kept)
     save_locked(conversation, "preview")
@@ -192,12 +197,17 @@ def record_connection(inbox: Inbox, item: Connection) -> None:
 
 
 @transaction.atomic
-def settle_file(file: Attachment, **fields: object) -> None:
-    """Saves what became of a file and shows it with its message."""
-    for name, value in fields.items():
-        setattr(file, name, value)
-    file.save(update_fields=list(fields))
-    if file.message_id is None or file.status == FileStatus.PENDING:
-        return
-    message = Message.objects.select_related("conversation").get(pk=file.message_id)
-    tell_change(lock(message.conversation_id, by=Actor.system()), message)
+def settle_file(file: Attachment, /, **fields: object) -> bool:
+    """Saves what became of a file that was waited for and shows it with its message.
+
+    Returns False, and saves nothing, when the file is gone or nobody waits for it any more.
+    """
+    message = Message.objects.filter(attachments=file.pk).first()
+    # First the conversation, then its files, as everybody does who changes both.
+    conversation = lock(message.conversation_id, by=Actor.system()) if message else None
+    waiting = Attachment.objects.filter(pk=file.pk, status=FileStatus.PENDING)
+    if not waiting.update(**fields):
+        return False
+    if conversation is not None and message is not None:
+        tell_change(conversation, message)
+    return True

@@ -19,10 +19,12 @@ from conversations.tasks import fetch_file
 from core import queue
 from core.errors import TooLarge
 from core.pictures import safe_content
+from core.storable import storable
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
 FETCH_ATTEMPTS = 10
+MAX_SIZE = 2**31 - 1
 FIRST_PAUSE, LONGEST_PAUSE = 5, 3600
 
 
@@ -38,7 +40,8 @@ def keep_file(inbox: Inbox, file: File, *, uploader: str, number: int = 0) -> At
         content_type=(file.content_type.partition(";")[0].strip().lower() or "application/octet-stream")[
             :100
         ],
-        size=max(file.size, 0),
+        # What is announced may be any number; the column holds two gigabytes.
+        size=min(max(file.size, 0), MAX_SIZE),
         reference=dict(file.reference),
         content_id=file.content_id[:255],
         status=FileStatus.PENDING,
@@ -99,7 +102,9 @@ def _keep(row: Attachment, media: Media) -> None:
     if media.name and not row.name:
         row.name = shown_name(media.name)
     put(row, media)
-    settle_file(row, **{name: getattr(row, name) for name in SAVED})
+    if not settle_file(row, **{name: getattr(row, name) for name in SAVED}):
+        # Its message was taken back meanwhile, or somebody else was quicker: no copy may stay behind.
+        row.file.delete(save=False)
 
 
 SAVED = ("file", "name", "content_type", "size", "status", "error")
@@ -108,7 +113,7 @@ SAVED = ("file", "name", "content_type", "size", "status", "error")
 def _fail(row: Attachment, why: str) -> None:
     from conversations.actions.changes import settle_file  # deferred: changes keeps files itself
 
-    settle_file(row, status=FileStatus.FAILED, error=why[:300])
+    settle_file(row, status=FileStatus.FAILED, error=storable(why)[:300])
 
 
 def _again(row: Attachment, why: str, *, is_broken: bool) -> None:
@@ -118,7 +123,7 @@ def _again(row: Attachment, why: str, *, is_broken: bool) -> None:
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(row.attempts, 10))
     with transaction.atomic():
         Attachment.objects.filter(pk=row.pk).update(
-            attempts=min(row.attempts + 1, FETCH_ATTEMPTS), error=why[:300]
+            attempts=min(row.attempts + 1, FETCH_ATTEMPTS), error=storable(why)[:300]
         )
         at = timezone.now() + timedelta(seconds=pause)
         queue.defer(fetch_file, queueing_lock=f"fetch:{row.pk}", at=at, attachment_id=str(row.pk))
