@@ -44,8 +44,9 @@ def _parts(
     if capabilities.whole:
         yield text, None
         return
-    captioned = capabilities.captions and len(files) == 1 and len(text) <= CAPTION
-    pieces = [] if captioned else list(split_text(text, capabilities.text_limit))
+    captioned = capabilities.captions and len(files) == 1 and len(text) <= capabilities.caption_limit
+    in_bytes = capabilities.text_bytes
+    pieces = [] if captioned else list(split_text(text, capabilities.text_limit, in_bytes=in_bytes))
     yield from ((piece, None) for piece in pieces)
     for number, file in enumerate(files):
         yield (text if captioned and number == 0 else ""), file
@@ -53,18 +54,24 @@ def _parts(
         yield _("(no text)"), None
 
 
-# What Telegram and WhatsApp take under a picture.
-CAPTION = 1024
+def split_text(text: str, limit: int, *, in_bytes: bool = False) -> Iterator[str]:
+    """Cuts a text into pieces of at most `limit` characters: at paragraphs, lines, words, else anywhere.
 
-
-def split_text(text: str, limit: int) -> Iterator[str]:
-    """Cuts a text into pieces of at most `limit` characters: at paragraphs, lines, words, else anywhere."""
+    `in_bytes` counts those of UTF-8 instead, and cuts no character in two.
+    """
     rest = text.strip()
-    while len(rest) > limit:
-        head = rest[:limit]
+    while len(head := beginning(rest, limit, in_bytes=in_bytes)) < len(rest):
+        size = len(head)
         # A cut in the first half would make many small pieces.
-        cut = next((at for mark in ("\n\n", "\n", " ") if (at := head.rfind(mark)) > limit // 2), limit)
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := head.rfind(mark)) > size // 2), size)
         yield rest[:cut].rstrip()
         rest = rest[cut:].lstrip()
     if rest:
         yield rest
+
+
+def beginning(text: str, limit: int, *, in_bytes: bool) -> str:
+    """Returns as much of the text as fits, one character at least."""
+    if not in_bytes:
+        return text[:limit]
+    return text[:limit].encode()[:limit].decode("utf-8", "ignore") or text[:1]
