@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from conversations.actions.sending import note_trouble
@@ -36,6 +36,11 @@ async def pull(inbox_id: int) -> None:
             await in_thread(store, inbox_id, batch)
     except SendFailed as error:
         await in_thread(note_trouble, inbox_id, error)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        logger.exception("an adapter failed while it asked for what is new in inbox %s", inbox_id)
+        await in_thread(note_trouble, inbox_id, SendFailed(f"{type(error).__name__}: {error}"))
     finally:
         await in_network_thread(_close, batches)
 

@@ -44,11 +44,11 @@ def sweep() -> None:
 def plan_pulls() -> None:
     """Keeps one job running for each inbox that has to be asked."""
     for inbox in Inbox.objects.filter(is_active=True).exclude(channel="web"):
-        channel = adapter(inbox.channel)
         try:
+            channel = adapter(inbox.channel)
             pulls = channel.pulls(channel.config.model_validate(inbox.config))
-        except ValueError:
-            # Its settings are not complete; the admin says so.
+        except (KeyError, ValueError):
+            # Its channel is gone or its settings are not complete; the admin says so.
             continue
         if pulls:
             key = f"pull:{inbox.pk}"
