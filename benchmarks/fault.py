@@ -122,8 +122,7 @@ class Run:
         """Runs it; returns the verdict and the row of figures."""
         with Home() as home:
             cluster = Cluster(home, self.seed, points=self.case is CASES["mixed"])
-            told: dict[str, Any] = cluster.prepared()
-            with cluster.running(told["inboxes"]):
+            with cluster.running() as told:
                 crowd = Crowd(cluster.webs, told, self.seed)
                 began = time.monotonic()
                 asyncio.run(self._play(cluster, crowd))

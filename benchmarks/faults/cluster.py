@@ -1,6 +1,6 @@
 """The product as in production, two of each process, and whoever restarts what dies.
 
-Web ×2, worker ×2, PostgreSQL, Redis, three simulated providers and a fake model. The supervisor starts again
+Web ×2, worker ×2, PostgreSQL, Redis, simulated providers and a fake model. The supervisor starts again
 at once what has died, as systemd or a container platform does; providers and model are never killed, since
 their ledgers judge.
 """
@@ -19,6 +19,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from benchmarks.faults.payloads import SECRETS
 from benchmarks.processes import ROOT, Home, free_port
@@ -26,8 +29,8 @@ from helpdesk import embedded
 from helpdesk.embedded import process
 from helpdesk.embedded.state import data_of
 
-PROVIDERS = ("whatsapp_cloud", "telegram", "api")
-MODULES = {"whatsapp_cloud": "whatsapp_cloud", "telegram": "telegram", "api": "api_channel"}
+PROVIDERS = ("whatsapp_cloud", "telegram", "email", "api")
+MODULES = {"whatsapp_cloud": "whatsapp_cloud", "telegram": "telegram", "email": "mail", "api": "api_channel"}
 KILLED = ("web1", "web2", "worker1", "worker2")
 # Where a process may be told to die by itself: name, and among how many passes.
 POINTS = {
@@ -98,22 +101,16 @@ class Cluster:
         """What a simulator accepted, a JSON object a line."""
         return self.home.path / f"{name}.ledger"
 
-    def prepared(self) -> dict[str, object]:
-        """Fills the database; returns the keys of inboxes and API."""
-        os.environ["FAULT_PROVIDERS"] = json.dumps({name: self.provider(name) for name in PROVIDERS})
-        told: dict[str, object] = json.loads(self.home.prepared("benchmarks.faults.prepare"))
-        return told
-
     @contextlib.contextmanager
-    def running(self, inboxes: dict[str, str]) -> Iterator[None]:
-        """Runs everything; the processes of the product are restarted when they die."""
-        for part in self._parts(inboxes):
-            self.parts[part.name] = part
-            self._spawn(part)
+    def running(self) -> Iterator[dict[str, Any]]:
+        """Runs everything; yields the keys of inboxes and API. What dies of the product is restarted."""
         try:
-            self._wait_for_all()
+            self._start(self._outside())
+            told = self._prepared()
+            self._start(self._product())
+            self._wait_for(*self.ports)
             self.keeper.start()
-            yield
+            yield told
         finally:
             self.is_ending.set()
             if self.keeper.is_alive():
@@ -121,28 +118,39 @@ class Cluster:
             for part in reversed(list(self.parts.values())):
                 _end(part)
 
-    def _parts(self, inboxes: dict[str, str]) -> Iterator[Part]:
+    def _start(self, parts: Iterator[Part]) -> None:
+        for part in parts:
+            self.parts[part.name] = part
+            self._spawn(part)
+
+    def _prepared(self) -> dict[str, Any]:
+        """Fills the database with inboxes of the simulated providers, and tells these where to call."""
+        self._wait_for(*PROVIDERS)
+        addresses = {name: self.provider(name) for name in PROVIDERS}
+        smtp = httpx.get(f"{self.provider('email')}/_ports").raise_for_status().json()["smtp"]
+        os.environ["FAULT_PROVIDERS"] = json.dumps({**addresses, "smtp": smtp})
+        told: dict[str, Any] = json.loads(self.home.prepared("benchmarks.faults.prepare"))
+        for name in PROVIDERS:
+            hooks = ",".join(f"{web}/hooks/{told['inboxes'][name]}" for web in self.webs)
+            httpx.post(f"{self.provider(name)}/_hook", json={"hook": hooks}).raise_for_status()
+        return told
+
+    def _outside(self) -> Iterator[Part]:
+        """Providers, model and Redis."""
         python = [sys.executable, "-m"]
         for name in PROVIDERS:
-            hooks = ",".join(f"{web}/hooks/{inboxes[name]}" for web in self.webs)
-            yield Part(
-                name,
-                [
-                    *python,
-                    f"tests.fakes.{MODULES[name]}",
-                    f"--port={self.ports[name]}",
-                    f"--hook={hooks}",
-                    f"--secret={SECRETS[name]}",
-                    f"--ledger={self.ledger(name)}",
-                ],
-                dict(os.environ),
-            )
+            options = {"port": self.ports[name], "secret": SECRETS[name], "ledger": self.ledger(name)}
+            words = [f"--{option}={value}" for option, value in options.items()]
+            yield Part(name, [*python, f"tests.fakes.{MODULES[name]}", *words], dict(os.environ))
         model = [*python, "tests.fakes.openai_server", "--port", str(self.ports["model"]), "--tokens", "8"]
         yield Part("model", model, dict(os.environ))
         redis = shutil.which("redis-server") or "redis-server"
         options = {"bind": "127.0.0.1", "port": str(self.ports["redis"]), "save": "", "appendonly": "no"}
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         yield Part("redis", [redis, *words], dict(os.environ))
+
+    def _product(self) -> Iterator[Part]:
+        """Two web processes, two workers."""
         manage = [sys.executable, "manage.py"]
         for name in ("web1", "web2"):
             command = [*manage, "serve", "--no-worker", "--port", str(self.ports[name])]
@@ -240,9 +248,9 @@ class Cluster:
             part.point = name
         self._spawn(part, **more)
 
-    def _wait_for_all(self) -> None:
+    def _wait_for(self, *names: str) -> None:
         end = time.monotonic() + READY_SECONDS
-        while silent := [name for name, port in self.ports.items() if not _answers(port)]:
+        while silent := [name for name in names if not _answers(self.ports[name])]:
             if time.monotonic() > end:
                 said = (self.home.path / f"{silent[0]}.log").read_text(encoding="utf-8", errors="replace")
                 message = f"{', '.join(silent)} did not come up:\n{said[-3000:]}"

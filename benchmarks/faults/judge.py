@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.faults.customers import Ledger
-from benchmarks.faults.payloads import is_whole
+from benchmarks.faults.payloads import REPLY, is_whole
 
 STORED = """
 SELECT message.conversation_id, message.text, message.seq FROM conversations_message message
@@ -37,7 +37,7 @@ WHERE status = 'bot' AND (SELECT author_kind FROM conversations_message message
     WHERE message.conversation_id = conversation.id ORDER BY seq DESC LIMIT 1) = 'contact'
 """
 # Providers that cannot tell a repeated message from a new one may be given some twice.
-DOUBLES_ALLOWED = {"whatsapp_cloud": 0.0, "api": 0.0, "telegram": 0.002}
+DOUBLES_ALLOWED = {"whatsapp_cloud": 0.0, "email": 0.0, "api": 0.0, "telegram": 0.002}
 
 
 @dataclass
@@ -124,7 +124,7 @@ def _judge_sent(verdict: Verdict, ledger: Ledger, providers: dict[str, Path]) ->
     for name, path in providers.items():
         rows = _rows(path)
         # The other side tells doubles by the key where it has one: the same one again is no second message.
-        has_keys = name == "api"
+        has_keys = name in {"api", "email"}
         firsts: dict[str, list[str]] = {}
         known: set[str] = set()
         twice = 0
@@ -133,7 +133,8 @@ def _judge_sent(verdict: Verdict, ledger: Ledger, providers: dict[str, Path]) ->
             if mark is not None and mark in known:
                 continue
             known |= {mark} if mark is not None else set()
-            text = row["text"]
+            found = REPLY.search(row["text"])
+            text = found[0] if found else row["text"]
             twice += seen[text] > 0
             seen[text] += 1
             if seen[text] == 1:

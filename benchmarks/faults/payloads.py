@@ -1,4 +1,4 @@
-"""Webhooks as three providers send them, made and signed here: the harness knows what it has sent.
+"""Webhooks as four providers send them, made and signed here: the harness knows what it has sent.
 
 Each message's text is its key: who, the how manieth, and a checksum over both.
 """
@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 import zlib
 from typing import Any
@@ -14,12 +15,16 @@ from typing import Any
 SECRETS = {
     "whatsapp_cloud": "app-secret-of-the-tests",
     "telegram": "a-secret-token-of-the-tests",
+    "email": "a-secret-of-nobody-0123456789",
     "api": "whsec_" + base64.b64encode(b"an integrator's secret, 32 bytes").decode(),
 }
 # Of nobody: what the simulators take.
 BOT_TOKEN = "123456789:AAE-simulated-token_of_nobody-00001"  # noqa: S105
 ACCESS_TOKEN = "EAAsimulated"  # noqa: S105
 PHONE_NUMBER_ID, ACCOUNT_ID = "106540352242922", "102290129340398"
+MAILBOX, MAILBOX_PASSWORD = "support@shop.example", "a-password-of-nobody"
+# What a reply looks like, wherever it stands in a mail.
+REPLY = re.compile(r"reply\.[\w.]+-\d+-[0-9a-f]{8}")
 Request = tuple[bytes, dict[str, str]]
 
 
@@ -88,13 +93,29 @@ def _api(who: int, number: int, text: str) -> Request:
     return body, {"webhook-id": event, "webhook-timestamp": at, "webhook-signature": signature}
 
 
+def _email(who: int, number: int, text: str) -> Request:
+    # All mails of a customer are one thread: each answers the first.
+    answers = f"In-Reply-To: <{who}.1@mail.example>\r\n" if number > 1 else ""
+    body = (
+        f"From: Customer {who} <{external_id('email', who)}>\r\nTo: {MAILBOX}\r\nSubject: A matter\r\n"
+        f"Message-ID: <{who}.{number}@mail.example>\r\n{answers}\r\n{text}\r\n"
+    ).encode()
+    digest = hmac.new(SECRETS["email"].encode(), body, hashlib.sha256).hexdigest()
+    return body, {"X-Mail-Signature": f"sha256={digest}", "Content-Type": "message/rfc822"}
+
+
 def external_id(channel: str, who: int) -> str:
     """Returns the id under which an inbox of that channel knows customer `who`."""
-    return {"whatsapp_cloud": f"55119{who:08}", "telegram": str(1000 + who), "api": f"c{who}"}[channel]
+    return {
+        "whatsapp_cloud": f"55119{who:08}",
+        "telegram": str(1000 + who),
+        "email": f"customer{who}@mail.example",
+        "api": f"c{who}",
+    }[channel]
 
 
 def _bytes(payload: Any) -> bytes:
     return json.dumps(payload).encode()
 
 
-MAKERS = {"whatsapp_cloud": _whatsapp, "telegram": _telegram, "api": _api}
+MAKERS = {"whatsapp_cloud": _whatsapp, "telegram": _telegram, "email": _email, "api": _api}

@@ -36,6 +36,15 @@ def configurations(addresses: dict[str, str]) -> dict[str, dict[str, str]]:
             "secret_token": payloads.SECRETS["telegram"],
             "api_url": addresses["telegram"],
         },
+        "email": {
+            "address": payloads.MAILBOX,
+            "incoming": "webhook",
+            "webhook_secret": payloads.SECRETS["email"],
+            "smtp_host": "127.0.0.1",
+            "smtp_port": addresses["smtp"],
+            "smtp_security": "none",
+            "smtp_password": payloads.MAILBOX_PASSWORD,
+        },
         "api": {
             "callback_url": f"{addresses['api']}/callback",
             "signing_secret": payloads.SECRETS["api"],
