@@ -36,6 +36,13 @@ class _Policy(EmailPolicy):
         folded: str = super().fold(name, value)
         return folded
 
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The same for bytes, which are what is sent."""
+        if name.lower() in ID_FIELDS:
+            return self.fold(name, value).encode("ascii", "replace")
+        folded: bytes = super().fold_binary(name, value)
+        return folded
+
 
 POLICY = _Policy(linesep="\r\n", cte_type="7bit")
 

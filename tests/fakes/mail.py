@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.fakes.provider import Json, Provider
 
 USER = "support@shop.example"
+# May be written from as well.
+OTHER = "help@other.example"
 PASSWORD = "a-password-of-nobody"
 
 
@@ -120,7 +122,7 @@ class Mail(Provider):
     ) -> str:
         if not session.authenticated:
             return "530 5.7.0 Sign in first"
-        if address != USER:
+        if address not in {USER, OTHER}:
             return "553 5.7.1 Not your address"
         envelope.mail_from = address
         return "250 OK"
