@@ -1,5 +1,7 @@
 """One person under several ids: joined by a provider's word, merged and split by people."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -19,24 +21,18 @@ def join_identities(inbox: Inbox, sender: Sender) -> None:
     id that wrote last. Needs a transaction.
     """
     ids = {sender.external_id, *sender.aliases}
-    rows = ContactIdentity.objects.select_for_update().filter(inbox=inbox, external_id__in=ids)
-    known = list(rows.order_by("pk"))
-    if len(known) == len(ids) and len({row.same_as_id or row.pk for row in known}) == 1:
+    found = ContactIdentity.objects.filter(inbox=inbox, external_id__in=ids)
+    if _are_one(known := list(found), ids):
         _note_address(known, sender)
         return
+    # Whoever joins ids of an inbox does so alone: two who began at different ends would wait for each other.
+    Inbox.objects.select_for_update(no_key=True).get(pk=inbox.pk)
+    known = list(found.select_for_update(of=("self",)).select_related("same_as").order_by("pk"))
     strangers = _of_others(known, ids, sender)
+    ids -= {row.external_id for row in known if row.pk in strangers}
     known = [row for row in known if row.pk not in strangers]
-    ids -= {row.external_id for row in rows if row.pk in strangers}
-    if not known:
-        contact = Contact.objects.create(name=sender.name[:120], phone=sender.phone[:32])
-        first = ContactIdentity(inbox=inbox, external_id=sender.external_id, contact=contact)
-        ContactIdentity.objects.bulk_create([first], ignore_conflicts=True)
-        known = list(rows.order_by("pk"))
-        if contact.pk not in {row.contact_id for row in known}:
-            # Somebody else was quicker.
-            contact.delete()
-    first = known[0].same_as or known[0]
-    missing = ids - {row.external_id for row in known}
+    first = (known[0].same_as or known[0]) if known else _newcomer(inbox, sender)
+    missing = ids - {row.external_id for row in known} - {first.external_id}
     ContactIdentity.objects.bulk_create(
         (
             ContactIdentity(inbox=inbox, external_id=each, contact_id=first.contact_id, same_as=first)
@@ -47,10 +43,28 @@ def join_identities(inbox: Inbox, sender: Sender) -> None:
     for row in known:
         if first.pk not in {row.pk, row.same_as_id}:
             _point_to(row, first)
-    _note_address(list(rows), sender)
+    _note_address([first], sender)
 
 
-def _note_address(known: list[ContactIdentity], sender: Sender) -> None:
+def _are_one(known: Sequence[ContactIdentity], ids: set[str]) -> bool:
+    """Says whether all these ids are known, and as one person's."""
+    return len(known) == len(ids) and len({row.same_as_id or row.pk for row in known}) == 1
+
+
+def _newcomer(inbox: Inbox, sender: Sender) -> ContactIdentity:
+    """Makes a person of whom no id is known; the unique constraint decides who of many does."""
+    contact = Contact.objects.create(name=sender.name[:120], phone=sender.phone[:32])
+    row = ContactIdentity(inbox=inbox, external_id=sender.external_id, contact=contact)
+    ContactIdentity.objects.bulk_create([row], ignore_conflicts=True)
+    rows = ContactIdentity.objects.select_for_update(of=("self",)).select_related("same_as")
+    made = rows.get(inbox=inbox, external_id=sender.external_id)
+    if made.contact_id != contact.pk:
+        # Somebody else was quicker.
+        contact.delete()
+    return made.same_as or made
+
+
+def _note_address(known: Sequence[ContactIdentity], sender: Sender) -> None:
     """Remembers which of a person's ids wrote last."""
     root = next((row for row in known if row.same_as_id is None), None)
     if root is None:
