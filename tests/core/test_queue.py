@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, connections, transaction
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from accounts.models import Team
@@ -194,6 +196,13 @@ def test_defer_later_and_first() -> None:
         seconds, priority = cursor.fetchone()
     assert 80 < seconds <= 90
     assert priority == 5
+
+
+def test_defer_at_a_moment_waits_for_it() -> None:
+    moment = timezone.now() + timedelta(seconds=90)
+    defer(note, at=moment, queueing_lock="later")
+    defer(note, at=moment, queueing_lock="later")
+    assert jobs("scheduled_at", "queueing_lock") == [(moment, "later")]
 
 
 def test_rescue_puts_back_the_job_of_a_dead_worker() -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Team
 from core import threads
-from core.threads import BorrowedThreads, borrowed, in_thread, serving_loop
+from core.threads import BorrowedThreads, borrowed, in_network_thread, in_thread, serving_loop
 from tests.live import close_database_threads
 
 # Nothing is written here, so nothing has to be flushed, though the threads are not in the test's transaction.
@@ -221,3 +221,23 @@ async def test_application_that_fails_gives_its_thread_back() -> None:
         with pytest.raises(RuntimeError, match="broken"):
             await BorrowedThreads(application)({"type": "http"}, len, print)
     assert len(set(await each_thread(backend))) == settings.DATABASE_THREADS
+
+
+async def test_network_threads_are_others_than_those_of_the_database_and_many() -> None:
+    """A provider that hangs holds up neither the database nor another provider."""
+    together = threading.Barrier(12, timeout=20)
+
+    def wait(number: int, *, factor: int) -> tuple[str, int]:
+        together.wait()
+        return threading.current_thread().name, number * factor
+
+    found = await asyncio.gather(*(in_network_thread(wait, number, factor=2) for number in range(12)))
+    assert [result for _, result in found] == [number * 2 for number in range(12)]
+    assert all(name.startswith("network") for name, _ in found)
+    assert len({name for name, _ in found}) == 12
+
+
+async def test_network_thread_hands_over_errors_and_the_end_of_an_iterator() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await in_network_thread(divmod, 1, 0)
+    assert await in_network_thread(next, iter(()), None) is None
