@@ -141,6 +141,7 @@ def _composer() -> dict[str, str]:
         "sending": _("Sending"),
         "not-sent": _("Not sent. {why}"),
         "uploading": _("Uploading"),
+        "mail-subject": _("Subject: {subject}"),
         "window-until": _("Free text until {time}"),
         "window-closed": _(
             "{channel} took free text until {time}; now it takes only approved templates. "

@@ -1,5 +1,6 @@
 """Channels at the desk: what rows, threads and verbs say of them."""
 
+import asyncio
 import json
 import re
 from datetime import timedelta
@@ -27,10 +28,11 @@ from conversations.models import (
     Message,
     MessageTemplate,
 )
+from core.actor import Actor
 from desk.hub import Hub
 from desk.queries.channels import GLYPHS, glyph
 from desk.queries.messages import came_late, details_frame
-from desk.queries.rows import light_frame, row_frame
+from desk.queries.rows import find, light_frame, row_frame
 from desk.queries.threads import item_frame, thread_events
 from tests.channels import DAY, silent_for
 from tests.desk.conftest import said
@@ -79,6 +81,7 @@ def test_only_trouble_is_shown(post: Inbox, light: str, *, shown: bool) -> None:
 
 
 def test_rows_carry_no_settings_of_an_inbox(as_bruno: Client, letter: Conversation, post: Inbox) -> None:
+    assert {"config", "secret"} <= find(Actor.system(), letter.pk).inbox.get_deferred_fields()
     post.config = {"secret": "hunter2"}
     post.save()
     InboxState.objects.create(inbox=post, details={"qr": "hunter2"})
@@ -274,7 +277,8 @@ async def test_the_hub_passes_on_how_far_a_message_has_come(conversation: Conver
     await hub.enter(other)
     told = {"type": "delivery", "conversation": str(conversation.pk), "message": "m", "status": "sent"}
     await get_channel_layer().group_send(conversation_group(conversation.pk), told)
-    await ear.told.wait()
+    async with asyncio.timeout(10):
+        await ear.told.wait()
     assert json.loads(ear.frames[-1]) == told
     assert other.frames == []
     for each in (ear, other):

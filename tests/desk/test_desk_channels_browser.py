@@ -227,7 +227,9 @@ def test_a_mail_shows_its_head_and_its_whole_text_when_asked(
             "authentication": {"dkim": "fail", "spf": "softfail", "dmarc": "fail"},
         }
     )  # fmt: skip
+    Conversation.objects.filter(pk=letter.pk).update(subject="Where <b>is</b> it")
     seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    expect(seat.page.locator("[data-composer-hint]")).to_have_text("Subject: Where <b>is</b> it")
     message = seat.page.locator("[data-message]")
     expect(message.locator(".mail-subject")).to_have_text("Where <b>is</b> it")
     expect(message.locator(".mail-line")).to_have_text(

@@ -63,8 +63,10 @@ export function setMode(mode) {
 function showHint(row) {
   const isReply = form.dataset.mode === "reply";
   const takesOver = isReply && row?.status === "bot" ? t("reply-takes-over") : "";
-  hook("composer-hint").dataset.kind = takesOver ? "ai" : "window";
-  setText(hook("composer-hint"), takesOver || (isReply ? hintOf(row) : ""));
+  hook("composer-hint").dataset.kind = takesOver ? "ai" : hintOf(row) ? "window" : "";
+  const subject = row?.subject ? t("mail-subject", { subject: row.subject }) : "";
+  setText(hook("composer-hint"), takesOver || (isReply ? hintOf(row) || subject : ""));
+  hook("composer-hint").title = subject;
   enable();
 }
 
