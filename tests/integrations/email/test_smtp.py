@@ -62,6 +62,9 @@ def test_answer_names_what_it_answers(server: Simulator, box: EmailConfig) -> No
     mail = received(server, ADAPTER.send(answer(key="b1", thread=thread, reply_to=long_id), box))
     assert mail["Subject"] == "Re: A matter"
     assert str(mail["In-Reply-To"]) == f"<{long_id}>"
+    raw = server.ledger()[-1]["raw"]["mail"]
+    assert f"\r\nIn-Reply-To: <{long_id}>\r\n" in raw
+    assert f"\r\nMessage-ID: {mail['Message-ID']}\r\n" in raw
     named = str(mail["References"]).split()
     assert named[0] == "<first@mail.example>"
     assert named[-2:] == ["<m39@mail.example>", f"<{long_id}>"]
