@@ -134,6 +134,7 @@ class Run:
             "recovery_max_s": round(_recovery(cluster.kills.times, crowd.ledger.acked_at), 2),
             "unknown_max_s": round(self.watch.longest_unknown, 1),
             "settled_after_s": round(self.watch.settled_after, 1),
+            "refused": dict(crowd.ledger.refused),
             "kills": cluster.kills.total,
             "killed": cluster.kills.counts,
             "seconds": round(seconds, 1),

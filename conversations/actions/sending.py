@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 # A claim whose owner has said nothing for so long is nobody's: calls end by their own deadline before.
 LEASE = timedelta(seconds=25)
 # How long receipts may take that tell whether a call arrived.
-CALLBACK_PATIENCE = timedelta(seconds=60)
+CALLBACK_PATIENCE = timedelta(seconds=45)
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
 GIVEN_UP_AFTER = timedelta(days=1)
 # Failures in a row after which an inbox is left alone for a while.
