@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Team, User
 from conversations import signals
 from conversations.actions import (
+    Sender,
     assign,
     hand_back,
     hand_over,
@@ -24,7 +25,6 @@ from conversations.actions import (
     set_priority,
     take_over,
 )
-from conversations.actions.inbound import Sender
 from conversations.actions.record import lock, next_seq
 from conversations.enums import AuthorKind, Direction, EventType, Priority, Status
 from conversations.models import Contact, Conversation, Event, Inbox, Message

@@ -281,7 +281,7 @@ def test_file_that_nobody_sent_is_gone_after_a_day(inbox: Inbox) -> None:
     forgotten, young, sent = stored(inbox), stored(inbox), stored(inbox)
     receive(inbox=inbox, sender=Sender("s"), text="x", attachment_ids=[sent.pk], uploader=WHO)
     Attachment.objects.exclude(pk=young.pk).update(created_at=timezone.now() - timedelta(days=1, minutes=1))
-    asyncio.run(tasks.delete_unclaimed_attachments.func(0))
+    asyncio.run(tasks.clean_up.func(0))
     assert set(Attachment.objects.values_list("pk", flat=True)) == {young.pk, sent.pk}
     storage = forgotten.file.storage
     assert [storage.exists(str(row.file)) for row in (forgotten, young, sent)] == [False, True, True]

@@ -240,4 +240,5 @@ async def test_network_threads_are_others_than_those_of_the_database_and_many() 
 async def test_network_thread_hands_over_errors_and_the_end_of_an_iterator() -> None:
     with pytest.raises(ZeroDivisionError):
         await in_network_thread(divmod, 1, 0)
-    assert await in_network_thread(next, iter(()), None) is None
+    nothing: list[int] = []
+    assert await in_network_thread(next, iter(nothing), "end") == "end"
