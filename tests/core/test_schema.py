@@ -22,7 +22,7 @@ def test_migrated_database_misses_nothing() -> None:
 
 def test_migration_the_database_has_not_seen_is_named() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'conversations'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'conversations' AND name = '0001_initial'")
     assert missing_migrations() == {("conversations", "0001_initial")}
 
 
