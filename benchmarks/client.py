@@ -1,7 +1,8 @@
-"""The least a websocket client can be, so that the client is not what is measured.
+"""The least a client of the chat can be, so that the client is not what is measured.
 
 It trusts its server: no checks of the handshake, no fragments, and it masks with zeros, which changes
-nothing. Times are those at which the bytes arrived, before anything is parsed.
+nothing. A stream of events is taken as the product sends it: a chunk an event, no break
+within a line. Times are those at which the bytes arrived, before anything is parsed.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import secrets
 import struct
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -23,19 +25,15 @@ class Closed(Exception):
     """The server closed the socket."""
 
 
-class Socket(asyncio.Protocol):
-    """One connection; each text frame goes to `on_text` together with its time."""
+class Line(asyncio.Protocol, ABC):
+    """One connection that stays open after its handshake; each text goes to `on_text` with its time."""
+
+    # What the status line of the answer says when all is well.
+    accepted = b" 200 "
 
     def __init__(self, address: str, on_text: OnText, headers: dict[str, str]) -> None:
         parts = urlsplit(address)
-        lines = {
-            "Host": parts.netloc,
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
-            **headers,
-        }
+        lines = {"Host": parts.netloc, **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self.request = f"GET {parts.path or '/'} HTTP/1.1\r\n{head}\r\n".encode()
         self.on_text = on_text
@@ -51,13 +49,13 @@ class Socket(asyncio.Protocol):
         made = asyncio.get_running_loop().create_connection(
             lambda: cls(address, on_text, headers or {}), parts.hostname or "127.0.0.1", parts.port or 80
         )
-        _, socket = await made
+        _, line = await made
         try:
-            await asyncio.wait_for(socket.opened, 30)
+            await asyncio.wait_for(line.opened, 30)
         except BaseException:
-            await socket.close()
+            await line.close()
             raise
-        return socket
+        return line
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -71,13 +69,67 @@ class Socket(asyncio.Protocol):
             if not end:
                 return
             self.buffer = rest
-            if b" 101 " not in head.partition(b"\r\n")[0]:
+            if self.accepted not in head.partition(b"\r\n")[0]:
                 self.opened.set_exception(Closed(head.decode(errors="replace")))
                 return
             self.opened.set_result(None)
-        self._read_frames(now)
+        self.read(now)
 
-    def _read_frames(self, now: float) -> None:
+    @abstractmethod
+    def read(self, now: float) -> None:
+        """Takes what is whole from the buffer."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(exc or Closed("before the end of the handshake"))
+        self.closed.set_result(None)
+
+    async def close(self) -> None:
+        """Drops the connection."""
+        self.transport.close()
+        await self.closed
+
+    def cut(self) -> None:
+        """Breaks the connection without a goodbye; what was on its way is lost."""
+        self.on_text = _unheard
+        self.transport.abort()
+
+    def stall(self) -> None:
+        """Keeps the connection half-open: from now on nothing is read from it."""
+        self.on_text = _unheard
+        self.transport.pause_reading()
+
+
+def _unheard(_data: bytes, _now: float) -> None:
+    pass
+
+
+class Stream(Line):
+    """Server-sent events: the data of each goes to `on_text`."""
+
+    def read(self, now: float) -> None:
+        *whole, self.buffer = self.buffer.split(b"\r\n")
+        for piece in whole:
+            _, found, data = piece.partition(b"data: ")
+            if found:
+                self.on_text(data.rstrip(), now)
+
+
+class Socket(Line):
+    """A websocket; each text frame goes to `on_text`."""
+
+    accepted = b" 101 "
+
+    def __init__(self, address: str, on_text: OnText, headers: dict[str, str]) -> None:
+        asked = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
+        }
+        super().__init__(address, on_text, {**asked, **headers})
+
+    def read(self, now: float) -> None:
         data, at = self.buffer, 0
         while len(data) >= at + 2:
             size, start = data[at + 1], at + 2
@@ -109,16 +161,6 @@ class Socket(asyncio.Protocol):
         size = len(payload)
         length = bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack(">H", size)
         self.transport.write(bytes([first]) + length + b"\0\0\0\0" + payload)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.opened.done():
-            self.opened.set_exception(exc or Closed("before the end of the handshake"))
-        self.closed.set_result(None)
-
-    async def close(self) -> None:
-        """Drops the connection."""
-        self.transport.close()
-        await self.closed
 
 
 class Visitor:

@@ -80,11 +80,14 @@ class Kills:
 class Cluster:
     """All processes; a context. `points`: whether processes are also told to die at named places."""
 
+    providers: tuple[str, ...] = PROVIDERS
+    workers: tuple[str, ...] = ("worker1", "worker2")
+
     def __init__(self, home: Home, seed: int, *, points: bool = True) -> None:
         self.home, self.random, self.points = home, random.Random(seed), points
         self.kills = Kills()
         self.parts: dict[str, Part] = {}
-        self.ports = {name: free_port() for name in ("web1", "web2", "redis", "model", *PROVIDERS)}
+        self.ports = {name: free_port() for name in ("web1", "web2", "redis", "model", *self.providers)}
         self.is_ending = threading.Event()
         self.keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
@@ -125,12 +128,12 @@ class Cluster:
 
     def _prepared(self) -> dict[str, Any]:
         """Fills the database with inboxes of the simulated providers, and tells these where to call."""
-        self._wait_for(*PROVIDERS)
-        addresses = {name: self.provider(name) for name in PROVIDERS}
+        self._wait_for(*self.providers)
+        addresses = {name: self.provider(name) for name in self.providers}
         smtp = httpx.get(f"{self.provider('email')}/_ports").raise_for_status().json()["smtp"]
         os.environ["FAULT_PROVIDERS"] = json.dumps({**addresses, "smtp": smtp})
         told: dict[str, Any] = json.loads(self.home.prepared("benchmarks.faults.prepare"))
-        for name in PROVIDERS:
+        for name in self.providers:
             hooks = ",".join(f"{web}/hooks/{told['inboxes'][name]}" for web in self.webs)
             httpx.post(f"{self.provider(name)}/_hook", json={"hook": hooks}).raise_for_status()
         return told
@@ -138,7 +141,7 @@ class Cluster:
     def _outside(self) -> Iterator[Part]:
         """Providers, model and Redis."""
         python = [sys.executable, "-m"]
-        for name in PROVIDERS:
+        for name in self.providers:
             options = {"port": self.ports[name], "secret": SECRETS[name], "ledger": self.ledger(name)}
             words = [f"--{option}={value}" for option, value in options.items()]
             yield Part(name, [*python, f"tests.fakes.{MODULES[name]}", *words], dict(os.environ))
@@ -150,12 +153,12 @@ class Cluster:
         yield Part("redis", [redis, *words], dict(os.environ))
 
     def _product(self) -> Iterator[Part]:
-        """Two web processes, two workers."""
+        """Web processes and workers."""
         manage = [sys.executable, "manage.py"]
         for name in ("web1", "web2"):
             command = [*manage, "serve", "--no-worker", "--port", str(self.ports[name])]
             yield Part(name, command, self._variables(PORT=str(self.ports[name])))
-        for name in ("worker1", "worker2"):
+        for name in self.workers:
             yield Part(name, [*manage, "work"], self._variables())
 
     def _variables(self, **more: str) -> dict[str, str]:
@@ -204,6 +207,13 @@ class Cluster:
             self.parts[name].point = ""
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
+
+    def stop_part(self, name: str) -> None:
+        """SIGTERM to one process: it ends when it has done what it had begun."""
+        child = self.parts[name].child
+        if child is not None and child.poll() is None:
+            self.parts[name].point = ""
+            child.terminate()
 
     def kill_everything(self) -> None:
         """The power fails: all processes of ours and PostgreSQL at once."""
