@@ -13,19 +13,26 @@ from conversations.actions.files import keep_file
 from conversations.actions.inbound import checked_text, locked_conversation, stored_message
 from conversations.actions.planning import plan_fetching
 from conversations.actions.receipts import advance
-from conversations.actions.record import Draft, add_event, add_message, announce, lock, save_locked
+from conversations.actions.record import (
+    Draft,
+    add_event,
+    add_message,
+    announce,
+    lock,
+    save_locked,
+    tell_change,
+)
 from conversations.enums import (
     AuthorKind,
     DeliveryStatus,
     Direction,
     EventType,
-    FileStatus,
     Status,
     Validation,
 )
 from conversations.errors import NotYet
 from conversations.exchange import Connection, Deleted, Echo, Edited, Incoming, Reacted, Receipt
-from conversations.models import UNFINISHED, Attachment, Conversation, Delivery, Inbox, InboxState, Message
+from conversations.models import UNFINISHED, Conversation, Delivery, Inbox, InboxState, Message
 from core.actor import Actor
 from core.html import plain_to_html
 
@@ -108,17 +115,6 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
     return None
 
 
-def tell_change(conversation: Conversation, message: Message, *, former: str = "") -> None:
-    """Appends the event by which every reader replaces a message; the caller holds the row."""
-    later = Message.objects.filter(conversation=conversation, seq__gt=message.seq)
-    if not later.exclude(direction=Direction.NOTE).exists():
-        names = message.attachments.values_list("name", flat=True)
-        conversation.preview = (message.text or ", ".join(names))[:140]
-    kept = {"former": former} if former else {}
-    add_event(conversation, EventType.MESSAGE_UPDATED, by=None, is_internal=False, message=message, **kept)
-    save_locked(conversation, "preview")
-
-
 @transaction.atomic
 def record_echo(inbox: Inbox, item: Echo) -> str | None:
     """Stores what somebody wrote to a customer on the provider's screen; it takes over from the agent.
@@ -194,20 +190,3 @@ def record_connection(inbox: Inbox, item: Connection) -> None:
             "checked_at": timezone.now(),
         },
     )
-
-
-@transaction.atomic
-def settle_file(file: Attachment, /, **fields: object) -> bool:
-    """Saves what became of a file that was waited for and shows it with its message.
-
-    Returns False, and saves nothing, when the file is gone or nobody waits for it any more.
-    """
-    message = Message.objects.filter(attachments=file.pk).first()
-    # First the conversation, then its files, as everybody does who changes both.
-    conversation = lock(message.conversation_id, by=Actor.system()) if message else None
-    waiting = Attachment.objects.filter(pk=file.pk, status=FileStatus.PENDING)
-    if not waiting.update(**fields):
-        return False
-    if conversation is not None and message is not None:
-        tell_change(conversation, message)
-    return True

@@ -11,12 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.actions.attachments import shown_name
+from conversations.actions.record import lock, tell_change
 from conversations.channels import InboxBroken, SendFailed, SendRefused, adapter
 from conversations.enums import FileStatus
 from conversations.exchange import File, Media
-from conversations.models import Attachment, Inbox
+from conversations.models import Attachment, Inbox, Message
 from conversations.tasks import fetch_file
 from core import queue
+from core.actor import Actor
 from core.errors import TooLarge
 from core.pictures import safe_content
 from core.storable import storable
@@ -97,8 +99,6 @@ def _waiting(attachment_id: str) -> Attachment | None:
 
 
 def _keep(row: Attachment, media: Media) -> None:
-    from conversations.actions.changes import settle_file  # deferred: changes keeps files itself
-
     if media.name and not row.name:
         row.name = shown_name(media.name)
     put(row, media)
@@ -111,8 +111,6 @@ SAVED = ("file", "name", "content_type", "size", "status", "error")
 
 
 def _fail(row: Attachment, why: str) -> None:
-    from conversations.actions.changes import settle_file  # deferred: changes keeps files itself
-
     settle_file(row, status=FileStatus.FAILED, error=storable(why)[:300])
 
 
@@ -127,3 +125,20 @@ def _again(row: Attachment, why: str, *, is_broken: bool) -> None:
         )
         at = timezone.now() + timedelta(seconds=pause)
         queue.defer(fetch_file, queueing_lock=f"fetch:{row.pk}", at=at, attachment_id=str(row.pk))
+
+
+@transaction.atomic
+def settle_file(file: Attachment, /, **fields: object) -> bool:
+    """Saves what became of a file that was waited for and shows it with its message.
+
+    Returns False, and saves nothing, when the file is gone or nobody waits for it any more.
+    """
+    message = Message.objects.filter(attachments=file.pk).first()
+    # First the conversation, then its files, as everybody does who changes both.
+    conversation = lock(message.conversation_id, by=Actor.system()) if message else None
+    waiting = Attachment.objects.filter(pk=file.pk, status=FileStatus.PENDING)
+    if not waiting.update(**fields):
+        return False
+    if conversation is not None and message is not None:
+        tell_change(conversation, message)
+    return True

@@ -137,7 +137,7 @@ def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ..
         author_name=draft.author_name[:120],
         direction=draft.direction,
         text=draft.text,
-        html=clean_html(origin.html) if origin and origin.html else render(draft.text) if draft.text else "",
+        html=(clean_html(origin.html) if origin else "") or (render(draft.text) if draft.text else ""),
         citations=list(draft.citations),
         choices=list(draft.choices),
         client_id=draft.client_id,
@@ -206,3 +206,14 @@ def waits_now(conversation: Conversation) -> None:
     """Starts the waiting clock if it does not run already."""
     if conversation.waiting_since is None:
         conversation.waiting_since = timezone.now()
+
+
+def tell_change(conversation: Conversation, message: Message, *, former: str = "") -> None:
+    """Appends the event by which every reader replaces a message; the caller holds the row."""
+    later = Message.objects.filter(conversation=conversation, seq__gt=message.seq)
+    if not later.exclude(direction=Direction.NOTE).exists():
+        names = message.attachments.values_list("name", flat=True)
+        conversation.preview = (message.text or ", ".join(names))[:140]
+    kept = {"former": former} if former else {}
+    add_event(conversation, EventType.MESSAGE_UPDATED, by=None, is_internal=False, message=message, **kept)
+    save_locked(conversation, "preview")

@@ -5,6 +5,7 @@ claim behind, and the next one knows that it does not know: the delivery is `unk
 or the end of its time settles it (`Repeat` says what may then be done).
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
@@ -32,9 +33,9 @@ from conversations.channels import (
     SendUnclear,
     adapter,
 )
-from conversations.enums import DeliveryStatus, Light
+from conversations.enums import DeliveryStatus, Light, Verdict
 from conversations.exchange import OutFile, Outgoing, Sent
-from conversations.models import UNFINISHED, Attachment, Delivery, InboxState, Message
+from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, InboxState, Message
 from conversations.queries.wire import attachment_url
 from conversations.tasks import deliver_later, plan_delivery
 from core import queue
@@ -50,6 +51,9 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=25)
 # How long receipts may take that tell whether a call arrived.
 CALLBACK_PATIENCE = timedelta(seconds=45)
+UNREAD_PAUSE = timedelta(seconds=3)
+# Between two tries to write what came of a call, in seconds: as long as the claim is ours.
+SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
 GIVEN_UP_AFTER = timedelta(days=1)
 # Failures in a row after which an inbox is left alone for a while.
@@ -92,7 +96,20 @@ async def deliver(conversation_id: str) -> None:
         crash_point("sending.claimed")
         outcome = await in_network_thread(_call, found)
         crash_point("sending.called")
-        await in_thread(settle, found.delivery_id, found.attempt, outcome)
+        await _settle_surely(found, outcome)
+
+
+async def _settle_surely(found: Claim, outcome: Sent | SendFailed) -> None:
+    """Writes the outcome, waiting for a database that is away: whoever forgets it makes a double of it."""
+    for pause in SETTLE_PAUSES:
+        try:
+            await in_thread(settle, found.delivery_id, found.attempt, outcome)
+        except DatabaseError:
+            logger.warning("the outcome of delivery %s could not be written yet", found.delivery_id)
+            await asyncio.sleep(pause)
+        else:
+            return
+    await in_thread(settle, found.delivery_id, found.attempt, outcome)
 
 
 def _call(found: Claim) -> Sent | SendFailed:
@@ -162,6 +179,11 @@ def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> W
         doubt(delivery, capabilities.repeat, now)
     if delivery.next_try_at is not None and delivery.next_try_at > now:
         return Wait(delivery.next_try_at)
+    if delivery.status == DeliveryStatus.UNKNOWN and capabilities.repeat == Repeat.CALLBACK:
+        # The receipt that settles it may be here already, and nobody has read it yet.
+        unread = InboundEvent.objects.filter(inbox_id=delivery.inbox_id, verdict=Verdict.RECEIVED)
+        if unread.filter(next_try_at=None).exists():
+            return Wait(now + UNREAD_PAUSE)
     return None
 
 

@@ -9,6 +9,8 @@ from django.core.management import BaseCommand
 
 from core import queue
 
+WARM_AFTER_SECONDS = 5
+
 
 class Command(BaseCommand):
     """Runs jobs until Ctrl-C or SIGTERM; jobs in hand get ten seconds to end, the others stay queued."""
@@ -24,7 +26,12 @@ class Command(BaseCommand):
     async def _work(self) -> None:
         from llm.door import close, warm_up  # deferred: slow import
 
-        warming = asyncio.create_task(warm_up())
+        async def warm() -> None:
+            # What waits goes first: preparing the models takes a processor for seconds.
+            await asyncio.sleep(WARM_AFTER_SECONDS)
+            await warm_up()
+
+        warming = asyncio.create_task(warm())
         self.stderr.write("The worker is ready.")
         await queue.keep_working(alone=False, stop_on_signals=True)
         warming.cancel()
