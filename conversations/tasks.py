@@ -30,9 +30,9 @@ async def take_in(inbox_id: int) -> None:
     try:
         while await in_thread(intake.take_in_some, inbox_id):
             pass
-    except DatabaseError:
+    except (DatabaseError, OSError):
         logger.warning(
-            "the database failed while receipts were taken in; the next sweep goes on", exc_info=True
+            "database or disk failed while receipts were taken in; the next sweep goes on", exc_info=True
         )
 
 

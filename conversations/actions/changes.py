@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations import signals
 from conversations.actions.files import keep_file
-from conversations.actions.inbound import checked_text, locked_conversation, stored_message
+from conversations.actions.inbound import MAX_TEXT, checked_text, locked_conversation, stored_message
 from conversations.actions.planning import plan_fetching
 from conversations.actions.receipts import advance
 from conversations.actions.record import (
@@ -58,7 +58,7 @@ def edit(inbox: Inbox, item: Edited) -> str | None:
     message = message_of(inbox, item.external_id)
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
-    text = checked_text(item.text, has_files=True)
+    text = checked_text(item.text[:MAX_TEXT], has_files=True)
     is_older = item.at is not None and message.edited_at is not None and item.at < message.edited_at
     if message.deleted_at or is_older or message.text == text or message.direction != Direction.IN:
         return _("nothing changed")
@@ -128,12 +128,13 @@ def record_echo(inbox: Inbox, item: Echo) -> str | None:
     if stored_message(inbox, item.external_id):
         # A twin was quicker.
         return _("our own message")
+    no_text = "" if item.files else _("(no text)")
     draft = Draft(
         AuthorKind.OPERATOR,
         "",
         _("On the phone"),
         Direction.OUT,
-        checked_text(item.text or ("" if item.files else _("(no text)")), has_files=bool(item.files)),
+        checked_text(item.text[:MAX_TEXT] or no_text, has_files=bool(item.files)),
         external_id=item.external_id,
         attachments=[
             keep_file(inbox, file, uploader=f"echo:{item.external_id}"[:210], number=number)

@@ -31,7 +31,7 @@ from conversations.exchange import (
     Receipt,
     Webhook,
 )
-from conversations.models import InboundEvent, Inbox, InboxState, Message
+from conversations.models import ContactIdentity, InboundEvent, Inbox, InboxState, Message
 from conversations.tasks import plan_intake
 from core.actor import Actor
 from core.crash_points import crash_point
@@ -47,7 +47,10 @@ PATIENCE = 7
 BLAMED_AT = 3
 FULL_TEXT = 200_000
 SHOWN_DETAIL = 2_000
-RECEIPTS_KEPT = timedelta(days=30)
+# Long enough for a parser to be mended; what customers take back is in there, too.
+RECEIPTS_KEPT = timedelta(days=7)
+# Nobody has judged the receipt then: no database, or no room on the disk for its files.
+AWAY = (DatabaseError, OSError)
 
 
 def take_in_some(inbox_id: int) -> int:
@@ -60,7 +63,7 @@ def take_in_some(inbox_id: int) -> int:
     for event in events:
         try:
             take_in(event)
-        except DatabaseError as error:
+        except AWAY as error:
             if not _put_off(event, error):
                 raise
     if events:
@@ -84,8 +87,8 @@ def take_in(event: InboundEvent) -> Verdict:
     return event.verdict
 
 
-def _put_off(event: InboundEvent, error: DatabaseError) -> bool:
-    """Counts a failure of the database; says whether it is this receipt's alone, so that others may pass.
+def _put_off(event: InboundEvent, error: Exception) -> bool:
+    """Counts a failure of database or disk; says whether it is this receipt's alone, so that others may pass.
 
     At first all wait, which keeps their order. Raises DatabaseError when the database is away indeed.
     """
@@ -119,7 +122,7 @@ class Taking:
             config = channel.config.model_validate(self.inbox.config)
             for item in channel.parse(webhook, config):
                 self._carry_out(storable(item))
-        except DatabaseError:
+        except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 (quarantined with its bytes)
             logger.warning("receipt %s cannot be read: %s", self.event.pk, _told(error))
@@ -134,7 +137,7 @@ class Taking:
         except (DataError, IntegrityError) as error:
             # The database refuses this item and none other.
             self.problems.append(f"{type(error).__name__}: {error}")
-        except DatabaseError:
+        except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 (quarantined with its bytes)
             # Not with the error itself: its words may be a stranger's bytes, which no log can hold.
@@ -193,6 +196,9 @@ def _receive(inbox: Inbox, item: Incoming, uploader: str) -> None:
     text, origin = fitted(item)
     if not text.strip() and not files:
         text = _("(no text)")
+    # Whoever writes can be reached.
+    dead = ContactIdentity.objects.filter(inbox=inbox, external_id=item.sender.external_id)
+    dead.exclude(unreachable_since=None).update(unreachable_since=None)
     receive(
         inbox=inbox,
         sender=item.sender,
@@ -237,7 +243,7 @@ def replay(event_ids: Sequence[int], *, by: Actor) -> int:
 
 
 def delete_old_receipts() -> int:
-    """Removes receipts that were understood a month ago; what was not understood stays."""
+    """Removes receipts that were understood a week ago; what was not understood stays."""
     old = InboundEvent.objects.filter(
         verdict__in=[Verdict.DONE, Verdict.IGNORED], received_at__lt=timezone.now() - RECEIPTS_KEPT
     )
