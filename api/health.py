@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from api.pages import SAFE, not_allowed
+from conversations.queries.backlog import Backlog, inbound_backlog, outbound_backlog
 from core.layer import hints_are_lost
 from core.schema import missing_migrations
 
@@ -23,6 +24,8 @@ OLDEST_JOB_SECONDS = 60
 # A worker gives a sign of life every few seconds.
 SILENT_WORKER_SECONDS = 30
 LAYER_SECONDS = 2.0
+# Without these nothing can be served.
+NEEDED = ("database", "migrations", "queue")
 
 # Jobs that could run now: due, and not waiting for another one that holds their lock. A job's age counts from
 # its last deferral or retry, or from the time it was planned for.
@@ -56,15 +59,15 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when this process can serve and jobs are being done, else 503; the answer names each part.
 
-    Without the channel layer open pages look for news instead of being told: slower, but no reason to take
-    every process out of service.
+    Without the channel layer open pages look for news instead of being told, and a backlog of receipts or
+    deliveries makes messages late: slower, but no reason to take every process out of service.
     """
     if request.method not in SAFE:
         return not_allowed(request)
-    needed, layer = _database_parts(), async_to_sync(channel_layer)()
-    checks = {**needed, "channel_layer": layer}
-    is_ready = all(check["ok"] for check in needed.values())
-    status = "ok" if is_ready and layer["ok"] else "degraded" if is_ready else "unavailable"
+    checks = {**_database_parts(), "channel_layer": async_to_sync(channel_layer)()}
+    is_ready = all(checks[name]["ok"] for name in NEEDED)
+    is_well = all(check["ok"] for check in checks.values())
+    status = "ok" if is_well else "degraded" if is_ready else "unavailable"
     body = {
         "status": status,
         "time": timezone.now().isoformat(),
@@ -77,7 +80,13 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 def _database_parts() -> dict[str, Check]:
     """Asks the database for everything; when it is away, nothing that lives in it is asked."""
-    parts: dict[str, Callable[[], Check]] = {"database": database, "migrations": migrations, "queue": queue}
+    parts: dict[str, Callable[[], Check]] = {
+        "database": database,
+        "migrations": migrations,
+        "queue": queue,
+        "inbound": lambda: _backlog(inbound_backlog()),
+        "outbound": lambda: _backlog(outbound_backlog()),
+    }
     found: dict[str, Check] = {}
     for name, part in parts.items():
         if name != "database" and not found["database"]["ok"]:
@@ -121,6 +130,13 @@ def queue() -> Check:
         "oldest_seconds": round(oldest, 1),
         "workers": workers,
     }
+
+
+def _backlog(found: Backlog) -> Check:
+    """Receipts or messages that nobody has touched: how many, and how long the oldest waits."""
+    oldest = _age(found.since)
+    is_late = oldest > OLDEST_JOB_SECONDS
+    return {"ok": not is_late, "waiting": found.waiting, "oldest_seconds": round(oldest, 1)}
 
 
 def _age(since: datetime | None) -> float:

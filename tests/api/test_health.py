@@ -1,6 +1,7 @@
 """Health: up, ready, and which part is not."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -8,9 +9,11 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from api import health
+from conversations.models import Conversation, Delivery, InboundEvent, InboxState
 from core.queue import defer, rescue_stalled
 from core.schema import migrations_on_disk, missing_migrations
 
@@ -36,6 +39,8 @@ def test_ready_names_every_part(client: Client) -> None:
         "database": {"ok": True},
         "migrations": {"ok": True, "missing": 0},
         "queue": {"ok": True, "waiting": 0, "oldest_seconds": 0.0, "workers": 0},
+        "inbound": {"ok": True, "waiting": 0, "oldest_seconds": 0.0},
+        "outbound": {"ok": True, "waiting": 0, "oldest_seconds": 0.0},
         "channel_layer": {"ok": True},
     }
     assert client.get("/health").json()["checks"] == checks
@@ -43,7 +48,7 @@ def test_ready_names_every_part(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_ready_is_cheap(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         client.get("/health/ready")
 
 
@@ -156,3 +161,21 @@ def test_layer_that_knows_of_its_redis_being_away_is_named(client: Client) -> No
     with patch("core.layer.get_channel_layer", return_value=layer):
         status, checks = ready(client)
     assert (status, checks["channel_layer"]) == (200, {"ok": False, "detail": "Redis is away."})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "is_late"), [(50, False), (70, True)])
+def test_receipts_and_messages_that_lie_about_are_named_and_take_nobody_out_of_service(
+    client: Client, conversation: Conversation, seconds: int, is_late: bool
+) -> None:
+    message, inbox = conversation.messages.get(), conversation.inbox
+    InboundEvent.objects.create(inbox=inbox, provider_event_id="1")
+    Delivery.objects.create(message=message, conversation=conversation, inbox=inbox, seq=1)
+    InboxState.objects.create(inbox=inbox)
+    then = timezone.now() - timedelta(seconds=seconds)
+    InboundEvent.objects.update(received_at=then)
+    Delivery.objects.update(created_at=then)
+    status, checks = ready(client)
+    assert (status, checks["inbound"]["ok"], checks["outbound"]["ok"]) == (200, not is_late, not is_late)
+    assert checks["inbound"]["waiting"] == checks["outbound"]["waiting"] == 1
+    assert client.get("/health/ready").json()["status"] == ("degraded" if is_late else "ok")
