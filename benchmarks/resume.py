@@ -3,19 +3,19 @@
     python benchmarks/resume.py --clients 200 --events 1000000 --seed 1
     python benchmarks/resume.py --sse --clients 50 --events 50000
 
-Clients are tabs of a few visitors, on two web processes that are restarted now and then. Each is cut without a
-goodbye every 1 to 5 seconds, left half-open sometimes, asleep for too long now and then, and resumes with the
-last number it has heard; meanwhile they write. The last lines are the figures as JSON and
+Clients are tabs of a few visitors, on two web processes that are restarted now and then. Each is cut without
+a goodbye every 1 to 5 seconds, left half-open sometimes, asleep for too long now and then, and resumes with
+the last number it has heard; meanwhile they write. The last lines are the figures as JSON and
 `N passed, N failed`; exit code 1 when a promise was broken.
 """
 
 import argparse
 import asyncio
-import contextlib
 import json
 import random
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,10 @@ import psycopg  # noqa: E402
 
 from benchmarks.faults.cluster import Cluster  # noqa: E402
 from benchmarks.faults.tabs import Room, Said, Snapshot, Stage, StreamTab, Tab, Tally  # noqa: E402
-from benchmarks.processes import Home  # noqa: E402
+from benchmarks.processes import Home, leave_when_told  # noqa: E402
 
-TABS_OF_A_VISITOR = 50
-RESTART_AFTER = (12.0, 25.0)
+TABS_OF_A_VISITOR = 100
+RESTART_AFTER = (30.0, 60.0)
 # A run in which nobody hears anything for so long has failed.
 STUCK_SECONDS = 60
 # When all have heard everything: time for a double that is still on its way.
@@ -139,36 +139,11 @@ class Run:
         return [kind(stage, rooms[number % len(rooms)], f"tab.{number}") for number in range(self.clients)]
 
     async def _play(self, cluster: Cluster, stage: Stage, tabs: list[Tab]) -> None:
-        # No pool: a connection of before a restart is a failed request, which the tab repeats.
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as stage.http,
-            asyncio.TaskGroup() as group,
-        ):
-            restarting = group.create_task(self._restart(cluster))
-            playing = [group.create_task(tab.live()) for tab in tabs]
-            await self._until(stage, lambda: stage.tally.events >= self.events)
-            stage.is_ending = True
-            await self._until(stage, lambda: _all_heard(tabs))
-            await asyncio.sleep(ENCORE_SECONDS)
-            stage.is_over = True
-            for task in (restarting, *playing):
-                task.cancel()
-            for line in tuple(stage.half_open):
-                stage.drop(line)
-
-    async def _until(self, stage: Stage, is_done: "Any") -> None:
-        """Waits for something, and says each ten seconds how far it is; gives up when nothing moves."""
-        heard, moved_at, told_at = -1, time.monotonic(), time.monotonic()
-        while not is_done():
-            await asyncio.sleep(0.2)
-            now = time.monotonic()
-            if stage.tally.events != heard:
-                heard, moved_at = stage.tally.events, now
-            if now - moved_at > STUCK_SECONDS:
-                return
-            if now - told_at > 10:  # noqa: PLR2004 (as the docstring says)
-                told_at = now
-                print(f"  {heard:,} events heard, {stage.tally.cuts:,} cuts", file=sys.stderr, flush=True)
+        patience = aiohttp.ClientTimeout(total=10)
+        async with aiohttp.ClientSession(timeout=patience) as stage.http:
+            restarting = asyncio.create_task(self._restart(cluster))
+            await play(stage, tabs, self.events)
+            restarting.cancel()
 
     async def _restart(self, cluster: Cluster) -> None:
         """Ends one web process after the other, kindly or not; the supervisor starts it again."""
@@ -177,6 +152,34 @@ class Run:
             name = ("web1", "web2")[self.restarts % 2]
             cluster.random.choice((cluster.kill_part, cluster.stop_part))(name)
             self.restarts += 1
+
+
+async def play(stage: Stage, tabs: list[Tab], events: int) -> None:
+    """Lets the tabs listen and write until they have heard so much, and then hear the rest."""
+    playing = [asyncio.create_task(tab.live()) for tab in tabs]
+    await _until(stage, lambda: stage.tally.events >= events)
+    stage.is_ending = True
+    await _until(stage, lambda: _all_heard(tabs))
+    await asyncio.sleep(ENCORE_SECONDS)
+    stage.is_over = True
+    await asyncio.gather(*playing)
+    for line in tuple(stage.half_open):
+        stage.drop(line)
+
+
+async def _until(stage: Stage, is_done: Callable[[], bool]) -> None:
+    """Waits for something, and says each ten seconds how far it is; gives up when nothing moves."""
+    heard, moved_at, told_at = -1, time.monotonic(), time.monotonic()
+    while not is_done():
+        await asyncio.sleep(0.2)
+        now = time.monotonic()
+        if stage.tally.events != heard:
+            heard, moved_at = stage.tally.events, now
+        if now - moved_at > STUCK_SECONDS:
+            return
+        if now - told_at > 10:
+            told_at = now
+            print(f"  {heard:,} events heard, {stage.tally.cuts:,} cuts", file=sys.stderr, flush=True)
 
 
 def _all_heard(tabs: list[Tab]) -> bool:
@@ -219,6 +222,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sse", action="store_true", help="server-sent events instead of websockets")
     options = parser.parse_args()
+    leave_when_told()
     verdict, row = Run(**vars(options)).measure()
     print(json.dumps(row), flush=True)
     for line in verdict.failures:

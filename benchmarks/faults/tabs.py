@@ -1,8 +1,7 @@
 """Tabs of the widget that lose their connection every few seconds, and what each of them has heard.
 
-The tabs of a visitor share a conversation: what one writes, all must hear once and in order. A tab writes when
-it has heard as much as all tabs of its conversation wrote since its last message, so that writers are never
-ahead of listeners by more than one round.
+The tabs of a visitor share a conversation: what one writes, all must hear once and in order. A tab writes
+when it is welcomed and whenever it has heard some more, so that writers are never far ahead of listeners.
 """
 
 import asyncio
@@ -24,7 +23,8 @@ CUT_AFTER, HALF_OPEN = (1.0, 5.0), (10.0, 20.0)
 HALF_OPEN_SHARE, ASLEEP_SHARE = 0.2, 0.01
 # The server tells single events of so many numbers back; before that comes a snapshot (docs/protocol.md).
 REPLAY_LIMIT = 500
-SLEEP_SECONDS = 60
+SLEEP_SECONDS, WELCOME_SECONDS = 60, 15
+WRITES_AFTER = 10
 # What was said under a number: the message's id and its text.
 Said = tuple[str, str]
 
@@ -107,6 +107,7 @@ class Tab:
         self.missing: set[int] = set()
         self.waiting: tuple[str, str] | None = None
         self.line: Any = None
+        self.welcomed: asyncio.Future[None]
         room.tabs += 1
 
     async def live(self) -> None:
@@ -114,19 +115,28 @@ class Tab:
         chance = self.stage.random
         while not self.stage.is_over:
             with contextlib.suppress(*FAILURES):
+                self.welcomed = asyncio.get_running_loop().create_future()
                 self.line = await self.open(chance.choice(self.stage.webs))
-                await asyncio.wait({self.line.closed}, timeout=chance.uniform(*CUT_AFTER))
+                await self._listen(chance.uniform(*CUT_AFTER))
                 self.stage.leave(self.line)
             await asyncio.sleep(chance.uniform(0, 0.2))
             if chance.random() < ASLEEP_SHARE:
                 await self._sleep()
 
+    async def _listen(self, seconds: float) -> None:
+        """Stays for so long after the welcome: who leaves before makes work and learns nothing."""
+        closed, first = self.line.closed, asyncio.FIRST_COMPLETED
+        await asyncio.wait({closed, self.welcomed}, timeout=WELCOME_SECONDS, return_when=first)
+        if self.welcomed.done() and not closed.done():
+            self.say()
+            await asyncio.wait({closed}, timeout=seconds)
+
     async def _sleep(self) -> None:
         """Stays away until there is too much to be told one by one."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SLEEP_SECONDS):
-                while not self.stage.is_ending and self.room.last - self.seq <= REPLAY_LIMIT + 20:
-                    await asyncio.sleep(0.5)
+        for _ in range(SLEEP_SECONDS):
+            if self.stage.is_ending or self.room.last - self.seq > REPLAY_LIMIT:
+                return
+            await asyncio.sleep(1)
 
     async def open(self, web: str) -> Line:
         """Connects and says who it is and how far it has heard."""
@@ -162,13 +172,8 @@ class Tab:
                 self.waiting = None
                 self.room.written += 1
                 self.room.last = max(self.room.last, frame["seq"])
-            case "welcome":
-                # The line is not ours yet while its handshake is being waited for.
-                asyncio.get_running_loop().call_soon(self._begin)
-
-    def _begin(self) -> None:
-        if self.line is not None and not self.line.closed.done():
-            self.say()
+            case "welcome" if not self.welcomed.done():
+                self.welcomed.set_result(None)
 
     def _event(self, frame: dict[str, Any]) -> None:
         tally, seq = self.stage.tally, frame["seq"]
@@ -187,7 +192,7 @@ class Tab:
         said = _said(frame.get("message") or {})
         tally.unlike += self.room.heard.setdefault(seq, said) != said
         self.heard += 1
-        if self.heard >= self.room.tabs and self.waiting is None:
+        if self.heard >= WRITES_AFTER and self.waiting is None:
             self.say()
 
     def _snapshot(self, frame: dict[str, Any]) -> None:
@@ -225,5 +230,5 @@ class StreamTab(Tab):
         with contextlib.suppress(*FAILURES):
             address = f"{self.web}/messages"
             async with self.stage.http.post(address, data=frame, headers=self.headers) as answer:
-                if answer.status == 200:  # noqa: PLR2004 (HTTP's own number)
+                if answer.status == 200:
                     on_text(await answer.read(), 0.0)
