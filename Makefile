@@ -6,7 +6,7 @@ PY := .venv/bin/python
 LOCKED := requirements.txt requirements-model.txt constraints.txt
 # The names of the stamps carry what they stand for: other requirements, other stamp.
 RUN := .venv/.run-$(shell cat $(LOCKED) 2>/dev/null | cksum | tr ' ' '-')
-DEV := .venv/.dev-$(shell cat $(LOCKED) requirements-dev.txt 2>/dev/null | cksum | tr ' ' '-')
+DEV := .venv/.dev-$(shell cat $(LOCKED) requirements-dev.txt requirements-s3.txt 2>/dev/null | cksum | tr ' ' '-')
 
 .PHONY: help
 help: ## List the targets

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk import embedded
+from helpdesk.media import media_storage
 
 # Lets `ModelAdmin[Model]` and the like be written at run time too.
 django_stubs_ext.monkeypatch()
@@ -327,7 +328,13 @@ STATIC_ROOT = HELPDESK_HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = HELPDESK_HOME / "media"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": media_storage(
+        bucket=env.str("MEDIA_S3_BUCKET", default=""),
+        endpoint=env.str("MEDIA_S3_ENDPOINT", default=""),
+        region=env.str("MEDIA_S3_REGION", default=""),
+        key=secret("MEDIA_S3_KEY"),
+        secret=secret("MEDIA_S3_SECRET"),
+    ),
     "staticfiles": {"BACKEND": "helpdesk.storage.StaticFiles"},
 }
 # A running server reads new and changed files from here without a restart.

@@ -1,17 +1,22 @@
 """Files that customers and operators send."""
 
+import logging
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.models import Attachment, Inbox
-from core.errors import Invalid, TooLarge
+from core.errors import Invalid, TooLarge, Unavailable
+from core.pictures import FORMATS, safe_content
+
+logger = logging.getLogger(__name__)
 
 # First bytes of each binary type we take: a name or a header proves nothing.
 SIGNATURES = {
@@ -26,22 +31,47 @@ UNCLAIMED_FOR = timedelta(days=1)
 def add_attachment(*, inbox: Inbox, uploader: str, upload: UploadedFile[Any]) -> Attachment:
     """Stores a file before the message that will carry it; `uploader` alone may send it.
 
-    Raises TooLarge and Invalid (type not allowed, or content that is not of the type it claims). It looks at
-    the first bytes only; files are always served as downloads, never as pages of ours.
+    A picture is written anew, without what it says about where it was taken. Raises TooLarge (before and
+    after that), Invalid (type not allowed, content that is not of the type it claims, a picture that cannot
+    be read) and Unavailable while files cannot be stored. Call it outside any transaction: files may lie on
+    somebody else's server.
     """
-    size = upload.size or 0
+    _check_size(upload.size or 0)
+    claimed = checked_type(upload)
+    content, kind = safe_content(upload.read(), claimed)
+    if claimed in FORMATS and kind not in FORMATS:
+        detail = _("This picture cannot be read, or is too large to be shown.")
+        raise Invalid(detail, field="file")
+    _check_size(len(content))
+    row = Attachment(
+        inbox=inbox,
+        uploader=uploader,
+        name=shown_name(upload.name or ""),
+        content_type=kind,
+        size=len(content),
+    )
+    _store(row, content)
+    return row
+
+
+def _check_size(size: int) -> None:
     if size > settings.MAX_ATTACHMENT_BYTES:
         detail = _("A file may have %d MB.") % (settings.MAX_ATTACHMENT_BYTES // 1024 // 1024)
         raise TooLarge(detail, field="file")
-    content_type = checked_type(upload)
-    return Attachment.objects.create(
-        inbox=inbox,
-        uploader=uploader,
-        file=upload,
-        name=shown_name(upload.name or ""),
-        content_type=content_type,
-        size=size,
-    )
+
+
+def _store(row: Attachment, content: bytes) -> None:
+    """Writes the content, then the row that names it; content without a row does not stay behind."""
+    try:
+        row.file.save(row.pk.hex, ContentFile(content), save=False)
+    except OSError as error:
+        logger.warning("a file cannot be stored: %s", error)
+        raise Unavailable(_("Files cannot be stored at the moment. Please try again.")) from error
+    try:
+        row.save(force_insert=True)
+    except DatabaseError:
+        row.file.delete(save=False)
+        raise
 
 
 @transaction.atomic(durable=True)

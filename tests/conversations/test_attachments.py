@@ -1,19 +1,22 @@
 """Files of strangers: what they are is looked at, what they are called becomes no path and no header."""
 
 import asyncio
+import io
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.storage import InMemoryStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from PIL import Image
 
 from accounts.models import User
 from conversations import tasks
@@ -24,14 +27,13 @@ from conversations.queries.threads import unsent_attachments
 from conversations.queries.wire import attachment_url
 from core.errors import HelpdeskError, Invalid, NotFound, TooLarge
 from tests.conversations.test_receive import in_parallel
+from tests.pictures import PNG, picture
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
-WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 "
 GOOD = {
     "image/png": PNG,
-    "image/jpeg": b"\xff\xd8\xff\xe0rest",
-    "image/gif": b"GIF89a rest",
-    "image/webp": WEBP,
+    "image/jpeg": picture("JPEG"),
+    "image/gif": picture("GIF"),
+    "image/webp": picture("WEBP"),
     "application/pdf": b"%PDF-1.7 rest",
     "text/plain": "olá, ünïcode".encode(),
     "text/csv": b"a;b\n1;2\n",
@@ -94,6 +96,82 @@ def test_what_is_not_what_it_says_is_refused(inbox: Inbox, content: bytes, kind:
     assert not Attachment.objects.exists()
 
 
+def located(form: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = "secret place"
+    out = io.BytesIO()
+    Image.new("RGB", (8, 4), "red").save(out, form, exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_uploaded_picture_no_longer_says_where_it_was_taken(inbox: Inbox, form: str) -> None:
+    content, kind = located(form), f"image/{form.lower()}"
+    assert b"secret place" in content
+    row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(content, kind))
+    with row.file.open() as file:
+        kept = file.read()
+    assert b"secret place" not in kept
+    assert (row.content_type, row.size) == (kind, len(kept))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PNG[:8] + b"<script>alert(1)</script>", "image/png"),
+        (b"\xff\xd8\xff<html><script>alert(1)</script>", "image/jpeg"),
+        (b"GIF89a<svg onload=alert(1)>", "image/gif"),
+        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_picture_that_only_begins_like_one_is_refused(inbox: Inbox, content: bytes, kind: str) -> None:
+    with pytest.raises(Invalid, match="cannot be read") as caught:
+        add_attachment(inbox=inbox, uploader=WHO, upload=upload(content, kind))
+    assert caught.value.extra == {"field": "file"}
+    assert not Attachment.objects.exists()
+
+
+def test_what_follows_a_picture_is_left_out(inbox: Inbox) -> None:
+    row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(PNG + b"<script>alert(1)</script>"))
+    with row.file.open() as file:
+        assert file.read() == PNG
+
+
+def test_picture_that_grows_beyond_the_limit_is_refused(inbox: Inbox, settings) -> None:
+    noise = Image.effect_noise((64, 64), 100)
+    out = io.BytesIO()
+    noise.save(out, "JPEG", quality=1)
+    settings.MAX_ATTACHMENT_BYTES = len(out.getvalue())
+    with pytest.raises(TooLarge):
+        add_attachment(inbox=inbox, uploader=WHO, upload=upload(out.getvalue(), "image/jpeg"))
+    assert not Attachment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "page", [b"<!DOCTYPE html><p>x", b" <script>alert(1)</script>", b"<?xml version='1.0'?>"]
+)
+def test_page_called_a_text_becomes_bytes_of_no_type(inbox: Inbox, page: bytes) -> None:
+    row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(page, "text/plain"))
+    assert row.content_type == "application/octet-stream"
+
+
+def test_content_whose_row_cannot_be_written_does_not_stay(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    save = InMemoryStorage.save
+
+    def noted(*args: Any, **more: Any) -> str:
+        written.append(save(*args, **more))
+        return written[-1]
+
+    monkeypatch.setattr(InMemoryStorage, "save", noted)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        add_attachment(inbox=inbox, uploader="x" * 300, upload=upload())
+    (name,) = written
+    assert not Attachment._meta.get_field("file").storage.exists(name)
+
+
 def test_upload_without_a_type_is_refused(inbox: Inbox) -> None:
     plain = upload()
     plain.content_type = None
@@ -104,7 +182,7 @@ def test_upload_without_a_type_is_refused(inbox: Inbox) -> None:
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
 def test_size_is_bounded_to_the_byte(inbox: Inbox, settings, more: int, fits: bool) -> None:  # noqa: FBT001
     settings.MAX_ATTACHMENT_BYTES = 1024
-    big = upload(PNG.ljust(1024 + more, b"x"))
+    big = upload(b"x" * (1024 + more), "text/plain")
     if fits:
         assert add_attachment(inbox=inbox, uploader=WHO, upload=big).size == 1024
         return

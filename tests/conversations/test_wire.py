@@ -29,6 +29,7 @@ from conversations.queries.wire import (
 )
 from conversations.views import LINK_SECONDS
 from core.actor import Actor
+from core.pictures import PLAYED
 from tests.conversations.test_attachments import GOOD, WHO, upload
 
 PROTOCOL = (Path(__file__).resolve().parents[2] / "docs/protocol.md").read_text()
@@ -179,6 +180,42 @@ def test_file_that_is_no_picture_is_a_download(inbox: Inbox, kind: str) -> None:
     row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(GOOD[kind], kind, "a b.x"))
     answer = Client().get(attachment_url(row))
     assert answer.headers["Content-Disposition"] == 'attachment; filename="a b.x"'
+
+
+@pytest.mark.parametrize("kind", sorted(PLAYED))
+def test_sound_and_film_are_played_in_place(picture: Attachment, kind: str) -> None:
+    Attachment.objects.update(content_type=kind)
+    answer = Client().get(attachment_url(picture))
+    assert answer.headers["Content-Type"] == kind
+    assert answer.headers["Content-Disposition"].startswith("inline")
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/html", "image/svg+xml", "text/xml", "multipart/related", "image/png; x", "x/y", "", "a\tb"]
+)
+def test_type_that_we_do_not_know_is_not_repeated(picture: Attachment, kind: str) -> None:
+    Attachment.objects.update(content_type=kind)
+    answer = Client().get(attachment_url(picture))
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="foto.png"'
+
+
+def test_file_opened_as_a_page_may_do_nothing(picture: Attachment) -> None:
+    policy = Client().get(attachment_url(picture)).headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "sandbox"} <= set(policy)
+    assert not [part for part in policy if part.startswith("script-src")]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("pending", "still being fetched"), ("failed", "could not be")]
+)
+def test_file_that_is_not_here_says_so(picture: Attachment, status: str, words: str) -> None:
+    Attachment.objects.update(status=status, error="the provider's own words")
+    answer = Client().get(attachment_url(picture))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert words in answer.text
+    assert "own words" not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_address_lives_for_a_day(picture: Attachment) -> None:

@@ -15,12 +15,12 @@ from conversations.models import Conversation, Inbox, Message
 from core.actor import Actor
 from desk.verbs import VERBS
 from tests.desk.conftest import client_of, said
+from tests.pictures import PNG
 from tickets.actions import create_ticket
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
 Json = dict[str, Any]
-PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 32
 
 
 def post(client: Client, conversation: Conversation, verb: str, **data: Any) -> tuple[int, Json]:

@@ -131,7 +131,10 @@ def key(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-model.txt", "requirements-dev.txt"])
+FILES = ["requirements.txt", "requirements-s3.txt", "requirements-model.txt", "requirements-dev.txt"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_requirements_are_pinned_and_explained(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     explained = False
@@ -146,7 +149,7 @@ def test_requirements_are_pinned_and_explained(name: str) -> None:
         assert [spec.operator for spec in requirement.specifier] == ["=="], requirement
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-s3.txt", "requirements-dev.txt"])
 def test_constraints_pin_what_is_required(name: str) -> None:
     pinned = requirements("constraints.txt")
     for package, requirement in requirements(name).items():
@@ -187,7 +190,7 @@ def test_embedding_model_is_pinned_by_its_content() -> None:
 def test_litellm_comes_without_its_proxy() -> None:
     litellm = requirements("requirements.txt")["litellm"]
     assert not litellm.extras
-    assert "boto3" not in requirements("constraints.txt")
+    assert not {"litellm-proxy-extras", "litellm-enterprise"} & set(requirements("constraints.txt"))
 
 
 # --- Size and shape ----------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from conversations.actions import reply
 from conversations.models import Attachment, Conversation, Inbox, Message
 from conversations.queries.wire import ATTACHMENT_SALT
 from tests.live import LiveServer
+from tests.pictures import PNG
 
 pytestmark = pytest.mark.django_db(transaction=True)
 in_db = sync_to_async
-PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 32
 
 
 class Twin:
