@@ -24,7 +24,8 @@ HALF_OPEN_SHARE, ASLEEP_SHARE = 0.2, 0.01
 # The server tells single events of so many numbers back; before that comes a snapshot (docs/protocol.md).
 REPLAY_LIMIT = 500
 SLEEP_SECONDS, WELCOME_SECONDS = 60, 15
-WRITES_AFTER = 10
+# A tab writes when it has heard so much; so many in a conversation at once.
+WRITES_AFTER, WRITING = 10, 10
 # What was said under a number: the message's id and its text.
 Said = tuple[str, str]
 
@@ -36,10 +37,11 @@ class Room:
     inbox: str
     token: str
     conversation: str
-    tabs: int = 0
     # The first message was written before anybody listened.
     last: int = 1
     written: int = 1
+    # Messages on their way: with more at once, the welcomes of those who come back would wait behind them.
+    writing: int = 0
     heard: dict[int, Said] = field(default_factory=dict)
 
 
@@ -108,7 +110,6 @@ class Tab:
         self.waiting: tuple[str, str] | None = None
         self.line: Any = None
         self.welcomed: asyncio.Future[None]
-        room.tabs += 1
 
     async def live(self) -> None:
         """Connects, listens for some seconds, is cut, and comes back, until it is over."""
@@ -153,9 +154,10 @@ class Tab:
         """Writes the next message, or again the one that nobody has acknowledged."""
         self.heard = 0
         if self.waiting is None:
-            if self.stage.is_ending:
+            if self.stage.is_ending or self.room.writing >= WRITING:
                 return
             self.number += 1
+            self.room.writing += 1
             self.waiting = (str(uuid.uuid4()), text_of(self.name, self.number))
         client_id, text = self.waiting
         self.send(json.dumps({"type": "send", "client_id": client_id, "text": text}))
@@ -171,6 +173,7 @@ class Tab:
             case "ack" if self.waiting and frame["client_id"] == self.waiting[0]:
                 self.waiting = None
                 self.room.written += 1
+                self.room.writing -= 1
                 self.room.last = max(self.room.last, frame["seq"])
             case "welcome" if not self.welcomed.done():
                 self.welcomed.set_result(None)
