@@ -9,7 +9,7 @@ from conversations.actions.outbound import note, reply, send_template
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
 from conversations.actions.resolution import reopen, resolve
-from conversations.actions.sending import retry_delivery, retry_message
+from conversations.actions.settling import retry_delivery, retry_message
 from conversations.actions.streaming import (
     forget_text,
     partial_text,

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from conversations.actions.sending import note_trouble
+from conversations.actions.settling import note_trouble
 from conversations.channels import SendFailed, adapter
 from conversations.exchange import Batch
 from conversations.models import InboundEvent, Inbox, InboxState

@@ -8,7 +8,6 @@ or the end of its time settles it (`Repeat` says what may then be done).
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -22,43 +21,33 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from conversations.actions.receipts import RANK, learn_id, write
+from conversations.actions.receipts import write
+from conversations.actions.settling import doubt, settle
 from conversations.channels import (
     Capabilities,
     InboxBroken,
     Repeat,
     SendFailed,
-    SendLater,
-    SendRefused,
     SendUnclear,
     adapter,
 )
-from conversations.enums import DeliveryStatus, Light, Verdict
+from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import OutFile, Outgoing, Sent
 from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, InboxState, Message
 from conversations.queries.wire import attachment_url
 from conversations.tasks import deliver_later, plan_delivery
 from core import queue
-from core.actor import Actor
 from core.crash_points import crash_point
-from core.errors import Conflict, Forbidden
-from core.storable import storable
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
 
 # A claim whose owner has said nothing for so long is nobody's: calls end by their own deadline before.
 LEASE = timedelta(seconds=25)
-# How long receipts may take that tell whether a call arrived.
-CALLBACK_PATIENCE = timedelta(seconds=45)
 UNREAD_PAUSE = timedelta(seconds=3)
 # Between two tries to write what came of a call, in seconds: as long as the claim is ours.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
 GIVEN_UP_AFTER = timedelta(days=1)
-# Failures in a row after which an inbox is left alone for a while.
-BREAKER_AT = 5
-BREAKER_FIRST, BREAKER_LONGEST = 10.0, 300.0
 BURST = timedelta(seconds=1)
 KNOWN_THREAD = 20
 
@@ -187,12 +176,6 @@ def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> W
     return None
 
 
-def doubt(delivery: Delivery, repeat: Repeat, now: datetime, error: str = "") -> None:
-    """Notes that nobody knows whether the provider has it, and when it may be sent again."""
-    pause = CALLBACK_PATIENCE if repeat == Repeat.CALLBACK else _pause(delivery.attempts)
-    write(delivery, status=DeliveryStatus.UNKNOWN, next_try_at=now + pause, error=error[:500])
-
-
 def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
     """Takes the inbox's next place in its rate, or says when there is one: a bucket that holds a second."""
     InboxState.objects.bulk_create([InboxState(inbox_id=inbox_id)], ignore_conflicts=True)
@@ -263,124 +246,3 @@ def _thread(delivery: Delivery) -> tuple[str, ...]:
     before = Message.objects.filter(conversation_id=delivery.conversation_id, seq__lt=delivery.seq)
     rows = before.order_by("-seq").values_list("external_id", "deliveries__provider_id")[:KNOWN_THREAD]
     return tuple(known for pair in reversed(rows) for known in pair if known)
-
-
-# --- Settling ----------------------------------------------------------------------------------------------
-@transaction.atomic(durable=True)
-def settle(delivery_id: UUID, attempt: int, outcome: Sent | SendFailed) -> None:
-    """Writes what came of a call, unless a receipt or another attempt has said more meanwhile."""
-    related = ("inbox", "conversation")
-    delivery = Delivery.objects.select_for_update(of=("self",)).select_related(*related).get(pk=delivery_id)
-    now = timezone.now()
-    if isinstance(outcome, Sent):
-        _note_success(delivery.inbox_id, now)
-        if outcome.provider_id and not delivery.provider_id:
-            learn_id(delivery, outcome.provider_id)
-        if RANK[outcome.status] > RANK[DeliveryStatus(delivery.status)]:
-            write(delivery, status=outcome.status, sent_at=now, error="", error_code="", next_try_at=None)
-        return
-    # A provider's words may hold what the database does not; what came of the call must not depend on them.
-    outcome.detail, outcome.provider_code = storable(outcome.detail), storable(outcome.provider_code)
-    if not isinstance(outcome, SendRefused):
-        _note_failure(delivery.inbox_id, outcome, now)
-    if delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt:
-        OUTCOMES[type(outcome)](delivery, outcome, now)
-
-
-def _refused(delivery: Delivery, outcome: SendFailed, _now: datetime) -> None:
-    code = outcome.provider_code[:64]
-    write(delivery, status=DeliveryStatus.FAILED, error=outcome.detail[:500], error_code=code)
-
-
-def _later(delivery: Delivery, outcome: SendFailed, now: datetime) -> None:
-    pause = timedelta(seconds=outcome.retry_after) if outcome.retry_after else _pause(delivery.attempts)
-    code = outcome.provider_code[:64]
-    fields = {"next_try_at": now + pause, "error": outcome.detail[:500], "error_code": code}
-    write(delivery, status=DeliveryStatus.QUEUED, **fields)
-
-
-def _unclear(delivery: Delivery, outcome: SendFailed, now: datetime) -> None:
-    doubt(delivery, adapter(delivery.inbox.channel).capabilities.repeat, now, outcome.detail)
-
-
-OUTCOMES: dict[type[SendFailed], Callable[[Delivery, SendFailed, datetime], None]] = {
-    SendRefused: _refused,
-    SendLater: _later,
-    InboxBroken: _later,
-    SendUnclear: _unclear,
-    SendFailed: _unclear,
-}
-
-
-def _pause(attempts: int) -> timedelta:
-    """Returns how long to wait after so many attempts: doubling, with jitter."""
-    seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts - 1, 12))
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 (jitter is no secret)
-
-
-def _note_success(inbox_id: int, now: datetime) -> None:
-    """Ends a row of failures; the time of the last message is written now and then only.
-
-    A pause that another call's answer asked for is kept: this call may have begun before.
-    """
-    stale = Q(last_sent_at=None) | Q(last_sent_at__lt=now - timedelta(seconds=10))
-    rows = InboxState.objects.filter(inbox_id=inbox_id)
-    rows.filter(stale | ~Q(light=Light.GREEN) | Q(failures__gt=0)).update(
-        light=Light.GREEN, detail="", failures=0, last_sent_at=now
-    )
-
-
-def _note_failure(inbox_id: int, outcome: SendFailed, now: datetime) -> None:
-    """Counts a failure; many in a row, or a provider that asks for it, stop the inbox for a while."""
-    state = InboxState.objects.select_for_update().get(inbox_id=inbox_id)
-    state.failures += 1
-    is_broken = isinstance(outcome, InboxBroken) or state.failures >= BREAKER_AT
-    state.light = Light.RED if is_broken else Light.YELLOW
-    state.detail = storable(outcome.detail)[:500]
-    pause = outcome.retry_after
-    if is_broken:
-        doublings = min(max(state.failures - BREAKER_AT, 0), 6)
-        pause = max(pause, min(BREAKER_LONGEST, BREAKER_FIRST * 2.0**doublings) * random.uniform(0.8, 1.2))  # noqa: S311
-    if pause:
-        state.not_before = max(now + timedelta(seconds=pause), state.not_before or now)
-    state.save(update_fields=["failures", "light", "detail", "not_before"])
-
-
-@transaction.atomic
-def note_trouble(inbox_id: int, error: SendFailed) -> None:
-    """Counts a failure that no message is to blame for: a provider that could not be asked."""
-    InboxState.objects.bulk_create([InboxState(inbox_id=inbox_id)], ignore_conflicts=True)
-    _note_failure(inbox_id, error, timezone.now())
-
-
-# --- What people do ----------------------------------------------------------------------------------------
-@transaction.atomic
-def retry_delivery(*, delivery: Delivery, by: Actor) -> Delivery:
-    """Sends a failed part again, now; raises Conflict for one that has not failed, Forbidden."""
-    if not by.is_staff:
-        raise Forbidden
-    row = Delivery.objects.select_for_update(of=("self",)).select_related("conversation").get(pk=delivery.pk)
-    if row.status != DeliveryStatus.FAILED:
-        detail = _("Only a message that was not delivered can be sent again.")
-        raise Conflict(detail)
-    now = timezone.now()
-    # Its day begins anew, and so does what the provider will tell of it.
-    write(
-        row, status=DeliveryStatus.QUEUED, attempts=0, next_try_at=None, error="", error_code="",
-        provider_id=None, created_at=now,
-    )  # fmt: skip
-    InboxState.objects.filter(inbox_id=row.inbox_id).update(not_before=None)
-    plan_delivery(str(row.conversation_id))
-    return row
-
-
-def retry_message(*, message: Message, by: Actor) -> Message:
-    """Sends every failed part of a message again; raises Conflict when none has failed."""
-    with transaction.atomic():
-        failed = list(Delivery.objects.filter(message=message, status=DeliveryStatus.FAILED).order_by("part"))
-        if not failed:
-            detail = _("Only a message that was not delivered can be sent again.")
-            raise Conflict(detail)
-        for delivery in failed:
-            retry_delivery(delivery=delivery, by=by)
-    return message

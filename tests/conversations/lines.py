@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from conversations.actions import reply, sending
+from conversations.actions import reply, sending, settling
 from conversations.actions.intake import take_in
 from conversations.actions.sending import Claim, Wait
 from conversations.enums import Verdict
@@ -90,7 +90,7 @@ def say(conversation: Conversation, text: str = "Olá", **more: Any) -> Delivery
 def hand_out(conversation: Conversation) -> Wait | None:
     """Sends what the conversation owes, as the job does, on this thread; returns what it would wait for."""
     while isinstance(found := sending.claim(str(conversation.pk)), Claim):
-        sending.settle(found.delivery_id, found.attempt, sending._call(found))
+        settling.settle(found.delivery_id, found.attempt, sending._call(found))
     return found
 
 

@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from django.test import TestCase
 from django.utils import timezone
 
-from conversations.actions import hand_back, sending
+from conversations.actions import hand_back, sending, settling
 from conversations.actions.changes import edit, react, record_connection, record_echo, take_back
 from conversations.actions.intake import replay, take_in_some
 from conversations.channels import SendUnclear
@@ -196,7 +196,7 @@ def test_echo_that_overtakes_the_answer_of_the_call_waits(chat: Conversation, li
     assert take_in_some(line.pk) == 1
     row.refresh_from_db()
     assert row.verdict == Verdict.RECEIVED
-    sending.settle(claim.delivery_id, claim.attempt, sending._call(claim))
+    settling.settle(claim.delivery_id, claim.attempt, sending._call(claim))
     pass_time(2)
     take_in_some(line.pk)
     row.refresh_from_db()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from conversations import tasks
 from conversations.actions import retry_delivery, retry_message
 from conversations.actions.receipts import record_receipt
-from conversations.actions.sending import settle
+from conversations.actions.settling import settle
 from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.enums import DeliveryStatus
 from conversations.exchange import Receipt, Sent

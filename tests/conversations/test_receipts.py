@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from conversations.actions import sending
+from conversations.actions import sending, settling
 from conversations.actions.intake import take_in, take_in_some
 from conversations.actions.receipts import record_receipt
 from conversations.enums import DeliveryStatus, EventType, Verdict
@@ -117,7 +117,7 @@ def test_failure_that_comes_before_the_answer_of_the_call_is_kept(
     claim = sending.claim(str(chat.pk))
     assert isinstance(claim, sending.Claim)
     told(line, {"kind": "receipt", "status": "failed", "key": claim.outgoing.key, "error": "no such number"})
-    sending.settle(claim.delivery_id, claim.attempt, Sent("p1"))
+    settling.settle(claim.delivery_id, claim.attempt, Sent("p1"))
     delivery.refresh_from_db()
     assert (delivery.status, delivery.error, delivery.provider_id) == (FAILED, "no such number", "p1")
 
@@ -127,7 +127,7 @@ def test_read_that_comes_before_the_answer_of_the_call_is_kept(chat: Conversatio
     claim = sending.claim(str(chat.pk))
     assert isinstance(claim, sending.Claim)
     told(line, {"kind": "receipt", "status": "read", "key": claim.outgoing.key, "provider_id": "p1"})
-    sending.settle(claim.delivery_id, claim.attempt, Sent("p1"))
+    settling.settle(claim.delivery_id, claim.attempt, Sent("p1"))
     assert (only_delivery().status, only_delivery().provider_id) == (READ, "p1")
 
 

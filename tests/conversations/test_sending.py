@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from conversations.actions import Sender, receive
-from conversations.actions.sending import BREAKER_AT, Claim, Wait, claim, note_trouble, settle
+from conversations.actions.sending import Claim, Wait, claim
+from conversations.actions.settling import BREAKER_AT, note_trouble, settle
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.enums import DeliveryStatus, EventType, Light
 from conversations.exchange import Sent
