@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 from accounts.models import User
 from conversations.models import Conversation
 from helpdesk import demo
-from tests.integrations.web.conftest import PHONE, Shopper, chromium, shoppers
+from tests.browser import chromium
+from tests.integrations.web.conftest import PHONE, Shopper, shoppers
 from tests.live import LiveServer
 from tickets.models import Ticket
 

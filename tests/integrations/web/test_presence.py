@@ -22,8 +22,9 @@ from integrations.web.consumers import ChatConsumer
 from integrations.web.models import VisitorToken
 from integrations.web.queries import digest
 from integrations.web.session import VisitorSession
-from tests.integrations.web.test_http import PNG, Twin
+from tests.integrations.web.test_http import Twin
 from tests.live import LiveServer, Visitor
+from tests.pictures import PNG
 
 pytestmark = pytest.mark.django_db(transaction=True)
 in_db = sync_to_async
