@@ -31,12 +31,14 @@ class Repeat(StrEnum):
     """What may be done with a message of which nobody knows whether the provider took it.
 
     SAFE: send again, the other side recognises it (a Message-ID, an idempotency key). CALLBACK: wait for a
-    receipt that carries our key, and send again when none has come. DOUBTFUL: send again and count it, since
-    a message twice is better than none.
+    receipt that carries our key, and send again when none has come. ECHO: wait a little for the provider to
+    tell of the message itself, then as DOUBTFUL: send again and count it, since a message twice is better
+    than none.
     """
 
     SAFE = "safe"
     CALLBACK = "callback"
+    ECHO = "echo"
     DOUBTFUL = "doubtful"
 
 

@@ -168,16 +168,24 @@ def _is_ours(inbox: Inbox, item: Echo) -> bool:
     recent = deliveries.filter(theirs, claimed_at__gt=timezone.now() - SETTLING, provider_id=None)
     if recent.filter(status=DeliveryStatus.SENDING).exists():
         raise NotYet
-    doubted = (
-        recent.filter(status=DeliveryStatus.UNKNOWN, text=item.text)
-        .select_for_update(of=("self",))
-        .order_by("seq", "part")
-        .first()
-    )
+    unknown = recent.filter(status=DeliveryStatus.UNKNOWN).select_for_update(of=("self",))
+    doubted = next((row for row in unknown.order_by("seq", "part") if _may_be(row, item)), None)
     if doubted is None:
         return False
     advance(doubted, Receipt(DeliveryStatus.SENT, provider_id=item.external_id, at=item.sent_at))
     return True
+
+
+def _may_be(delivery: Delivery, item: Echo) -> bool:
+    """Says whether an echo tells of that delivery, by what both say."""
+    if bool(item.files) != (delivery.attachment_id is not None):
+        return False
+    return _words(item.text).startswith(_words(delivery.text))
+
+
+def _words(text: str) -> str:
+    """Returns what a text says, not how it looks: an echo has lost our Markdown and gained choices."""
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def record_connection(inbox: Inbox, item: Connection) -> None:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from conversations.actions.receipts import write
-from conversations.actions.settling import doubt, settle
+from conversations.actions.settling import PATIENCE, doubt, settle
 from conversations.channels import (
     Capabilities,
     InboxBroken,
@@ -168,7 +168,7 @@ def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> W
         doubt(delivery, capabilities.repeat, now)
     if delivery.next_try_at is not None and delivery.next_try_at > now:
         return Wait(delivery.next_try_at)
-    if delivery.status == DeliveryStatus.UNKNOWN and capabilities.repeat == Repeat.CALLBACK:
+    if delivery.status == DeliveryStatus.UNKNOWN and capabilities.repeat in PATIENCE:
         # The receipt that settles it may be here already, and nobody has read it yet.
         unread = InboundEvent.objects.filter(inbox_id=delivery.inbox_id, verdict=Verdict.RECEIVED)
         if unread.filter(next_try_at=None).exists():

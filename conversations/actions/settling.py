@@ -28,8 +28,8 @@ from core.actor import Actor
 from core.errors import Conflict, Forbidden
 from core.storable import storable
 
-# How long receipts may take that tell whether a call arrived.
-CALLBACK_PATIENCE = timedelta(seconds=45)
+# How long receipts and echoes may take that tell whether a call arrived.
+PATIENCE = {Repeat.CALLBACK: timedelta(seconds=45), Repeat.ECHO: timedelta(seconds=10)}
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
 # Failures in a row after which an inbox is left alone for a while.
 BREAKER_AT = 5
@@ -158,5 +158,5 @@ def retry_message(*, message: Message, by: Actor) -> Message:
 
 def doubt(delivery: Delivery, repeat: Repeat, now: datetime, error: str = "") -> None:
     """Notes that nobody knows whether the provider has it, and when it may be sent again."""
-    pause = CALLBACK_PATIENCE if repeat == Repeat.CALLBACK else _pause(delivery.attempts)
+    pause = PATIENCE.get(repeat) or _pause(delivery.attempts)
     write(delivery, status=DeliveryStatus.UNKNOWN, next_try_at=now + pause, error=error[:500])

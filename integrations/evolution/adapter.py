@@ -66,7 +66,7 @@ class EvolutionAdapter(BaseAdapter):
         per_second=5.0,
         file_limit=16 * 1024 * 1024,
         receipts=True,
-        repeat=Repeat.DOUBTFUL,
+        repeat=Repeat.ECHO,
     )
 
     def setup_steps(self, *, key: str, public_url: str) -> Sequence[str]:

@@ -82,7 +82,7 @@ class InstagramAdapter(MetaAdapter):
         file_types=("image/", "video/", "audio/", "application/pdf"),
         file_limit=25 * 1024 * 1024,
         receipts=True,
-        repeat=Repeat.DOUBTFUL,
+        repeat=Repeat.ECHO,
     )
 
     def secrets(self, config: Any) -> Iterable[str]:

@@ -225,3 +225,21 @@ def test_connection_that_a_provider_tells_of_is_noted(line: Inbox) -> None:
     record_connection(line, Connection(Light.YELLOW, "again", {"qr": "def"}))
     state = InboxState.objects.get()
     assert (state.light, state.detail, state.details) == (Light.YELLOW, "again", {"qr": "def"})
+
+
+def test_echo_is_recognised_although_it_has_lost_its_looks(
+    chat: Conversation, line: Inbox, scripted: Any
+) -> None:
+    say(chat, "It is **on its way**, [see](https://shop.example)")
+    Delivery.objects.update(status="unknown", claimed_at=timezone.now())
+    said = "It is on its way, see https://shop.example"
+    assert record_echo(line, Echo("p1", DAVI, f"{said}\n1. Thank you")) == "our own message"
+    assert (only_delivery().status, only_delivery().provider_id) == ("sent", "p1")
+
+
+def test_echo_of_a_text_does_not_confirm_a_file(chat: Conversation, line: Inbox, scripted: Any) -> None:
+    say(chat, "See the picture")
+    file = Attachment.objects.create(inbox=line, uploader="x", name="a.png", content_type="image/png", size=1)
+    Delivery.objects.update(status="unknown", claimed_at=timezone.now(), text="", attachment=file)
+    assert record_echo(line, Echo("p1", DAVI, "From the phone")) is None
+    assert only_delivery().status == "unknown"
