@@ -24,11 +24,13 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 import aiohttp  # noqa: E402 (needs the path, as all below)
 import psycopg  # noqa: E402
 
+from benchmarks.faults.cases import CASES, Case, strike  # noqa: E402
 from benchmarks.faults.cluster import PROVIDERS, Cluster  # noqa: E402
 from benchmarks.faults.customers import PATIENCE, Crowd  # noqa: E402
 from benchmarks.faults.judge import DOUBLES_ALLOWED, UNKNOWN, Verdict, judge, waiting  # noqa: E402
+from benchmarks.faults.nuisances import NUISANCES, Complaints  # noqa: E402
 from benchmarks.faults.payloads import external_id  # noqa: E402
-from benchmarks.processes import Home  # noqa: E402
+from benchmarks.processes import Home, leave_when_told  # noqa: E402
 
 SETTLE_SECONDS = 120
 # A run that gets nowhere ends after so long, and says how far it came.
@@ -40,49 +42,6 @@ JOIN conversations_contactidentity identity ON identity.id = conversation.identi
 JOIN conversations_inbox inbox ON inbox.id = conversation.inbox_id
 WHERE inbox.channel = %s AND identity.external_id = %s
 """
-
-
-@dataclass(frozen=True)
-class Case:
-    """What goes wrong: kills (seconds between them, or none) and what the providers do."""
-
-    about: str
-    kills: tuple[float, float] | None = (0.6, 1.8)
-    kind: str = ""
-    faults: dict[str, Any] = field(default_factory=dict)
-    # A provider that cannot tell doubles makes one of each lost answer: that is counted in case I alone.
-    spares_the_forgetful: bool = False
-
-
-CASES = {
-    "mixed": Case(
-        "everything at once",
-        faults={"too_many": 0.03, "error": 0.03, "cut": 0.02, "duplicates": 2},
-        spares_the_forgetful=True,
-    ),
-    "A": Case("web processes die", kind="web"),
-    "B": Case("workers die", kind="worker"),
-    "C": Case("PostgreSQL backends die", (2.5, 5), kind="backend"),
-    "D": Case("the PostgreSQL postmaster dies", (3, 6), kind="postmaster"),
-    "E": Case("Redis dies", kind="redis"),
-    "F": Case("the power fails: everything dies at once", (8, 14), kind="all"),
-    "H": Case(
-        "providers say 429 and 500, cut and hang",
-        None,
-        faults={
-            "too_many": 0.3,
-            "retry_after": 1,
-            "error": 0.1,
-            "drop": 0.05,
-            "hang": 0.02,
-            "hang_seconds": 16,
-        },
-    ),
-    "I": Case("providers accept and close without a word", None, faults={"cut": 0.1}),
-    "K": Case(
-        "receipts come up to five times and in any order", None, faults={"duplicates": 5, "shuffle": 5}
-    ),
-}
 
 
 @dataclass
@@ -117,11 +76,12 @@ class Run:
         self.case, self.seed, self.msgs = case, seed, msgs
         self.kills = kills if case.kills else 0
         self.watch = Watch()
+        self.complaints: Complaints = []
 
     def measure(self) -> tuple[Verdict, dict[str, Any]]:
         """Runs it; returns the verdict and the row of figures."""
         with Home() as home:
-            cluster = Cluster(home, self.seed, points=self.case is CASES["mixed"])
+            cluster = Cluster(home, self.seed, points=self.case is CASES["mixed"], model=self.case.model)
             with cluster.running() as told:
                 crowd = Crowd(cluster.webs, told, self.seed)
                 began = time.monotonic()
@@ -141,6 +101,7 @@ class Run:
             "seed": self.seed,
         }
         self._judge_times(verdict, row)
+        verdict.failures += self.complaints
         return verdict, row
 
     def _judge_times(self, verdict: Verdict, row: dict[str, Any]) -> None:
@@ -158,6 +119,8 @@ class Run:
             await self._misbehave(cluster, crowd, self.case.faults)
             looking = group.create_task(self.watch.look(cluster.home.database_url))
             people = [group.create_task(person) for person in self._people(cluster, crowd)]
+            if nuisance := NUISANCES.get(self.case.nuisance):
+                people.append(group.create_task(nuisance(crowd, self.complaints)))
             await self._until_enough(cluster, crowd)
             crowd.is_over.set()
             await self._misbehave(cluster, crowd, {})
@@ -204,19 +167,8 @@ class Run:
                 return
             low, high = self.case.kills or (1, 1)
             await asyncio.sleep(cluster.random.uniform(low, high))
-            if self.case.kills is None:
-                continue
-            match self.case.kind:
-                case "":
-                    cluster.kill()
-                case "all":
-                    cluster.kill_everything()
-                case "backend" | "postmaster":
-                    cluster.kill_database(all_of_it=self.case.kind == "postmaster")
-                case "redis":
-                    cluster.kill_part("redis")
-                case kind:
-                    cluster.kill_part(f"{kind}{cluster.random.randint(1, 2)}")
+            if self.case.kills is not None:
+                strike(cluster, self.case.kind)
 
     async def _settle(self, cluster: Cluster) -> None:
         """Waits until nothing is left to do."""
@@ -252,11 +204,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--case", choices=CASES, default="mixed")
+    about = "; ".join(f"{name}: {case.about}" for name, case in CASES.items())
+    parser.add_argument("--case", choices=CASES, default="mixed", help=about)
     parser.add_argument("--seed", type=int, action="append", help="repeat for several runs (default: 1)")
     parser.add_argument("--msgs", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=50)
     options = parser.parse_args()
+    leave_when_told()
     passed = failed = 0
     for seed in options.seed or [1]:
         run = Run(CASES[options.case], seed=seed, msgs=options.msgs, kills=options.kills)

@@ -11,18 +11,17 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.faults.parts import Kills, Part, answers, children, end, signal_to
 from benchmarks.faults.payloads import SECRETS
 from benchmarks.processes import ROOT, Home, free_port
 from helpdesk import embedded
@@ -46,45 +45,16 @@ WEIGHTS = {"worker": 4, "web": 4, "backend": 2, "postmaster": 2, "redis": 1}
 READY_SECONDS = 60
 
 
-@dataclass
-class Part:
-    """One process: how it is started, and what has become of it."""
-
-    name: str
-    command: list[str]
-    environment: dict[str, str]
-    child: subprocess.Popen[bytes] | None = None
-    starts: int = 0
-    # Where this life is to end by itself.
-    point: str = ""
-
-
-@dataclass
-class Kills:
-    """What was killed, and when."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    times: list[float] = field(default_factory=list)
-
-    def note(self, kind: str) -> None:
-        """Adds one."""
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.times.append(time.monotonic())
-
-    @property
-    def total(self) -> int:
-        """All kinds together."""
-        return len(self.times)
-
-
 class Cluster:
     """All processes; a context. `points`: whether processes are also told to die at named places."""
 
     providers: tuple[str, ...] = PROVIDERS
     workers: tuple[str, ...] = ("worker1", "worker2")
 
-    def __init__(self, home: Home, seed: int, *, points: bool = True) -> None:
-        self.home, self.random, self.points = home, random.Random(seed), points
+    def __init__(
+        self, home: Home, seed: int, *, points: bool = True, model: tuple[str, ...] = ("--tokens", "8")
+    ) -> None:
+        self.home, self.random, self.points, self.model = home, random.Random(seed), points, model
         self.kills = Kills()
         self.parts: dict[str, Part] = {}
         self.ports = {name: free_port() for name in ("web1", "web2", "redis", "model", *self.providers)}
@@ -119,7 +89,7 @@ class Cluster:
             if self.keeper.is_alive():
                 self.keeper.join()
             for part in reversed(list(self.parts.values())):
-                _end(part)
+                end(part)
 
     def _start(self, parts: Iterator[Part]) -> None:
         for part in parts:
@@ -145,7 +115,7 @@ class Cluster:
             options = {"port": self.ports[name], "secret": SECRETS[name], "ledger": self.ledger(name)}
             words = [f"--{option}={value}" for option, value in options.items()]
             yield Part(name, [*python, f"tests.fakes.{MODULES[name]}", *words], dict(os.environ))
-        model = [*python, "tests.fakes.openai_server", "--port", str(self.ports["model"]), "--tokens", "8"]
+        model = [*python, "tests.fakes.openai_server", "--port", str(self.ports["model"]), *self.model]
         yield Part("model", model, dict(os.environ))
         redis = shutil.which("redis-server") or "redis-server"
         options = {"bind": "127.0.0.1", "port": str(self.ports["redis"]), "save": "", "appendonly": "no"}
@@ -212,8 +182,23 @@ class Cluster:
         """SIGTERM to one process: it ends when it has done what it had begun."""
         child = self.parts[name].child
         if child is not None and child.poll() is None:
+            self.kills.note(f"{name.rstrip('12')} told to end")
             self.parts[name].point = ""
             child.terminate()
+
+    def freeze(self, seconds: float) -> None:
+        """SIGSTOP to Redis, a web process or a backend of PostgreSQL, as when the network to it is gone."""
+        kind = self.random.choice(("redis", "web", "backend"))
+        if kind == "backend":
+            first = process.pid_of(data_of(self.home.path))
+            pids = children(first) if first else []
+            pid = self.random.choice(pids) if pids else 0
+        else:
+            child = self.parts[kind if kind == "redis" else f"web{self.random.randint(1, 2)}"].child
+            pid = child.pid if child is not None and child.poll() is None else 0
+        if pid and signal_to(pid, signal.SIGSTOP):
+            self.kills.note(f"{kind} frozen")
+            threading.Timer(seconds, signal_to, (pid, signal.SIGCONT)).start()
 
     def kill_everything(self) -> None:
         """The power fails: all processes of ours and PostgreSQL at once."""
@@ -226,11 +211,11 @@ class Cluster:
         first = process.pid_of(data_of(self.home.path))
         if first is None:
             return
-        children = _children(first)
-        if not children:
+        backends = children(first)
+        if not backends:
             return
         self.kills.note("postmaster" if all_of_it else "backend")
-        targets = [first] if all_of_it else [self.random.choice(children)]
+        targets = [first] if all_of_it else [self.random.choice(backends)]
         for pid in targets:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -259,35 +244,10 @@ class Cluster:
         self._spawn(part, **more)
 
     def _wait_for(self, *names: str) -> None:
-        end = time.monotonic() + READY_SECONDS
-        while silent := [name for name in names if not _answers(self.ports[name])]:
-            if time.monotonic() > end:
+        ends_at = time.monotonic() + READY_SECONDS
+        while silent := [name for name in names if not answers(self.ports[name])]:
+            if time.monotonic() > ends_at:
                 said = (self.home.path / f"{silent[0]}.log").read_text(encoding="utf-8", errors="replace")
                 message = f"{', '.join(silent)} did not come up:\n{said[-3000:]}"
                 raise RuntimeError(message)
             time.sleep(0.1)
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
-        return [int(child) for child in text.split()]
-    return []
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def _end(part: Part) -> None:
-    if part.child is None or part.child.poll() is not None:
-        return
-    part.child.terminate()
-    try:
-        part.child.wait(15)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(part.child.pid, signal.SIGKILL)
-        part.child.wait()

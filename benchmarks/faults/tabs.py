@@ -25,7 +25,7 @@ HALF_OPEN_SHARE, ASLEEP_SHARE = 0.2, 0.01
 REPLAY_LIMIT = 500
 SLEEP_SECONDS, WELCOME_SECONDS = 60, 15
 # A tab writes when it has heard so much; so many in a conversation at once.
-WRITES_AFTER, WRITING = 10, 10
+WRITES_AFTER, WRITING = 10, 25
 # What was said under a number: the message's id and its text.
 Said = tuple[str, str]
 

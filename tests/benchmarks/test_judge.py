@@ -42,13 +42,17 @@ class Scene:
         self.ledger.ack(text)
         return text
 
-    def give(self, number: int, *, to: str = "c1", by: str = "telegram", key: str = "") -> None:
-        """A provider accepts a reply."""
-        self.given.setdefault(by, []).append({"to": to, "text": text_of(ANSWERER, number), "key": key})
+    def give(
+        self, number: int, *, to: str = "c1", by: str = "telegram", keys: tuple[str, ...] = ("",)
+    ) -> None:
+        """A provider accepts a reply, once for each key."""
+        rows = [{"to": to, "text": text_of(ANSWERER, number), "key": key} for key in keys]
+        self.given.setdefault(by, []).extend(rows)
 
-    def reply(self, number: int) -> None:
-        self.ledger.replied_acked.add(text_of(ANSWERER, number))
-        self.give(number)
+    def reply(self, *numbers: int) -> None:
+        for number in numbers:
+            self.ledger.replied_acked.add(text_of(ANSWERER, number))
+            self.give(number)
 
     @property
     def conversation(self) -> Conversation:
@@ -70,8 +74,7 @@ def scene(transactional_db: None, inbox: Inbox, tmp_path: Path) -> Scene:
     made = Scene(inbox, tmp_path)
     for number in (1, 2, 3):
         made.say(number)
-    made.reply(1)
-    made.reply(2)
+    made.reply(1, 2)
     return made
 
 
@@ -117,7 +120,7 @@ PLANTED: dict[str, tuple[Callable[[Scene], Any], set[str]]] = {
         {"replies lost"},
     ),
     "replies disordered": (
-        lambda scene: [scene.reply(number) for number in (4, 3)],
+        lambda scene: scene.reply(4, 3),
         {"replies sent out of order"},
     ),
     "delivery left": (
@@ -128,10 +131,10 @@ PLANTED: dict[str, tuple[Callable[[Scene], Any], set[str]]] = {
     "double": (note("doubles"), {"doubles on sockets"}),
     "unanswered": (leave_unanswered, {"questions without an answer"}),
     "mail sent twice": (
-        lambda scene: [scene.give(9, by="email", key=key) for key in ("<1@x>", "<2@x>")],
+        lambda scene: scene.give(9, by="email", keys=("<1@x>", "<2@x>")),
         {"sent twice by email"},
     ),
-    "sent thrice": (lambda scene: [scene.give(2) for _ in range(2)], {"sent twice by telegram"}),
+    "sent thrice": (lambda scene: scene.give(2, keys=("", "")), {"sent twice by telegram"}),
 }
 
 
@@ -161,9 +164,8 @@ def test_judge_lets_a_message_pass_that_was_never_acknowledged(scene: Scene) -> 
 
 
 def test_judge_takes_the_same_key_again_for_one_message(scene: Scene) -> None:
-    for _ in range(3):
-        scene.give(9, by="email", key="<1@x>")
-        scene.give(8, by="api", key="msg_1")
+    scene.give(9, by="email", keys=("<1@x>",) * 3)
+    scene.give(8, by="api", keys=("msg_1",) * 3)
     verdict = scene.verdict()
     assert verdict.failures == []
     assert verdict.sent_twice_by == {"telegram": 0, "email": 0, "api": 0}
