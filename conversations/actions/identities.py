@@ -150,5 +150,7 @@ def split_identity(*, identity: ContactIdentity, by: Actor) -> Contact:
         contact.save(update_fields=["merged_into"])
     ContactIdentity.objects.filter(same_as=row).update(contact=contact)
     ContactIdentity.objects.filter(pk=row.pk).update(contact=contact, first_contact=None)
-    Conversation.objects.filter(identity=row).update(contact=contact)
+    # A further id may have conversations from before it was known to be one.
+    theirs = Q(identity=row) | Q(identity__same_as=row)
+    Conversation.objects.filter(theirs).update(contact=contact)
     return contact

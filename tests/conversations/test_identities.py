@@ -140,6 +140,16 @@ def test_split_takes_the_further_ids_along(line: Inbox, bruno: Any) -> None:
     assert ContactIdentity.objects.get(external_id="e3").contact_id == other.pk
 
 
+def test_split_leaves_no_conversation_of_a_further_id_with_the_other(line: Inbox, bruno: Any) -> None:
+    keep, other = two(line)
+    receive(inbox=line, sender=Sender("e3"), text="under an id of its own")
+    receive(inbox=line, sender=Sender("e2", aliases=("e3",)), text="the provider calls them one")
+    merge_contacts(keep=keep, other=other, by=bruno.as_actor())
+    split_identity(identity=ContactIdentity.objects.get(external_id="e2"), by=bruno.as_actor())
+    theirs = Conversation.objects.filter(contact=keep).values_list("identity__external_id", flat=True)
+    assert list(theirs) == ["e1"]
+
+
 def test_contacts_that_cannot_be_merged_or_split_are_left(line: Inbox, bruno: Any) -> None:
     keep, other = two(line)
     by = bruno.as_actor()
