@@ -39,7 +39,7 @@ def _no_thread_keeps_the_test_database(django_db_setup: None) -> Iterator[None]:
 
 # Fewer examples where somebody waits; continuous integration tries Hypothesis' own hundred.
 # Nowhere is slowness a failure: two cores may be shared by three tests and a browser.
-PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=30, **PATIENT)
 settings.register_profile("thorough", settings.default, **PATIENT)
 settings.load_profile("thorough" if os.environ.get("CI") else "quick")

@@ -328,6 +328,8 @@ def _end_connections() -> None:
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE query LIKE '%%INTO conversations_inboundevent%%' AND pid <> pg_backend_pid()"
+            # Other tests run beside this one on databases of their own.
+            " AND datname = current_database()"
         )
         ended = cursor.fetchall()
     connections.close_all()

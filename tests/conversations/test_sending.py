@@ -259,12 +259,13 @@ def test_rate_of_the_inbox_is_kept_over_all_conversations(line: Inbox, scripted:
     people = [receive(inbox=line, sender=Sender(f"p{n}"), text="Oi").conversation for n in range(8)]
     for person in people:
         say(person)
+    began = timezone.now()
     waits = [hand_out(person) for person in people]
-    # Two a second, and a bucket that holds a second.
-    assert 2 <= len(scripted.calls) <= 3
-    assert all(
-        isinstance(wait, Wait) and wait.until < timezone.now() + timedelta(seconds=2) for wait in waits[4:]
-    )
+    # Two a second, and a bucket that holds a second; a slow machine takes its time over these eight.
+    took = (timezone.now() - began).total_seconds()
+    assert 2 <= len(scripted.calls) <= 3 + 2 * took
+    soon = timezone.now() + timedelta(seconds=2)
+    assert all(wait.until < soon for wait in waits if isinstance(wait, Wait))
     for _ in range(8):
         pass_time(1)
         for person in people:

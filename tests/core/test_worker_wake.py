@@ -68,11 +68,12 @@ async def test_job_added_during_a_look_in_vain_runs_without_waiting_for_a_poll(
     ready = asyncio.Event()
     running = asyncio.create_task(work(alone=False, stop_on_signals=False, ready=ready))
     try:
-        await ready.wait()
-        while "first" not in ran:  # told of nothing before it listens
-            await sync_to_async(defer)(wake, name="first", queueing_lock="first")
-            await asyncio.sleep(0.05)
-        await until(lambda: "second" in ran)
+        async with asyncio.timeout(60):  # a worker that ended by itself makes nothing ready
+            await ready.wait()
+            while "first" not in ran:  # told of nothing before it listens
+                await sync_to_async(defer)(wake, name="first", queueing_lock="first")
+                await asyncio.sleep(0.05)
+            await until(lambda: "second" in ran)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
