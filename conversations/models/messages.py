@@ -1,5 +1,6 @@
 """Messages, the event log and attachments."""
 
+import secrets
 import uuid
 from typing import Any, ClassVar
 
@@ -94,9 +95,13 @@ class Event(models.Model):
 
 
 def attachment_path(attachment: "Attachment", name: str) -> str:
-    """Stores a file under its random id only: the customer's file name never becomes a path."""
+    """Stores each content under random names only: the customer's file name never becomes a path.
+
+    A bucket writes over what is there under a name: of two workers that fetched the same file, the one that
+    came too late would remove the other's copy with its own.
+    """
     del name
-    return f"attachments/{attachment.pk.hex[:2]}/{attachment.pk.hex}"
+    return f"attachments/{attachment.pk.hex[:2]}/{attachment.pk.hex}-{secrets.token_hex(8)}"
 
 
 class Attachment(models.Model):
