@@ -26,6 +26,9 @@ from conversations.exchange import (
 )
 from core.errors import HelpdeskError
 
+# Seconds; what a provider asks beyond that is not believed.
+LONGEST_WAIT = 24 * 3600.0
+
 
 class Repeat(StrEnum):
     """What may be done with a message of which nobody knows whether the provider took it.
@@ -178,7 +181,8 @@ class SendFailed(HelpdeskError):
         """Takes what people read, the provider's own code, and seconds to wait (0: as we think fit)."""
         super().__init__(detail)
         self.provider_code = provider_code
-        self.retry_after = retry_after
+        # Whatever a provider says, a message is not kept longer than it is tried.
+        self.retry_after = min(LONGEST_WAIT, max(0.0, retry_after))
 
 
 class SendRefused(SendFailed):

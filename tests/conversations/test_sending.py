@@ -202,6 +202,19 @@ def test_retry_after_is_honoured_by_the_whole_inbox(
     assert len(scripted.calls) == 2
 
 
+@pytest.mark.parametrize("asked", [10.0**15, float("inf"), float("nan"), -5.0])
+def test_pause_that_no_clock_holds_leaves_no_message_behind(
+    chat: Conversation, scripted: Scripted, asked: float
+) -> None:
+    """A time beyond the year 9999 let the outcome be forgotten, and the message be sent again for ever."""
+    say(chat)
+    scripted.outcomes.append(SendLater("slow down", retry_after=asked))
+    hand_out(chat)
+    delivery = only_delivery()
+    assert delivery.status == DeliveryStatus.QUEUED
+    assert waiting_for(delivery) <= 24 * 3600
+
+
 def test_success_of_a_call_that_began_before_does_not_end_the_pause(
     chat: Conversation, line: Inbox, scripted: Scripted
 ) -> None:
