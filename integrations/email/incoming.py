@@ -92,7 +92,8 @@ def _message(mail: Entity, config: EmailConfig, whole_size: int, to: str) -> Inc
             external_id=sender[1],
             name=sender[0][:200],
             email=sender[1] if "@" in sender[1] else "",
-            is_verified=authentication.get("dmarc") == "pass",
+            # DMARC vouches for who stands in From (RFC 7489), never for a Reply-To.
+            is_verified=authentication.get("dmarc") == "pass" and sender in addresses(headers, "from"),
         ),
         text=_shown(trimmed.text, body, subject, whole_size, files),
         html=html,

@@ -48,7 +48,8 @@ ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message
 def reported(mail: Entity, config: EmailConfig) -> list[Parsed]:
     """Returns what a report tells of our mails; empty for a mail that is none."""
     kind = mail.params.get("report-type", "").lower()
-    parts = {each.content_type for each in mail.walk()}
+    # A customer may send on, as a file, what a machine has told; only a machine's own mail is a report.
+    parts = {each.content_type for each in mail.walk()} if is_automatic(mail.headers) else set()
     if kind == "disposition-notification" or "message/disposition-notification" in parts:
         return list(_read_receipts(mail, config))
     if kind == "delivery-status" or parts & {"message/delivery-status", "message/global-delivery-status"}:

@@ -137,6 +137,14 @@ def test_authentication_that_the_sender_wrote_himself_counts_for_nothing() -> No
     assert not fixture("authenticated", trusted_authserv_id="").sender.is_verified
 
 
+def test_proof_of_one_address_vouches_for_no_other() -> None:
+    """FreeScout CVE-2026-47123: DMARC passes for a stranger's own domain, and Reply-To names the victim."""
+    head = "Authentication-Results: mx.shop.example; dmarc=pass header.from=evil.example\r\n"
+    names = {"From": "noreply@evil.example", "Reply_To": "victim@example.com"}
+    found = message(mail("Send it to my new address", head=head, **names)).sender
+    assert (found.external_id, found.is_verified) == ("victim@example.com", False)
+
+
 def test_automatic_answer_carries_its_mark_and_is_answered_by_no_machine() -> None:
     """The ticket trick and Zendesk's relay spam: case T, a loop of two helpdesks ends after one answer."""
     ours, theirs = BOX, mailbox(address="help@other.example")

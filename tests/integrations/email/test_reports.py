@@ -91,6 +91,18 @@ def test_customer_who_writes_about_a_bounce_is_heard() -> None:
     assert message(mail("It says: Undelivered Mail Returned to Sender", Subject="Undelivered mail?")).text
 
 
+@pytest.mark.parametrize("kind", ["message/delivery-status", "message/disposition-notification"])
+def test_customer_who_sends_a_report_along_is_heard(kind: str) -> None:
+    """Whole mails of people were taken for bounces, and nobody ever saw them."""
+    content = (
+        "--b\r\nContent-Type: text/plain\r\n\r\nWhy did this come back?\r\n"
+        f"--b\r\nContent-Type: {kind}\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n"
+        "Final-Recipient: rfc822; x@y.example\r\nAction: failed\r\nStatus: 5.1.1\r\n--b--"
+    )
+    raw = mail(content, head='MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n')
+    assert message(raw).text == "Why did this come back?"
+
+
 def test_mail_of_a_postmaster_who_writes_himself_is_heard() -> None:
     assert (
         message(mail("Please call us", From="postmaster@x.example", Subject="Your server")).text
