@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.faults.cluster import KILLED, Cluster
+from benchmarks.faults.payloads import ANSWER
 
 # What the model does with its first requests; afterwards it answers properly.
-_TEXT = "One two three four five six seven eight."
 _BROKEN_ANSWERS = [
-    {"text": _TEXT, "cut_after": 3},
-    {"text": _TEXT},
-    {"text": _TEXT, "malformed_after": 2},
-    {"text": _TEXT, "end_after": 4},
+    {"text": ANSWER, "cut_after": 3},
+    {"text": ANSWER},
+    {"text": ANSWER, "malformed_after": 2},
+    {"text": ANSWER, "end_after": 4},
     {"status": 500},
-    {"text": _TEXT, "error_after": 3},
-    {"text": _TEXT, "delay": 0.3},
+    {"text": ANSWER, "error_after": 3},
+    {"text": ANSWER, "delay": 0.3},
     {"status": 429, "retry_after": "1"},
-    {"text": _TEXT, "stall_after": 2},
+    {"text": ANSWER, "stall_after": 2},
 ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.faults.customers import Ledger
-from benchmarks.faults.payloads import REPLY, is_whole
+from benchmarks.faults.payloads import ANSWER, REPLY, is_whole
 
 STORED = """
 SELECT message.conversation_id, message.text, message.seq FROM conversations_message message
@@ -36,6 +36,11 @@ SELECT count(*) FROM conversations_conversation conversation
 WHERE status = 'bot' AND (SELECT author_kind FROM conversations_message message
     WHERE message.conversation_id = conversation.id ORDER BY seq DESC LIMIT 1) = 'contact'
 """
+# The beginning of what the model would have said, as if it were all.
+HALF = f"""
+SELECT count(*) FROM conversations_message
+WHERE author_kind = 'agent' AND text <> '' AND text <> '{ANSWER}' AND starts_with('{ANSWER}', text)
+"""  # noqa: S608 (a text of ours)
 # Providers that cannot tell a repeated message from a new one may be given some twice.
 DOUBLES_ALLOWED = {"whatsapp_cloud": 0.0, "email": 0.0, "api": 0.0, "telegram": 0.002}
 
@@ -63,6 +68,7 @@ class Verdict:
     sent_failed: int = 0
     unknown_left: int = 0
     unanswered: int = 0
+    half_answers: int = 0
     heard: int = 0
     gaps: int = 0
     doubles: int = 0
@@ -91,6 +97,7 @@ def judge(database_url: str, ledger: Ledger, providers: dict[str, Path]) -> Verd
             ("quarantined", QUARANTINED),
             ("sent_failed", FAILED),
             ("unanswered", UNANSWERED),
+            ("half_answers", HALF),
         ):
             row = connection.execute(query).fetchone()
             setattr(verdict, name, row[0] if row else 0)
@@ -175,6 +182,7 @@ def _decide(verdict: Verdict) -> None:
         "gaps on sockets": verdict.gaps,
         "doubles on sockets": verdict.doubles,
         "questions without an answer": verdict.unanswered,
+        "answers of which a part is shown": verdict.half_answers,
     }
     for what, count in nothing.items():
         (verdict.failures if count else verdict.passed).append(f"{count} {what}")

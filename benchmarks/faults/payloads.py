@@ -23,6 +23,8 @@ BOT_TOKEN = "123456789:AAE-simulated-token_of_nobody-00001"  # noqa: S105
 ACCESS_TOKEN = "EAAsimulated"  # noqa: S105
 PHONE_NUMBER_ID, ACCOUNT_ID = "106540352242922", "102290129340398"
 MAILBOX, MAILBOX_PASSWORD = "support@shop.example", "a-password-of-nobody"
+# What the fake model says where it is told to break off: nobody may be shown a part of it as the answer.
+ANSWER = "One two three four five six seven eight."
 # What a reply looks like, wherever it stands in a mail.
 REPLY = re.compile(r"reply\.[\w.]+-\d+-[0-9a-f]{8}")
 Request = tuple[bytes, dict[str, str]]

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.faults.customers import Ledger
 from benchmarks.faults.judge import Verdict, judge
-from benchmarks.faults.payloads import text_of
+from benchmarks.faults.payloads import ANSWER, text_of
 from conversations.actions import Sender, receive
-from conversations.enums import DeliveryStatus, Status
+from conversations.actions.record import Draft, add_message, lock, save_locked
+from conversations.enums import AuthorKind, DeliveryStatus, Direction, Status
 from conversations.enums import Verdict as Receipt
 from conversations.models import Conversation, Delivery, Event, InboundEvent, Inbox, Message
+from core.actor import Actor
 
 WRITER, ANSWERER = "telegram.1", "reply.telegram.1"
 
@@ -97,6 +99,14 @@ def leave_unanswered(scene: Scene) -> None:
     Conversation.objects.update(status=Status.BOT)
 
 
+def answer(scene: Scene, text: str) -> None:
+    """The agent says something."""
+    with transaction.atomic():
+        conversation = lock(scene.conversation.pk, by=Actor.system())
+        add_message(conversation, Draft(AuthorKind.AGENT, "1", "Lia", Direction.OUT, text))
+        save_locked(conversation)
+
+
 def note(name: str) -> Callable[[Scene], None]:
     return lambda scene: setattr(scene.ledger, name, 1)
 
@@ -130,6 +140,7 @@ PLANTED: dict[str, tuple[Callable[[Scene], Any], set[str]]] = {
     "gap": (note("gaps"), {"gaps on sockets"}),
     "double": (note("doubles"), {"doubles on sockets"}),
     "unanswered": (leave_unanswered, {"questions without an answer"}),
+    "half an answer": (lambda scene: answer(scene, ANSWER[:13]), {"answers of which a part is shown"}),
     "mail sent twice": (
         lambda scene: scene.give(9, by="email", keys=("<1@x>", "<2@x>")),
         {"sent twice by email"},
@@ -160,6 +171,11 @@ def test_judge_lets_a_message_pass_that_was_never_acknowledged(scene: Scene) -> 
     scene.ledger.sent[WRITER].append(text)
     assert scene.verdict().failures == []
     scene.write(text)
+    assert scene.verdict().failures == []
+
+
+def test_judge_lets_a_whole_answer_pass(scene: Scene) -> None:
+    answer(scene, ANSWER)
     assert scene.verdict().failures == []
 
 
