@@ -9,14 +9,17 @@ from pathlib import Path
 from django.utils import timezone
 
 from agents.citations import shifted
+from agents.media import Files, named
 from agents.models import Agent, Step
 from conversations.enums import AuthorKind
-from conversations.models import Contact, Message
+from conversations.models import Attachment, Contact, Message
 from llm.fence import fence
 from llm.types import ChatMessage
 
 PROMPTS = Path(__file__).parent / "prompts"
 LONGEST_MESSAGE = 4_000  # characters of one message of the history
+MOST_NAMED = 20  # files of one message
+NO_FILES: Files = {}
 _LOCALE = re.compile(r"[a-zA-Z]{2,3}(?:[-_][a-zA-Z0-9]{2,8})?")
 
 
@@ -26,12 +29,18 @@ def _system() -> str:
 
 
 def build(
-    *, agent: Agent, contact: Contact, history: Iterable[Message], steps: Sequence[Step]
+    *,
+    agent: Agent,
+    contact: Contact,
+    history: Iterable[Message],
+    steps: Sequence[Step],
+    files: Files = NO_FILES,
 ) -> list[ChatMessage]:
     """Returns the messages of a run: rules, history, and the tool calls that an earlier attempt finished.
 
     Only what was said in public since the last resolve is in it, and nothing about other customers. What the
-    customer wrote is fenced as data.
+    customer wrote is fenced as data, and the files that came with it are named. The message at place n of the
+    history stands at place n + 1.
     """
     rules = _system().format(
         name=agent.name,
@@ -40,7 +49,7 @@ def build(
         time=timezone.now().strftime("%Y-%m-%d %H:%M UTC"),
     )
     messages: list[ChatMessage] = [{"role": "system", "content": rules}]
-    messages.extend(as_chat(message) for message in history)
+    messages.extend(as_chat(message, files.get(message.pk, ())) for message in history)
     messages.extend(part for step in replayed(steps) for part in step)
     return messages
 
@@ -50,11 +59,13 @@ def _locale(contact: Contact) -> str:
     return contact.locale if _LOCALE.fullmatch(contact.locale) else "en"
 
 
-def as_chat(message: Message) -> ChatMessage:
-    """Returns one message of the conversation as the model sees it; offered buttons are named."""
+def as_chat(message: Message, files: Sequence[Attachment] = ()) -> ChatMessage:
+    """Returns one message of the conversation as the model sees it; files and offered buttons are named."""
     text = message.text[:LONGEST_MESSAGE]
     if message.author_kind == AuthorKind.CONTACT:
-        return {"role": "user", "content": fence(text or "(a file)", label="customer")}
+        lines = [text, *(named(file) for file in files[:MOST_NAMED])]
+        said = "\n".join(filter(None, lines)) or "(nothing)"
+        return {"role": "user", "content": fence(said, label="customer")}
     if message.choices:
         labels = " | ".join(choice["label"] for choice in message.choices)
         text = f"{text}\n[buttons: {labels}]"

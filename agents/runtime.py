@@ -12,16 +12,18 @@ from agents.builtin.intents import is_person_button
 from agents.citations import cite, shifted
 from agents.enums import RunStatus
 from agents.live import LiveText
+from agents.media import Candidate, candidates, chosen, files_of, read
 from agents.models import Run, Step
 from agents.prompt import build
 from conversations.actions import forget_text, set_typing, stop_requested
 from conversations.enums import AuthorKind
 from conversations.queries.threads import history
-from core.threads import in_thread
+from core.threads import in_network_thread, in_thread
+from llm.door import inputs
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
 from llm.tools import Tool, ToolResult, all_tools
-from llm.types import ChatMessage, Citation, ToolCall
+from llm.types import ChatMessage, Citation, Media, ToolCall
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Performance:
         self.run = run
         self.live = LiveText(conversation_id=run.conversation_id, run=run.pk)
         self.found: list[Citation] = []
+        self.candidates: list[Candidate] = []
         self.steps = 0
 
     async def play(self) -> None:
@@ -76,6 +79,7 @@ class Performance:
             await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
             return
         await self._typing(on=True)
+        await self._show_files(messages)
         result = await self._unless_stopped(messages, tools)
         await self.live.close()
         if result is None:
@@ -85,6 +89,19 @@ class Performance:
         else:
             await self._settle(result)
 
+    async def _show_files(self, messages: list[ChatMessage]) -> None:
+        """Adds what the customer sent to the messages it came with, where a model can make use of it."""
+        if not self.candidates:
+            return
+        taken = await inputs(self.run.agent.model or None)
+        shown: dict[int, list[Media]] = {}
+        for candidate in chosen(self.candidates, taken):
+            media = await in_network_thread(read, candidate)
+            if media is not None:
+                shown.setdefault(candidate.place + 1, []).append(media)
+        for place, found in shown.items():
+            messages[place]["media"] = found
+
     def _prepare(self) -> tuple[list[ChatMessage], list[Tool], bool]:
         conversation, agent = self.run.conversation, self.run.agent
         steps = list(Step.objects.filter(run=self.run).order_by("number"))
@@ -92,7 +109,9 @@ class Performance:
         self.found = [citation for step in steps for citation in step.citations]
         said = history(conversation)
         asked = [message.text for message in said if message.author_kind == AuthorKind.CONTACT]
-        messages = build(agent=agent, contact=conversation.contact, history=said, steps=steps)
+        files = files_of(said)
+        self.candidates = candidates(said, files)
+        messages = build(agent=agent, contact=conversation.contact, history=said, steps=steps, files=files)
         # A name that no tool has any more is left out rather than ending every run.
         tools = [tool for tool in all_tools() if tool.name in agent.tools]
         return messages, tools, bool(asked) and is_person_button(asked[-1])

@@ -95,3 +95,26 @@ def _encoded(picture: Image.Image, form: str) -> bytes:
     options = {"quality": 90} if form in {"JPEG", "WEBP"} else {}
     upright.save(out, form, **options)
     return out.getvalue()
+
+
+def preview(content: bytes, longest_side: int) -> bytes | None:
+    """Returns the (first) picture as a JPEG of at most that many pixels a side; None for what is none.
+
+    Transparent parts become white.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=list(FORMATS.values())) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                return None
+            # A JPEG is decoded no larger than needed.
+            picture.draft("RGB", (longest_side, longest_side))
+            picture.thumbnail((longest_side, longest_side))
+            layer = picture.convert("RGBA")
+            ground = Image.new("RGB", layer.size, "white")
+            ground.paste(layer, mask=layer)
+            out = io.BytesIO()
+            ground.save(out, "JPEG", quality=80)
+            return out.getvalue()
+    except Exception:
+        logger.info("a picture cannot be made smaller", exc_info=True)
+        return None

@@ -241,6 +241,7 @@ LLM: dict[str, str] = {
         ("LLM_API_KEY", ""),
         ("LLM_MODEL", ""),
         ("LLM_FALLBACK_MODEL", ""),
+        ("LLM_INPUTS", ""),
         ("LLM_TIMEOUT_SECONDS", "60"),
         ("LLM_FIRST_TOKEN_SECONDS", "20"),
     )

@@ -21,6 +21,8 @@ from llm.types import ChatMessage, Completion, OnText, ToolCall, Usage
 GAP_SECONDS = 15.0  # longest silence in the middle of an answer
 ANSWER_LIMIT = 200_000  # characters of text and arguments together
 CHARACTERS_PER_TOKEN = 4
+# A picture of 1024 by 768 at OpenAI's and Anthropic's; a voice note of half a minute at Gemini's.
+MEDIA_TOKENS = 1000
 _REFUSED = {"content_filter", "error"}
 _HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -173,7 +175,8 @@ class _Draft:
             return Usage(*self.tokens, wire.price(provider, *self.tokens))
         if not self.length:
             return Usage()
-        asked = len(json.dumps([list(question.messages), list(question.tools)], ensure_ascii=False))
+        said = [list(question.messages), list(question.tools)]
+        asked = len(json.dumps(said, ensure_ascii=False, default=_weighed))
         prompt, answer = asked // CHARACTERS_PER_TOKEN, -(-self.length // CHARACTERS_PER_TOKEN)
         return Usage(prompt, answer, wire.price(provider, prompt, answer), estimated=True)
 
@@ -202,6 +205,11 @@ class _Draft:
         if _UNSTORABLE.search(text):
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "")
         return text
+
+
+def _weighed(_media: object) -> str:
+    """Stands for a picture or sound while tokens are estimated; its bytes are no measure of them."""
+    return "x" * (MEDIA_TOKENS * CHARACTERS_PER_TOKEN)
 
 
 def _unique(call_id: str, at: int, calls: Iterable[_Call]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's name)
 
+from llm.media import INPUTS, NOTHING, wished
 from llm.providers import PROVIDERS, resolve
 
 SECONDS = ("LLM_TIMEOUT_SECONDS", "LLM_FIRST_TOKEN_SECONDS")
@@ -38,6 +39,16 @@ def check_models(**_: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+@register()
+def check_inputs(**_: Any) -> list[CheckMessage]:
+    """llm.E002: LLM_INPUTS names something that no model is ever given."""
+    unknown = [word for word in wished(settings.LLM.get("LLM_INPUTS", "")) if word not in {*INPUTS, NOTHING}]
+    if not unknown:
+        return []
+    known = ", ".join([*INPUTS, NOTHING])
+    return [Error(f"LLM_INPUTS names {', '.join(unknown)}; it knows {known}.", id="llm.E002")]
 
 
 def _is_positive(text: str) -> bool:

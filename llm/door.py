@@ -23,7 +23,7 @@ from llm.errors import ModelError
 from llm.providers import Provider, choose, fallback, resolve
 from llm.types import ChatMessage, Completion, OnText
 
-__all__ = ["ModelError", "active_model", "close", "complete", "embed", "stream", "warm_up"]
+__all__ = ["ModelError", "active_model", "close", "complete", "embed", "inputs", "stream", "warm_up"]
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,15 @@ def active_model() -> str:
     return choose(settings.LLM).model
 
 
+async def inputs(model: str | None = None) -> frozenset[str]:
+    """Returns the types that a model takes beside text, such as `image/jpeg`, or one that may step in.
+
+    Whoever asks `stream` may leave everything else out of a message's `media`.
+    """
+    await wire.load()
+    return frozenset().union(*map(wire.inputs, _candidates(model)))
+
+
 async def warm_up() -> None:
     """Loads LiteLLM and the embedding model in threads; after it the first customer waits for neither.
 
@@ -109,16 +118,22 @@ async def close() -> None:
     await wire.close()
 
 
+def _candidates(model: str | None) -> list[Provider]:
+    """Returns who is asked, in turn."""
+    config = settings.LLM
+    found = [resolve(config, model) if model else choose(config)]
+    if (second := fallback(config)) and second not in found:
+        found.append(second)
+    return found
+
+
 async def _ask(question: Question, model: str | None) -> Completion:
     """Goes through the providers in turn, each at most twice, until one answers or time is up."""
     await wire.load()
     config = settings.LLM
     deadline = asyncio.get_running_loop().time() + float(config["LLM_TIMEOUT_SECONDS"])
-    candidates = [resolve(config, model) if model else choose(config)]
-    if (second := fallback(config)) and second not in candidates:
-        candidates.append(second)
     failure = ModelError("Every model is resting after failures in a row.", temporary=True)
-    for provider in candidates:
+    for provider in _candidates(model):
         if breaker.is_resting(provider.model) or _left(deadline) <= 0:
             continue
         try:

@@ -1,21 +1,33 @@
 """Plain data that passes through the door: messages in the OpenAI shape, completions, tool calls, usage."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
 OnText = Callable[[str], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture (`image/jpeg`) or sound (`audio/wav`, `audio/mpeg`, `audio/ogg`) that came with a message."""
+
+    content_type: str
+    content: bytes = field(repr=False)
+
+
 class ChatMessage(TypedDict):
-    """One message in the shape of OpenAI's chat completions, which every provider is translated from."""
+    """One message in the shape of OpenAI's chat completions, which every provider is translated from.
+
+    `media` is ours: each provider is given what it takes (`llm.media`), and the text names all of it.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
     tool_calls: NotRequired[list[dict[str, Any]]]
     tool_call_id: NotRequired[str]
     name: NotRequired[str]
+    media: NotRequired[Sequence[Media]]
 
 
 class Citation(TypedDict):

@@ -23,8 +23,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
+
 from llm.errors import ModelError
 from llm.local import custom_handler
+from llm.media import as_sent, known_inputs
 from llm.providers import BUILTIN, Provider
 from llm.types import ChatMessage
 
@@ -153,6 +156,18 @@ def price(provider: Provider, prompt_tokens: int, completion_tokens: int) -> Dec
     return Decimal(str(round(sum(costs), 6)))
 
 
+def inputs(provider: Provider) -> frozenset[str]:
+    """Returns the types that the provider's model takes beside text: by setting, else by LiteLLM's table."""
+    litellm = _litellm()
+    wish = settings.LLM.get("LLM_INPUTS", "")
+    return known_inputs(
+        provider,
+        wish,
+        sees=lambda name: bool(litellm.supports_vision(model=name)),
+        hears=lambda name: bool(litellm.supports_audio_input(model=name)),
+    )
+
+
 def as_model_error(provider: Provider, error: Exception) -> ModelError:
     """Returns the ModelError that says what happened, with the provider's key left out."""
     if isinstance(error, ModelError):
@@ -211,6 +226,8 @@ async def _call(
     from httpx import Timeout  # deferred: slow import
 
     litellm = _litellm()
+    has_media = any(message.get("media") for message in messages)
+    taken = inputs(provider) if has_media else frozenset[str]()
     options: dict[str, Any] = {"tools": list(tools)} if tools else {}
     if stream:
         options["stream_options"] = {"include_usage": True}
@@ -219,7 +236,7 @@ async def _call(
         options["shared_session"] = _session()
     return await litellm.acompletion(
         model=provider.litellm_model,
-        messages=[dict(message) for message in messages],
+        messages=[as_sent(message, taken) for message in messages],
         stream=stream,
         timeout=Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         max_retries=0,

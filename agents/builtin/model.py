@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.builtin import phrases
+from agents.builtin.files import without_files
 from agents.builtin.intents import TICKET, Intent, intent_of, plain, without_request
 from agents.builtin.phrases import Language, language_of
 from knowledge.tools import FoundPassage, parse_result
@@ -42,6 +43,7 @@ class Turn:
     said_last: str
     results: Mapping[str, str]
     language: Language
+    has_files: bool = False
 
 
 class QuotingModel:
@@ -75,7 +77,8 @@ def read_turn(messages: list[ChatMessage]) -> Turn:
     """Finds the customer's last message, what was said before it, and the results of tools since."""
     users = [index for index, message in enumerate(messages) if message["role"] == "user"]
     last = users[-1] if users else len(messages)
-    texts = [_content(messages[index]) for index in users]
+    told = [without_files(_content(messages[index])) for index in users]
+    texts = [text for text, _ in told]
     answers = [_content(row) for row in messages[:last] if row["role"] == "assistant" and row["content"]]
     text = texts[-1] if texts else ""
     return Turn(
@@ -84,6 +87,7 @@ def read_turn(messages: list[ChatMessage]) -> Turn:
         said_last=answers[-1] if answers else "",
         results=_results(messages[last:]),
         language=language_of(text, _default_language(messages, texts)),
+        has_files=told[-1][1] if told else False,
     )
 
 
@@ -128,6 +132,9 @@ def answer(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
 
 
 def _first_move(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
+    if turn.has_files and not turn.text:
+        yield from _cannot_see(turn, allowed)
+        return
     intent = intent_of(turn.text)
     offered_ticket = turn.said_last.startswith(tuple(phrases.NOT_FOUND.values()))
     asked_matter = turn.said_last.startswith(tuple(phrases.ASK_MATTER.values()))
@@ -148,6 +155,14 @@ def _first_move(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
         yield _call("search_knowledge", query=_chosen(turn) or turn.text)
     else:
         yield phrases.NOT_FOUND[turn.language]
+
+
+def _cannot_see(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
+    """Says that files mean nothing to rules, and offers somebody who can look."""
+    if "offer_choices" in allowed and "offer_choices" not in turn.results:
+        yield _call("offer_choices", labels=[phrases.PERSON_BUTTON[turn.language]])
+        return
+    yield phrases.CANNOT_SEE[turn.language]
 
 
 def _ticket(turn: Turn, *, is_matter: bool) -> Iterator[str | ToolCall]:
@@ -192,6 +207,10 @@ def _from_knowledge(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
     found = parse_result(turn.results["search_knowledge"])
     if found and found[0].certain:
         yield quote(found[0], turn.language)
+        return
+    if turn.has_files and not found:
+        # What the words did not tell may be in the picture.
+        yield from _cannot_see(turn, allowed)
         return
     if "offer_choices" in allowed and "offer_choices" not in turn.results:
         ticket, person = phrases.TICKET_BUTTON[turn.language], phrases.PERSON_BUTTON[turn.language]

@@ -48,6 +48,14 @@ NOT_FOUND: dict[Language, str] = {
     "en": "I found no answer to that in our articles. I can open a ticket for the team, or you can talk to "
     "a person.",
 }
+CANNOT_SEE: dict[Language, str] = {
+    "pt": "Não consigo ver imagens nem abrir arquivos ou áudios. Descreva em palavras o que precisa, "
+    "ou fale com uma pessoa.",
+    "es": "No puedo ver imágenes ni abrir archivos o audios. Describa con palabras lo que necesita, "
+    "o hable con una persona.",
+    "en": "I cannot see pictures or open files and voice notes. Tell me in words what you need, or talk to "
+    "a person.",
+}
 ASK_MATTER: dict[Language, str] = {
     "pt": "Claro. Conte em uma mensagem o que aconteceu, e eu abro o chamado.",
     "es": "Claro. Cuente en un mensaje lo que pasó y abro el ticket.",

@@ -79,8 +79,8 @@ def test_result_of_a_tool_stays_inside_its_fence(result: str, arguments: str) ->
     assert isinstance(json.loads(asked["tool_calls"][0]["function"]["arguments"]), dict)
 
 
-def test_message_without_text_is_a_file() -> None:
-    assert "(a file)" in as_chat(message(""))["content"]
+def test_message_without_text_says_so() -> None:
+    assert "(nothing)" in as_chat(message(""))["content"]
 
 
 def test_long_message_is_cut() -> None:

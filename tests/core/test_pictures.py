@@ -136,3 +136,32 @@ def test_broken_picture_of_any_kind_is_no_error(data: st.DataObject) -> None:
     content, kind = safe_content(bytes(whole[: data.draw(st.integers(1, len(whole)))]), "image/png")
     assert kind in pictures.FORMATS or kind == OPAQUE
     assert content
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize(
+    ("size", "expected"), [((400, 100), (200, 50)), ((100, 400), (50, 200)), ((9, 7), (9, 7))]
+)
+def test_preview_is_a_jpeg_no_larger_than_asked(
+    form: str, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    content = pictures.preview(drawn(form, size=size), 200)
+    assert content is not None
+    assert (opened(content).format, opened(content).size) == ("JPEG", expected)
+
+
+def test_preview_shows_white_where_a_picture_is_transparent() -> None:
+    out = io.BytesIO()
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(out, "PNG")
+    content = pictures.preview(out.getvalue(), 8)
+    assert opened(content or b"").getpixel((4, 4)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("content", [PAGE, SVG, b"", drawn("PNG")[:40]])
+def test_preview_of_what_is_no_picture_is_none(content: bytes) -> None:
+    assert pictures.preview(content, 200) is None
+
+
+def test_preview_of_a_picture_that_would_fill_the_memory_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 31)
+    assert pictures.preview(drawn("PNG"), 200) is None

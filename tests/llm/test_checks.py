@@ -24,3 +24,12 @@ def test_checks_name_a_model_whose_provider_has_no_key(settings: Any):
     assert found(settings, OPENAI_API_KEY="sk", LLM_FALLBACK_MODEL="groq/llama") == ["llm.W001"]
     assert found(settings, OPENAI_API_KEY="sk", GROQ_API_KEY="gq", LLM_MODEL="groq/llama") == []
     assert found(settings, OPENAI_API_KEY="sk", LLM_MODEL="gpt-4o") == []
+
+
+@pytest.mark.parametrize("wish", ["", "none", "image, wav,mp3 OGG"])
+def test_inputs_that_models_take_are_no_error(settings: Any, wish: str) -> None:
+    assert found(settings, LLM_INPUTS=wish) == []
+
+
+def test_input_that_no_model_is_given_is_an_error(settings: Any) -> None:
+    assert found(settings, LLM_INPUTS="image,film") == ["llm.E002"]
