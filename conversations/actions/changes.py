@@ -1,5 +1,6 @@
 """What happens to messages after they were written: edited, taken back, reacted to, told back."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -32,7 +33,7 @@ from conversations.enums import (
 )
 from conversations.errors import NotYet
 from conversations.exchange import Connection, Deleted, Echo, Edited, Incoming, Reacted, Receipt
-from conversations.models import UNFINISHED, Conversation, Delivery, Inbox, InboxState, Message
+from conversations.models import UNFINISHED, Attachment, Conversation, Delivery, Inbox, InboxState, Message
 from core.actor import Actor
 from core.html import plain_to_html
 
@@ -115,31 +116,38 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
     return None
 
 
-@transaction.atomic
 def record_echo(inbox: Inbox, item: Echo) -> str | None:
     """Stores what somebody wrote to a customer on the provider's screen; it takes over from the agent.
 
     What we sent ourselves is recognised by its id. While a call of ours to that person is open, its echo
     waits (NotYet); one that nobody confirmed is confirmed by its echo.
     """
-    if stored_message(inbox, item.external_id) or _is_ours(inbox, item):
-        return _("our own message")
+    with transaction.atomic():
+        if stored_message(inbox, item.external_id) or _is_ours(inbox, item):
+            return _("our own message")
+    # Outside any transaction: they may lie on somebody else's server.
+    uploader = f"echo:{item.external_id}"[:210]
+    files = [
+        keep_file(inbox, file, uploader=uploader, number=number) for number, file in enumerate(item.files)
+    ]
+    return _store_echo(inbox, item, files)
+
+
+@transaction.atomic
+def _store_echo(inbox: Inbox, item: Echo, files: Sequence[Attachment]) -> str | None:
     row = locked_conversation(inbox, item.to)
     if stored_message(inbox, item.external_id):
         # A twin was quicker.
         return _("our own message")
-    no_text = "" if item.files else _("(no text)")
+    no_text = "" if files else _("(no text)")
     draft = Draft(
         AuthorKind.OPERATOR,
         "",
         _("On the phone"),
         Direction.OUT,
-        checked_text(item.text[:MAX_TEXT] or no_text, has_files=bool(item.files)),
+        checked_text(item.text[:MAX_TEXT] or no_text, has_files=bool(files)),
         external_id=item.external_id,
-        attachments=[
-            keep_file(inbox, file, uploader=f"echo:{item.external_id}"[:210], number=number)
-            for number, file in enumerate(item.files)
-        ],
+        attachments=files,
         origin=Incoming(
             item.external_id, item.to, sent_at=item.sent_at, reply_to=item.reply_to, details=item.details
         ),
@@ -152,7 +160,7 @@ def record_echo(inbox: Inbox, item: Echo) -> str | None:
     row.waiting_since = None
     row.first_reply_at = row.first_reply_at or timezone.now()
     message = add_message(row, draft, save=("status", "waiting_since", "first_reply_at"))
-    for file in draft.attachments:
+    for file in files:
         plan_fetching(file)
     signals.message_sent.send(Message, conversation=row, message=message)
     return None
@@ -180,12 +188,14 @@ def _may_be(delivery: Delivery, item: Echo) -> bool:
     """Says whether an echo tells of that delivery, by what both say."""
     if bool(item.files) != (delivery.attachment_id is not None):
         return False
-    return _words(item.text).startswith(_words(delivery.text))
+    ours, told = _words(delivery.text), _words(item.text)
+    # Only choices stand behind what we wrote: any other end makes it somebody else's, who began alike.
+    return told.startswith(ours) if delivery.message.choices else told == ours
 
 
 def _words(text: str) -> str:
     """Returns what a text says, not how it looks: an echo has lost our Markdown and gained choices."""
-    return "".join(filter(str.isalnum, text)).casefold()
+    return "".join(filter(str.isalnum, text)).casefold() or text.strip()
 
 
 def record_connection(inbox: Inbox, item: Connection) -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import Storage, default_storage
+from django.db import connection
 from django.test import TestCase
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from conversations.actions.intake import replay, take_in_some
 from conversations.channels import SendUnclear
 from conversations.enums import AuthorKind, DeliveryStatus, Direction, EventType, Light, Status, Verdict
 from conversations.errors import NotYet
-from conversations.exchange import Connection, Deleted, Echo, Edited, Reacted, Sender
+from conversations.exchange import Connection, Deleted, Echo, Edited, File, Reacted, Sender
 from conversations.models import Attachment, Conversation, Delivery, Event, Inbox, InboxState, Message
 from conversations.queries.threads import events_after
 from conversations.queries.wire import event_frame
@@ -230,11 +231,40 @@ def test_connection_that_a_provider_tells_of_is_noted(line: Inbox) -> None:
 def test_echo_is_recognised_although_it_has_lost_its_looks(
     chat: Conversation, line: Inbox, scripted: Any
 ) -> None:
-    say(chat, "It is **on its way**, [see](https://shop.example)")
+    say(chat, "It is **on its way**, [see](https://shop.example)", choices=[{"label": "Thank you"}])
     Delivery.objects.update(status="unknown", claimed_at=timezone.now())
     said = "It is on its way, see https://shop.example"
     assert record_echo(line, Echo("p1", DAVI, f"{said}\n1. Thank you")) == "our own message"
     assert (only_delivery().status, only_delivery().provider_id) == ("sent", "p1")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("Oi", "Oi, your parcel is lost"), ("👍", "Call me")])
+def test_echo_of_somebody_who_began_alike_is_their_own_message(
+    chat: Conversation, line: Inbox, ours: str, theirs: str
+) -> None:
+    """Taken for ours, what was said on the phone would be lost, and what we said perhaps never sent."""
+    say(chat, ours)
+    Delivery.objects.update(status="unknown", claimed_at=timezone.now())
+    assert record_echo(line, Echo("p1", DAVI, theirs)) is None
+    assert only_delivery().status == "unknown"
+    assert Message.objects.get(external_id="p1").text == theirs
+
+
+def test_files_of_an_echo_are_kept_outside_of_any_transaction(
+    chat: Conversation, line: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 2: files may lie in a bucket, and a bucket that hangs would hold the conversation."""
+    depth = len(connection.savepoint_ids)
+    kept: list[int] = []
+    save = Storage.save
+
+    def noted(*args: Any, **more: Any) -> str:
+        kept.append(len(connection.savepoint_ids))
+        return save(*args, **more)
+
+    monkeypatch.setattr(Storage, "save", noted)
+    record_echo(line, Echo("p1", DAVI, files=(File(name="a.txt", content=b"x"),)))
+    assert kept == [depth]
 
 
 def test_echo_of_a_text_does_not_confirm_a_file(chat: Conversation, line: Inbox, scripted: Any) -> None:

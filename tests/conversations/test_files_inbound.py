@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import Storage, default_storage
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -122,7 +122,7 @@ def test_file_that_two_workers_fetched_stays_in_a_bucket(
     line: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bucket keeps one content under a name: the copy that came too late is not the one that is shown."""
-    monkeypatch.setattr(FileSystemStorage, "get_available_name", lambda _self, name, **_more: name)
+    monkeypatch.setattr(Storage, "get_available_name", lambda _self, name, **_more: name)
     announced(line)
     first, second = (Attachment.objects.select_related("inbox").get() for _ in range(2))
     for row in (first, second):
