@@ -4,8 +4,8 @@
     python benchmarks/resume.py --sse --clients 50 --events 50000
 
 Clients are tabs of a few visitors, on two web processes that are restarted now and then. Each is cut without
-a goodbye every 1 to 5 seconds, left half-open sometimes, asleep for too long now and then, and resumes with
-the last number it has heard; meanwhile they write. The last lines are the figures as JSON and
+a goodbye every 1 to 5 seconds, left half-open sometimes, and resumes with the last number it has
+heard, or now and then with one of long ago; meanwhile they write. The last lines are the figures as JSON and
 `N passed, N failed`; exit code 1 when a promise was broken.
 """
 

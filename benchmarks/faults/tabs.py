@@ -23,7 +23,7 @@ CUT_AFTER, HALF_OPEN = (1.0, 5.0), (10.0, 20.0)
 HALF_OPEN_SHARE, ASLEEP_SHARE = 0.2, 0.01
 # The server tells single events of so many numbers back; before that comes a snapshot (docs/protocol.md).
 REPLAY_LIMIT = 500
-SLEEP_SECONDS, WELCOME_SECONDS = 60, 15
+WELCOME_SECONDS = 15
 # A tab writes when it has heard so much; so many in a conversation at once.
 WRITES_AFTER, WRITING = 10, 25
 # What was said under a number: the message's id and its text.
@@ -122,7 +122,7 @@ class Tab:
                 self.stage.leave(self.line)
             await asyncio.sleep(chance.uniform(0, 0.2))
             if chance.random() < ASLEEP_SHARE:
-                await self._sleep()
+                self._oversleep()
 
     async def _listen(self, seconds: float) -> None:
         """Stays for so long after the welcome: who leaves before makes work and learns nothing."""
@@ -132,12 +132,11 @@ class Tab:
             self.say()
             await asyncio.wait({closed}, timeout=seconds)
 
-    async def _sleep(self) -> None:
-        """Stays away until there is too much to be told one by one."""
-        for _ in range(SLEEP_SECONDS):
-            if self.stage.is_ending or self.room.last - self.seq > REPLAY_LIMIT:
-                return
-            await asyncio.sleep(1)
+    def _oversleep(self) -> None:
+        """Comes back with a number of long ago: there is too much to be told one by one."""
+        if self.seq > REPLAY_LIMIT + 1 and not self.stage.is_ending:
+            self.seq -= REPLAY_LIMIT
+            self.missing.clear()
 
     async def open(self, web: str) -> Line:
         """Connects and says who it is and how far it has heard."""

@@ -11,6 +11,7 @@ from benchmarks.faults import tabs
 from benchmarks.faults.tabs import Room, Snapshot, Stage, StreamTab, Tab, Tally
 from benchmarks.prepare import visitors
 from conversations.models import Event, Inbox
+from integrations.web import session
 from tests.live import LiveServer
 
 
@@ -23,7 +24,10 @@ def rooms(quiet_server: LiveServer, inbox: Inbox) -> list[Room]:
 
 @pytest.fixture
 def _hasty(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Cuts come ten times as often, sleep is short, and nobody is told to write less."""
+    """Cuts come ten times as often, little is already too much to be told, and nobody has to write less."""
+    monkeypatch.setattr(tabs, "ASLEEP_SHARE", 0.1)
+    for module in (tabs, session):
+        monkeypatch.setattr(module, "REPLAY_LIMIT", 30)
     monkeypatch.setattr(tabs, "CUT_AFTER", (0.1, 0.5))
     monkeypatch.setattr(tabs, "HALF_OPEN", (0.5, 1.0))
     settings.CHAT_MESSAGES_PER_MINUTE = 1_000_000
@@ -56,6 +60,7 @@ def test_tabs_that_are_cut_hear_each_event_once_and_in_order(
     assert verdict.failures == []
     assert stage.tally.cuts > 24
     assert stage.tally.half_open > 0
+    assert stage.tally.snapshots
 
 
 def tab(*, seq: int = 1) -> Tab:
