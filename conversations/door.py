@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -26,7 +27,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from conversations.channels import ChannelAdapter, adapter
 from conversations.exchange import Webhook
 from core.crash_points import crash_point
-from core.errors import HelpdeskError, Unavailable
+from core.errors import HelpdeskError, Unauthenticated, Unavailable
 from core.threads import borrowed, in_thread
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PREFIX = "/hooks/"
-# Settings of an inbox are read again after so long: a new secret works within that time.
+# Settings of an inbox are read again after so long, and before anything is refused by them.
 SETTINGS_SECONDS = 5.0
 KNOWN_INBOXES = 1_000
 STATEMENT_SECONDS = 5
@@ -66,6 +67,7 @@ class Door:
         """Opens nothing until the first webhook comes."""
         self._pool: AsyncConnectionPool | None = None
         self._opening = asyncio.Lock()
+        # When it was read, and what was found.
         self._known: dict[str, tuple[float, Endpoint | None]] = {}
         self._to_wake: set[int] = set()
         self._waking: asyncio.Task[None] | None = None
@@ -96,7 +98,7 @@ class Door:
         if scope["method"] in {"GET", "HEAD"}:
             said = endpoint.adapter.handshake(webhook, endpoint.config)
             return (403, "Refused.") if said is None else (200, said)
-        endpoint.adapter.verify(webhook, endpoint.config)
+        endpoint = await self._proven(key, endpoint, webhook)
         # The database ends a statement by itself; a network that swallows everything does not.
         async with asyncio.timeout(STATEMENT_SECONDS * 3):
             await self._store(endpoint, webhook)
@@ -151,15 +153,33 @@ class Door:
             await self._pool.close()
             self._pool = None
 
-    async def _endpoint(self, key: str) -> Endpoint | None:
+    async def _proven(self, key: str, endpoint: Endpoint, webhook: Webhook) -> Endpoint:
+        """Returns the endpoint that a webhook is for; raises Unauthenticated.
+
+        Refuses by settings of this moment only: some providers take it for final, and send with a new secret
+        as soon as it is saved.
+        """
+        try:
+            endpoint.adapter.verify(webhook, endpoint.config)
+        except Unauthenticated:
+            fresh = await self._endpoint(key, anew=True)
+            if fresh is None or fresh.config == endpoint.config:
+                raise
+        else:
+            return endpoint
+        fresh.adapter.verify(webhook, fresh.config)
+        return fresh
+
+    async def _endpoint(self, key: str, *, anew: bool = False) -> Endpoint | None:
         now = time.monotonic()
-        until, found = self._known.get(key, (0.0, None))
-        if now >= until:
+        read_at, found = self._known.get(key, (-math.inf, None))
+        # Whoever was switched off a moment ago may be on again.
+        if anew or found is None or now - read_at >= SETTINGS_SECONDS:
             async with borrowed():
                 found = await in_thread(read_endpoint, key)
             if len(self._known) >= KNOWN_INBOXES:
                 self._known.clear()
-            self._known[key] = (now + SETTINGS_SECONDS, found)
+            self._known[key] = (now, found)
         return found
 
     def _wake(self, inbox_id: int) -> None:

@@ -345,6 +345,19 @@ async def test_worker_that_cannot_be_woken_costs_no_webhook(line: Inbox, monkeyp
     assert (caller.said[0]["status"], caller.stored) == (200, 1)
 
 
+@pytest.mark.parametrize("change", [{"config": {"secret": "s3cret"}}, {"is_active": True}])
+async def test_nothing_is_refused_by_settings_of_a_moment_ago(line: Inbox, change: dict[str, Any]) -> None:
+    """Evolution drops a webhook for good on 401 and 404, and uses a new secret as soon as it is saved."""
+    before = {"config": {"secret": "old"}} if "config" in change else {"is_active": False}
+    link = Door()
+    for values, refused in ((before, True), (change, False)):
+        await Inbox.objects.filter(pk=line.pk).aupdate(**values)
+        caller = Caller(f"/hooks/{line.key}", part(body()))
+        await link(caller.scope, caller.receive, caller.send)
+        assert (caller.said[0]["status"] in {401, 404}) is refused
+    await link.close()
+
+
 async def test_new_secret_works_without_a_restart(line: Inbox, monkeypatch: Any) -> None:
     monkeypatch.setattr(doors, "SETTINGS_SECONDS", 0.0)
     link = Door()
