@@ -13,7 +13,7 @@ from agents.enums import RunStatus
 from agents.models import Run, Step
 from agents.queries import agent_of, settled_seq
 from agents.tasks import answer
-from conversations.actions import add_event, hand_over, lock, reply
+from conversations.actions import add_event, hand_over, lock, plan_marking, reply
 from conversations.actions.record import save_locked
 from conversations.enums import Direction, EventType, Status
 from conversations.models import Conversation, Message
@@ -64,6 +64,7 @@ def begin_run(*, conversation_id: UUID | str) -> Run | None:
     if agent is None:
         hand_over(conversation=conversation, by=system, reason="No agent answers in this inbox.")
         return None
+    plan_marking(conversation, typing=True)
     return Run.objects.create(agent=agent, conversation=conversation, up_to_seq=conversation.last_contact_seq)
 
 

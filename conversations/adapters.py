@@ -98,6 +98,10 @@ class BaseAdapter(ABC):
     def send(self, outgoing: Outgoing, config: Any) -> Sent:
         """Says something."""
 
+    def mark_read(self, external_id: str, config: Any, *, typing: bool = False) -> None:
+        """Tells nobody."""
+        del external_id, config, typing
+
     def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:
         """Returns what came along; a channel that only announces files replaces this."""
         del config, max_bytes
@@ -139,6 +143,7 @@ def call(
     content: bytes | None = None,
     content_type: str = "application/json",
     deadline: float = SEND_SECONDS,
+    silence: float | None = None,
     max_bytes: int = 5 * 1024 * 1024,
     judge: Callable[[Fetched], Fetched] | None = None,
 ) -> Fetched:
@@ -146,7 +151,8 @@ def call(
 
     Raises SendLater for what the provider did not take (no connection, 429, 500, 503), SendUnclear where it
     may have, InboxBroken for 401 and 403; `judge` replaces `raise_for_status` for a provider whose statuses
-    mean something else. Retries are the spine's, never made here.
+    mean something else. Retries are the spine's, never made here. The provider may say nothing for as long as
+    the call may take, which a film needs, unless `silence` (seconds) allows less.
     """
     body = json.dumps(payload).encode() if payload is not None else content
     sent = {**({"content-type": content_type} if body is not None else {}), **(headers or {})}
@@ -157,6 +163,7 @@ def call(
             headers=sent,
             content=body,
             deadline=deadline,
+            silence=deadline if silence is None else silence,
             attempts=1,
             max_bytes=max_bytes,
         )

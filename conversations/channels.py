@@ -54,7 +54,7 @@ class Capabilities:
     where the inbox's own `window(config)` says no other. `file_types`: prefixes such as `image/`, empty for
     all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail). `captions`: the first file
     carries the text, of `caption_limit` characters at most. `receipts`: the provider tells of delivery and
-    reading.
+    reading. `marks_read`: it can be told that we have read.
     """
 
     sends: bool = True
@@ -69,6 +69,7 @@ class Capabilities:
     captions: bool = False
     caption_limit: int = 1024
     receipts: bool = False
+    marks_read: bool = False
     repeat: Repeat = Repeat.DOUBTFUL
 
 
@@ -141,6 +142,13 @@ class ChannelAdapter(Protocol):
 
     def send(self, outgoing: Outgoing, config: Any) -> Sent:
         """Hands one thing to the provider. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
+        ...
+
+    def mark_read(self, external_id: str, config: Any, *, typing: bool = False) -> None:
+        """Shows the customer that a message and all before it were read; `typing`: that we are writing.
+
+        Only asked where `marks_read`. May be repeated. Raises as `send`.
+        """
         ...
 
     def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:

@@ -61,6 +61,17 @@ async def fetch_file(attachment_id: str) -> None:
     await files.fetch(attachment_id)
 
 
+@queue.task(name="conversations.mark_read")
+async def mark_read(conversation_id: str, *, typing: bool = False) -> None:
+    """Tells the provider that the customer's newest message was read."""
+    from conversations.actions import marking  # deferred: task calls action
+
+    try:
+        await marking.mark_read(conversation_id, typing=typing)
+    except DatabaseError:
+        logger.warning("the database failed while a message was marked as read", exc_info=True)
+
+
 @queue.task(name="conversations.pull")
 async def pull(inbox_id: int) -> None:
     """Asks a provider that does not tell us what is new, for as long as the connection lives."""

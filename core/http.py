@@ -43,7 +43,7 @@ __all__ = [
 
 MAX_BYTES = 5 * 1024 * 1024
 DEADLINE_SECONDS = 20.0
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+SILENCE_SECONDS, CONNECT_SECONDS = 10.0, 5.0
 MAX_REDIRECTS = 3
 ATTEMPTS = 3
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -94,6 +94,7 @@ class Request:
     max_bytes: int = MAX_BYTES
     deadline: float = DEADLINE_SECONDS
     attempts: int = ATTEMPTS
+    silence: float = SILENCE_SECONDS
 
 
 def fetch(
@@ -105,19 +106,21 @@ def fetch(
     max_bytes: int = MAX_BYTES,
     deadline: float = DEADLINE_SECONDS,
     attempts: int = ATTEMPTS,
+    silence: float = SILENCE_SECONDS,
 ) -> Fetched:
     """Fetches an address that somebody else named, and returns the whole answer whatever its status.
 
     Blocks: call it from a thread, never inside a transaction. `deadline` (seconds) holds for all attempts
     and hops together, so that a server that drips a byte a second cannot hold a worker; `max_bytes` is
-    counted after decompression. GET and HEAD are tried again (twice by default, with growing, jittered pauses
-    or as `Retry-After` asks) when the connection fails, times out or the answer is 429, 502, 503 or 504;
-    other methods never are, since the first try may have had its effect. Redirects are followed within the
-    same host only, three at most, and never from https to http. No proxy is read from the environment and no
-    cookie is kept. Raises OutboundError or one of its kinds; its `temporary` says whether a later try may
-    help.
+    counted after decompression. `silence` (seconds) is how long the other side may say nothing, before its
+    first byte or between two: a page has no reason to, a server that converts a film does. GET and HEAD are
+    tried again (twice by default, with growing, jittered pauses or as `Retry-After` asks) when the connection
+    fails, times out or the answer is 429, 502, 503 or 504; other methods never are, since the first try may
+    have had its effect. Redirects are followed within the same host only, three at most, and never from https
+    to http. No proxy is read from the environment and no cookie is kept. Raises OutboundError or one of its
+    kinds; its `temporary` says whether a later try may help.
     """
-    request = Request(url, method.upper(), headers or {}, content, max_bytes, deadline, attempts)
+    request = Request(url, method.upper(), headers or {}, content, max_bytes, deadline, attempts, silence)
     return Door().fetch(request)
 
 
@@ -164,9 +167,10 @@ class Door:
     def _once(self, request: Request, url: httpx.URL, ends_at: float) -> Fetched:
         headers = {"user-agent": USER_AGENT, "accept-encoding": "gzip", **request.headers}
         transport = _Transport(self._resolve, ends_at)
+        timeout = httpx.Timeout(request.silence, connect=CONNECT_SECONDS)
         try:
             with (
-                httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=False) as client,
+                httpx.Client(transport=transport, timeout=timeout, trust_env=False) as client,
                 client.stream(request.method, url, headers=headers, content=request.content) as response,
             ):
                 body = b"" if request.method == "HEAD" else _read(response, request.max_bytes)

@@ -5,6 +5,7 @@ from conversations.actions.attachments import add_attachment, delete_unclaimed_a
 from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.inbound import Received, receive
 from conversations.actions.intake import delete_old_receipts, replay
+from conversations.actions.marking import plan_marking
 from conversations.actions.outbound import note, reply, send_template
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
@@ -34,6 +35,7 @@ __all__ = [
     "merge_contacts",
     "note",
     "partial_text",
+    "plan_marking",
     "read_by_contact",
     "read_by_operator",
     "receive",

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from conversations.actions.marking import plan_marking
 from conversations.groups import DESK_ALL, conversation_group, desk_group
 from conversations.models import Conversation
 from core.actor import Actor
@@ -20,11 +21,17 @@ def read_by_contact(*, conversation_id: UUID, seq: int) -> None:
 
 
 def read_by_operator(*, conversation: Conversation, seq: int, by: Actor) -> None:
-    """Marks the conversation as seen by the team up to `seq`, never back nor past the end."""
+    """Marks the conversation as seen by the team up to `seq`, never back nor past the end.
+
+    Plans to tell the provider, where a channel can be told.
+    """
     rows = Conversation.objects.visible_to(by).filter(pk=conversation.pk)
     if not rows.exists():
         raise NotFound
     if rows.filter(read_by_operator_seq__lt=seq, last_seq__gte=seq).update(read_by_operator_seq=seq):
+        # Only what the customer wrote can be told to have been read.
+        if conversation.read_by_operator_seq < conversation.last_contact_seq <= seq:
+            plan_marking(conversation)
         publish(
             [desk_group(conversation.team_id), DESK_ALL],
             {"type": "hint", "conversation": str(conversation.pk), "seq": conversation.last_seq},

@@ -15,7 +15,7 @@ from conversations.exchange import Batch, Details, Pulled
 from integrations.telegram.client import ask, tell
 from integrations.telegram.config import TelegramConfig
 
-# Less than the ten seconds that our own door waits for a first byte.
+# Short, so that a worker that is told to end is soon free of it.
 POLL_SECONDS = 8
 BATCH = 100
 # Telegram keeps updates for a day; an older offset has nothing left to confirm.

@@ -31,6 +31,7 @@ class WhatsAppCloudAdapter(BaseAdapter):
         captions=True,
         caption_limit=sending.CAPTION_LIMIT,
         receipts=True,
+        marks_read=True,
         repeat=Repeat.CALLBACK,
     )
     config = WhatsAppConfig

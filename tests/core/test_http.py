@@ -135,6 +135,17 @@ def test_fetch_headers_that_drip_end_at_the_deadline(site: Site) -> None:
     assert time.monotonic() - began < 5  # the read timeout alone would start anew with each byte
 
 
+def test_fetch_waits_for_a_first_byte_as_long_as_told(site: Site) -> None:
+    def think(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.5)
+        page(b"ready")(handler)
+
+    site.answers["/film"] = think
+    with pytest.raises(http.OutboundTimeout):
+        http.fetch(f"{site.url}/film", silence=0.05, attempts=1)
+    assert http.fetch(f"{site.url}/film", silence=10, attempts=1).content == b"ready"
+
+
 def test_fetch_with_no_time_left_asks_nobody(site: Site) -> None:
     with pytest.raises(http.OutboundTimeout):
         http.fetch(f"{site.url}/a", deadline=0)
