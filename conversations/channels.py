@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict
 
 from conversations.exchange import (
@@ -215,6 +216,16 @@ class InboxBroken(SendFailed):
     """The inbox is not connected: its settings or its rights at the provider do not work."""
 
     code = "inbox_broken"
+
+
+# The default messages again, where the catalogues are made from.
+DEFAULTS = (
+    gettext_noop("The message could not be sent."),
+    gettext_noop("The provider refused the message; trying again would not help."),
+    gettext_noop("The provider did not take the message now; it is tried again."),
+    gettext_noop("Nobody knows whether the provider took the message."),
+    gettext_noop("The inbox is not connected: its settings or its rights at the provider do not work."),
+)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Status(models.TextChoices):
@@ -69,7 +70,7 @@ class DeliveryStatus(models.TextChoices):
     UNKNOWN = "unknown", _("Not confirmed")
     SENT = "sent", _("Sent")
     DELIVERED = "delivered", _("Delivered")
-    READ = "read", _("Read")
+    READ = "read", pgettext_lazy("a message was", "Read")
     FAILED = "failed", _("Not delivered")
 
 
