@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations import signals
+from conversations.actions.endpoints import wake_deliveries
 from conversations.actions.files import keep_file
 from conversations.actions.inbound import MAX_TEXT, checked_text, locked_conversation, stored_message
 from conversations.actions.planning import plan_fetching
@@ -28,6 +29,7 @@ from conversations.enums import (
     DeliveryStatus,
     Direction,
     EventType,
+    Light,
     Status,
     Validation,
 )
@@ -198,8 +200,10 @@ def _words(text: str) -> str:
     return "".join(filter(str.isalnum, text)).casefold() or text.strip()
 
 
+@transaction.atomic
 def record_connection(inbox: Inbox, item: Connection) -> None:
-    """Notes how a provider says that an inbox stands."""
+    """Notes how a provider says that an inbox stands; what waited for it to be well is sent at once."""
+    is_well = item.light == Light.GREEN
     InboxState.objects.update_or_create(
         inbox=inbox,
         defaults={
@@ -207,5 +211,8 @@ def record_connection(inbox: Inbox, item: Connection) -> None:
             "detail": item.detail[:500],
             "details": dict(item.details),
             "checked_at": timezone.now(),
+            **({"failures": 0, "not_before": None} if is_well else {}),
         },
     )
+    if is_well:
+        wake_deliveries(inbox)

@@ -106,12 +106,12 @@ def _write_check(inbox: Inbox, check: Check) -> InboxState:
         state.details = dict(check.details)
     if check.light == Light.GREEN:
         state.failures, state.not_before = 0, None
-        _wake_deliveries(inbox)
+        wake_deliveries(inbox)
     state.save(update_fields=["light", "detail", "checked_at", "details", "failures", "not_before"])
     return state
 
 
-def _wake_deliveries(inbox: Inbox) -> None:
+def wake_deliveries(inbox: Inbox) -> None:
     """Has what waits after a failure tried now: whoever has mended an inbox does not want to wait an hour."""
     waiting = Delivery.objects.filter(inbox=inbox, status=DeliveryStatus.QUEUED, next_try_at__isnull=False)
     woken = set(waiting.order_by("created_at").values_list("conversation_id", flat=True)[:WOKEN])

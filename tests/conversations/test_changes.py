@@ -12,7 +12,7 @@ from django.utils import timezone
 from conversations.actions import hand_back, sending, settling
 from conversations.actions.changes import edit, react, record_connection, record_echo, take_back
 from conversations.actions.intake import replay, take_in_some
-from conversations.channels import SendUnclear
+from conversations.channels import InboxBroken, SendUnclear
 from conversations.enums import AuthorKind, DeliveryStatus, Direction, EventType, Light, Status, Verdict
 from conversations.errors import NotYet
 from conversations.exchange import Connection, Deleted, Echo, Edited, File, Reacted, Sender
@@ -20,7 +20,17 @@ from conversations.models import Attachment, Conversation, Delivery, Event, Inbo
 from conversations.queries.threads import events_after
 from conversations.queries.wire import event_frame
 from core.actor import Actor
-from tests.conversations.lines import event, hand_out, incoming, only_delivery, pass_time, say, sent, told
+from tests.conversations.lines import (
+    event,
+    hand_out,
+    incoming,
+    only_delivery,
+    pass_time,
+    planned,
+    say,
+    sent,
+    told,
+)
 
 DAVI = Sender("davi", name="Davi")
 pytestmark = pytest.mark.django_db
@@ -226,6 +236,20 @@ def test_connection_that_a_provider_tells_of_is_noted(line: Inbox) -> None:
     record_connection(line, Connection(Light.YELLOW, "again", {"qr": "def"}))
     state = InboxState.objects.get()
     assert (state.light, state.detail, state.details) == (Light.YELLOW, "again", {"qr": "def"})
+
+
+def test_connection_that_is_back_sends_what_waited(chat: Conversation, line: Inbox, scripted: Any) -> None:
+    """A telephone that was scanned anew left answers of the night waiting for up to an hour."""
+    say(chat)
+    scripted.outcomes.append(InboxBroken("logged out"))
+    hand_out(chat)
+    Delivery.objects.update(next_try_at=timezone.now() + timedelta(hours=1))
+    record_connection(line, Connection(Light.YELLOW, "connecting"))
+    assert hand_out(chat) is not None
+    record_connection(line, Connection(Light.GREEN, "open"))
+    assert planned("conversations.deliver")[-1:] == [{"conversation_id": str(chat.pk)}]
+    assert hand_out(chat) is None
+    assert (only_delivery().status, InboxState.objects.get().failures) == (DeliveryStatus.SENT, 0)
 
 
 def test_echo_is_recognised_although_it_has_lost_its_looks(
