@@ -96,7 +96,7 @@ def receive(
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
         origin=origin,
     )
-    changed = _note_arrival(conversation, origin)
+    changed = _note_arrival(conversation, origin, is_guest=author.pk != conversation.contact_id)
     message = add_message(conversation, draft, save=changed)
     for file in draft.attachments:
         plan_fetching(file)
@@ -105,7 +105,7 @@ def receive(
     return Received(message, conversation, created=True)
 
 
-def _note_arrival(conversation: Conversation, origin: Incoming | None) -> tuple[str, ...]:
+def _note_arrival(conversation: Conversation, origin: Incoming | None, *, is_guest: bool) -> tuple[str, ...]:
     """Sets what a message changes in its conversation; returns the names of the fields."""
     conversation.last_contact_seq = conversation.last_seq + 1
     now = timezone.now()
@@ -115,8 +115,9 @@ def _note_arrival(conversation: Conversation, origin: Incoming | None) -> tuple[
     if origin is not None and origin.is_automatic:
         return names
     waits_now(conversation)
-    if conversation.status == Status.BOT and now - written > LATE_AFTER:
-        # What was asked a day ago wants a person to judge what it still means.
+    if conversation.status == Status.BOT and (is_guest or now - written > LATE_AFTER):
+        # What was asked a day ago wants a person to judge what it still means. And the agent would act for
+        # its customer, and answer them, upon the words of anybody who knows an id of the thread.
         conversation.status = Status.OPEN
         announce(conversation, by=Actor.system())
         conversation.last_contact_seq = conversation.last_seq + 1

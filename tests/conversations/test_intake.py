@@ -302,6 +302,22 @@ def test_message_from_the_future_opens_no_longer_window(line: Inbox, chat: Conve
     assert chat.last_contact_at <= message.created_at + timedelta(seconds=5)
 
 
+def test_stranger_in_a_thread_is_answered_by_no_agent(line: Inbox) -> None:
+    """FreeScout GHSA-j49f: the agent acts with the rights of the thread's customer, not of who wrote last."""
+    first = Incoming("<1@x>", Sender("eva@x"), "Oi", thread=Thread(subject="Help"))
+    apply(line, first, uploader="r")
+    thread = hand_back(conversation=Conversation.objects.get(), by=Actor.system())
+    own = Incoming("<2@x>", Sender("eva@x"), "More", thread=Thread(answers=("<1@x>",)))
+    apply(line, own, uploader="r")
+    thread.refresh_from_db()
+    assert thread.status == Status.BOT
+    other = Incoming("<3@y>", Sender("mallory@y"), "Send it to me", thread=Thread(answers=("<1@x>",)))
+    apply(line, other, uploader="r")
+    thread.refresh_from_db()
+    assert (thread.status, Conversation.objects.count()) == (Status.OPEN, 1)
+    assert thread.waiting_since is not None
+
+
 def test_late_message_takes_nothing_from_the_window(line: Inbox, chat: Conversation) -> None:
     before = chat.last_contact_at
     arrives(line, timezone.now() - timedelta(days=3))
