@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,7 +22,7 @@ from core.actor import Actor
 from core.errors import TooLarge
 from core.pictures import safe_content
 from core.storable import storable
-from core.threads import in_network_thread, in_thread
+from core.threads import in_network_thread, in_own_thread, in_thread
 
 logger = logging.getLogger(__name__)
 FETCH_ATTEMPTS = 10
@@ -63,7 +63,7 @@ def _name(file: File, number: int) -> str:
 
 
 def put(row: Attachment, media: Media) -> None:
-    """Gives a row its content, made harmless; the row is not saved."""
+    """Gives a row its content, made harmless; the row is not saved. Raises OSError."""
     if len(media.content) > settings.MAX_ATTACHMENT_BYTES:
         row.status, row.error = FileStatus.FAILED, _("The file is larger than allowed.")
         return
@@ -82,6 +82,10 @@ async def fetch(attachment_id: str) -> None:
     file = File(row.reference, row.name, row.content_type, row.size, content_id=row.content_id)
     try:
         media = await in_network_thread(channel.fetch, file, config, max_bytes=settings.MAX_ATTACHMENT_BYTES)
+        # Writing pictures anew takes long, and so may the place where files lie: not in a shared thread.
+        await in_own_thread(_keep, row, media)
+    except DatabaseError:
+        raise
     except (TooLarge, SendRefused) as error:
         await in_thread(_fail, row, error.detail)
     except (SendFailed, OSError) as error:
@@ -89,8 +93,6 @@ async def fetch(attachment_id: str) -> None:
     except Exception as error:
         logger.exception("an adapter failed while it fetched file %s", attachment_id)
         await in_thread(_again, row, f"{type(error).__name__}: {error}", is_broken=False)
-    else:
-        await in_thread(_keep, row, media)
 
 
 def _waiting(attachment_id: str) -> Attachment | None:

@@ -28,6 +28,8 @@ from conversations.channels import (
     InboxBroken,
     Repeat,
     SendFailed,
+    SendLater,
+    SendRefused,
     SendUnclear,
     adapter,
 )
@@ -227,8 +229,14 @@ def _file(file: Attachment) -> OutFile:
     url = f"{settings.PUBLIC_URL}{attachment_url(file)}"
 
     def read() -> bytes:
-        with file.file.open("rb") as content:
-            return cast("bytes", content.read())
+        # The provider knows nothing of the message yet, whatever goes wrong here.
+        try:
+            with file.file.open("rb") as content:
+                return cast("bytes", content.read())
+        except FileNotFoundError as error:
+            raise SendRefused(_("The file is not there any more.")) from error
+        except OSError as error:
+            raise SendLater(str(error)) from error
 
     return OutFile(file.name, file.content_type, file.size, url, read)
 

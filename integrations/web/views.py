@@ -23,7 +23,7 @@ from conversations.queries.wire import attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
 from core.language import spoken
-from core.threads import in_thread
+from core.threads import in_own_thread, in_thread
 from integrations.web import feed
 from integrations.web.consumers import error_frame
 from integrations.web.errors import BadFrame, UnknownInbox
@@ -166,7 +166,8 @@ async def widget_messages(request: HttpRequest, key: str) -> HttpResponse:
 async def widget_attachments(request: HttpRequest, key: str) -> HttpResponse:
     """Takes one file of a visitor; the message that names its id carries it."""
     token = bearer(request)
-    return JsonResponse(await in_thread(_store_upload, request, key, token), status=201)
+    # Writing a picture anew takes long, and so may the place where files lie.
+    return JsonResponse(await in_own_thread(_store_upload, request, key, token), status=201)
 
 
 def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
