@@ -36,7 +36,7 @@ async def take_in(inbox_id: int) -> None:
         )
 
 
-@queue.task(name="conversations.deliver")
+@queue.task(name="conversations.deliver", queue=queue.WAITING)
 async def deliver(conversation_id: str) -> None:
     """Sends what a conversation owes its customer, in order, until nothing is left or it has to wait."""
     from conversations.actions import sending  # deferred: task calls action
@@ -53,7 +53,7 @@ async def deliver_later(conversation_id: str) -> None:
     await in_thread(plan_delivery, conversation_id)
 
 
-@queue.task(name="conversations.fetch_file")
+@queue.task(name="conversations.fetch_file", queue=queue.WAITING)
 async def fetch_file(attachment_id: str) -> None:
     """Fetches a file that a provider announced."""
     from conversations.actions import files  # deferred: task calls action
@@ -61,7 +61,7 @@ async def fetch_file(attachment_id: str) -> None:
     await files.fetch(attachment_id)
 
 
-@queue.task(name="conversations.mark_read")
+@queue.task(name="conversations.mark_read", queue=queue.WAITING)
 async def mark_read(conversation_id: str, *, typing: bool = False) -> None:
     """Tells the provider that the customer's newest message was read."""
     from conversations.actions import marking  # deferred: task calls action
@@ -72,7 +72,15 @@ async def mark_read(conversation_id: str, *, typing: bool = False) -> None:
         logger.warning("the database failed while a message was marked as read", exc_info=True)
 
 
-@queue.task(name="conversations.pull")
+@queue.task(name="conversations.ask_who", queue=queue.WAITING)
+async def ask_who(identity_id: int) -> None:
+    """Asks a provider for the name of a customer whom it told us by an id only."""
+    from conversations.actions import profiles  # deferred: task calls action
+
+    await profiles.learn(identity_id)
+
+
+@queue.task(name="conversations.pull", queue=queue.WAITING)
 async def pull(inbox_id: int) -> None:
     """Asks a provider that does not tell us what is new, for as long as the connection lives."""
     from conversations.actions import pulling  # deferred: task calls action

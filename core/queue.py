@@ -33,6 +33,10 @@ STALLED_AFTER_SECONDS = 6
 # A notice of a new job can be lost; looking each second costs a query and bounds what a customer then waits.
 POLL_SECONDS = 1
 GRACE_SECONDS = 10
+# The queue of jobs that mostly wait for somebody else's server: many at once cost little, and a provider that
+# hangs holds up nobody else.
+WAITING = "waiting"
+WAITING_CONCURRENCY = 200
 # Seconds between two starts of a worker whose database is away.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 
@@ -178,15 +182,36 @@ async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | Non
         await resume_cut_off(worker_app)
         if ready is not None:
             ready.set()
-        await worker_app.run_worker_async(
-            concurrency=settings.WORKER_CONCURRENCY,
-            install_signal_handlers=stop_on_signals,
-            update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_AFTER_SECONDS * 10,
-            shutdown_graceful_timeout=GRACE_SECONDS,
-            fetch_job_polling_interval=POLL_SECONDS,
-            worker_middleware=[_in_borrowed_thread],
+        await _run_both(worker_app, stop_on_signals=stop_on_signals)
+
+
+async def _run_both(worker_app: App, *, stop_on_signals: bool) -> None:
+    """Runs what computes and what waits for others' servers side by side, each with places of its own."""
+    places = {"default": settings.WORKER_CONCURRENCY, WAITING: WAITING_CONCURRENCY}
+    running = [
+        asyncio.create_task(
+            worker_app.run_worker_async(
+                queues=[name],
+                concurrency=concurrency,
+                # One of them hears the signal; when it has ended, the other is ended too.
+                install_signal_handlers=stop_on_signals and name != WAITING,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_AFTER_SECONDS * 10,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                fetch_job_polling_interval=POLL_SECONDS,
+                worker_middleware=[_in_borrowed_thread],
+            )
         )
+        for name, concurrency in places.items()
+    ]
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for worker in done:
+            worker.result()
+    finally:
+        for worker in running:
+            worker.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def keep_working(*, alone: bool, stop_on_signals: bool) -> None:

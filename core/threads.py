@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Asgi = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
 
-NETWORK_THREADS = 64
+NETWORK_THREADS = 256
 
 _executors: list[ThreadPoolExecutor] = []
 _turn = itertools.count()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from conversations import signals
 from conversations.actions.identities import join_identities
-from conversations.actions.planning import plan_fetching
+from conversations.actions.planning import plan_asking, plan_fetching
 from conversations.actions.record import Draft, add_message, announce, lock, waits_now
 from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
@@ -227,6 +227,8 @@ def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
         found = identities.get(inbox=inbox, external_id=sender.external_id)
         if found.contact_id != contact.pk:
             contact.delete()
+        elif not sender.name:
+            plan_asking(found)
     _learn(found.contact, sender)
     return identities.get(pk=found.same_as_id) if found.same_as_id else found
 

@@ -6,8 +6,8 @@ from django.utils.translation import gettext as _
 
 from conversations.channels import Capabilities, adapter
 from conversations.enums import FileStatus
-from conversations.models import Attachment, Conversation, Delivery, Message
-from conversations.tasks import fetch_file, plan_delivery
+from conversations.models import Attachment, ContactIdentity, Conversation, Delivery, Message
+from conversations.tasks import ask_who, fetch_file, plan_delivery
 from core import queue
 
 
@@ -35,6 +35,13 @@ def plan_fetching(file: Attachment) -> None:
     """Plans the download of a file that was only announced."""
     if file.status == FileStatus.PENDING:
         queue.defer(fetch_file, queueing_lock=f"fetch:{file.pk}", attachment_id=str(file.pk))
+
+
+def plan_asking(identity: ContactIdentity) -> None:
+    """Plans to ask the provider who somebody is, where it has an answer to that."""
+    inbox = identity.inbox
+    if adapter(inbox.channel).capabilities.sends:
+        queue.defer(ask_who, queueing_lock=f"who:{identity.pk}", identity_id=identity.pk)
 
 
 def _parts(

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from conversations.actions.receipts import write
-from conversations.actions.settling import PATIENCE, doubt, settle
+from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, settle
 from conversations.channels import (
     Capabilities,
     InboxBroken,
@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 # A claim whose owner has said nothing for so long is nobody's: calls end by their own deadline before.
 LEASE = timedelta(seconds=25)
+# Calls to one provider at a time: one that hangs must not take all places.
+OPEN_CALLS = 10
 UNREAD_PAUSE = timedelta(seconds=3)
 # Between two tries to write what came of a call, in seconds: as long as the claim is ours.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
@@ -147,7 +149,8 @@ def claim(conversation_id: str) -> Claim | Wait | None:
         write(delivery, status=DeliveryStatus.FAILED, error=error[:500])
         plan_delivery(conversation_id)
         return None
-    if wait := _slot(delivery.inbox_id, channel.capabilities.per_second, now):
+    pace = channel.capabilities.per_second
+    if wait := _crowd(delivery.inbox_id, now) or _slot(delivery.inbox_id, pace, now):
         return wait
     may_double = delivery.status == DeliveryStatus.UNKNOWN and channel.capabilities.repeat != Repeat.SAFE
     write(
@@ -176,6 +179,16 @@ def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> W
         if unread.filter(next_try_at=None).exists():
             return Wait(now + UNREAD_PAUSE)
     return None
+
+
+def _crowd(inbox_id: int, now: datetime) -> Wait | None:
+    """Returns a wait while the provider has as many calls open as it may have; one, after many failures."""
+    state = InboxState.objects.filter(inbox_id=inbox_id).first()
+    allowed = 1 if state is not None and state.failures >= BREAKER_AT else OPEN_CALLS
+    sending = Delivery.objects.filter(inbox_id=inbox_id, status=DeliveryStatus.SENDING)
+    if sending.filter(claimed_at__gt=now - LEASE).count() < allowed:
+        return None
+    return Wait(now + timedelta(seconds=random.uniform(0.5, 1.5)))  # noqa: S311 (jitter is no secret)
 
 
 def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
