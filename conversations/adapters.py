@@ -90,6 +90,10 @@ class BaseAdapter(ABC):
         del config, cursor
         return iter(())
 
+    def anybodys(self, config: Any) -> Any:
+        """The same: most providers' webhooks name no account."""
+        return config
+
     @abstractmethod
     def parse(self, webhook: Webhook, config: Any) -> Iterable[Parsed]:
         """What it says."""

@@ -134,6 +134,10 @@ class ChannelAdapter(Protocol):
         """
         ...
 
+    def anybodys(self, config: Any) -> Any:
+        """Returns settings with which `parse` reads what was meant for any account, fed in by hand."""
+        ...
+
     def parse(self, webhook: Webhook, config: Any) -> Iterable[Parsed]:
         """Translates every entry, change, message and receipt. Pure.
 

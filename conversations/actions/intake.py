@@ -71,13 +71,14 @@ def take_in_some(inbox_id: int) -> int:
     return len(events)
 
 
-def take_in(event: InboundEvent) -> Verdict:
+def take_in(event: InboundEvent, *, anybodys: bool = False) -> Verdict:
     """Does what a receipt says, item by item, and writes the verdict; what is done already changes nothing.
 
-    An item that fails keeps no other from its effect; the receipt is then quarantined with its bytes. Raises
-    DatabaseError when the database is away: nobody has judged then.
+    `anybodys`: whatever account it was meant for. An item that fails keeps no other from its effect; the
+    receipt is then quarantined with its bytes. Raises DatabaseError when the database is away: nobody has
+    judged then.
     """
-    taking = Taking(event)
+    taking = Taking(event, anybodys=anybodys)
     taking.run()
     crash_point("intake.taken_in")
     event.attempts += 1
@@ -106,9 +107,9 @@ def _put_off(event: InboundEvent, error: Exception) -> bool:
 class Taking:
     """One receipt on its way in."""
 
-    def __init__(self, event: InboundEvent) -> None:
+    def __init__(self, event: InboundEvent, *, anybodys: bool = False) -> None:
         """Takes the receipt; nothing is done yet."""
-        self.event, self.inbox = event, event.inbox
+        self.event, self.inbox, self.anybodys = event, event.inbox, anybodys
         self.problems: list[str] = []
         self.reasons: list[str] = []
         self.effects = 0
@@ -120,6 +121,8 @@ class Taking:
         try:
             channel = adapter(self.inbox.channel)
             config = channel.config.model_validate(self.inbox.config)
+            if self.anybodys:
+                config = channel.anybodys(config)
             for item in channel.parse(webhook, config):
                 self._carry_out(storable(item))
         except AWAY:

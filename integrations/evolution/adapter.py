@@ -87,6 +87,10 @@ class EvolutionAdapter(BaseAdapter):
         """All but our secret and the instance's key, which every body repeats."""
         return proof.redacted(super().stored(webhook))
 
+    def anybodys(self, config: EvolutionConfig) -> EvolutionConfig:
+        """Of no instance, and so of all."""
+        return config.model_copy(update={"instance": ""})
+
     def parse(self, webhook: Webhook, config: Any) -> Iterable[Parsed]:
         """Every entry of every event."""
         return events.read(webhook.body, config.instance, groups=config.allow_groups)

@@ -57,7 +57,7 @@ def _event(envelope: Any, instance: str, groups: bool) -> Iterator[Parsed]:  # n
         raise ValueError("no event")
     named = envelope.get("instance")
     told_of = string(named) or string(mapping(named).get("instanceName"))
-    if told_of and told_of != instance:
+    if told_of and instance and told_of != instance:
         yield Ignored(f"{event} of another instance: {told_of[:80]}")
         return
     data = envelope.get("data")

@@ -46,6 +46,12 @@ class MetaAdapter(BaseAdapter):
         """Checks the signature on the raw bytes."""
         signature.verify(webhook, *self.secrets(config))
 
+    def anybodys(self, config: Any) -> Any:
+        """Of no account, and so of all."""
+        return config.model_copy(
+            update=dict.fromkeys({"account_id", "page_id"} & set(type(config).model_fields), "")
+        )
+
     def parse(self, webhook: Webhook, config: Any) -> Iterable[Parsed]:
         """Reads every entry and event of our account."""
         account = Account(self.kind, config.account, config.take_standby)

@@ -5,7 +5,7 @@ https://developers.facebook.com/docs/messenger-platform/webhooks
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conversations.exchange import Ignored, Parsed
@@ -19,7 +19,8 @@ UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, OverflowError)
 class Account:
     """Whose notifications are read: its kind as Meta calls it (`page`, `instagram`) and its id.
 
-    `takes_standby`: also what is told while another app has control of the conversation.
+    Without an id those of every account are read. `takes_standby`: also what is told while another app has
+    control of the conversation.
     """
 
     kind: str
@@ -67,9 +68,10 @@ def _pieces(data: Any, account: Account) -> Iterator[Iterable[Parsed]]:
 def _entry(entry: Any, account: Account) -> Iterator[Iterable[Parsed]]:
     if not isinstance(entry, dict):
         yield _unreadable("an entry is an object")
-    elif text(entry.get("id")) != account.id:
+    elif account.id and text(entry.get("id")) != account.id:
         yield [Ignored("about another account: " + text(entry.get("id"))[:64])]
     else:
+        account = replace(account, id=text(entry.get("id")))
         # Samples show a change's field and value right in the entry.
         changes = [*listed(entry.get("changes")), *([entry] if "field" in entry else [])]
         pieces: list[Iterable[Parsed]] = [

@@ -73,6 +73,10 @@ class WhatsAppCloudAdapter(BaseAdapter):
         if not secret or not hmac.compare_digest(given.encode(), expected.encode()):
             raise Unauthenticated
 
+    def anybodys(self, config: WhatsAppConfig) -> WhatsAppConfig:
+        """Of no number, and so of all."""
+        return config.model_copy(update={"phone_number_id": "", "business_account_id": ""})
+
     def parse(self, webhook: Webhook, config: WhatsAppConfig) -> Iterable[Parsed]:
         """Reads every message and status for this number."""
         return parsing.items(webhook.body, config)

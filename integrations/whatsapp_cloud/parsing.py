@@ -113,6 +113,8 @@ def _change(entry: Row, change: Any, config: WhatsAppConfig) -> Iterator[Work]:
 
 def _not_ours(name: str, entry: Row, value: Row, config: WhatsAppConfig) -> str:
     """Says why a change is about another number: all numbers of an app share one webhook."""
+    if not config.phone_number_id:
+        return ""
     metadata = value.get("metadata")
     if isinstance(metadata, dict) and metadata.get("phone_number_id"):
         number = str(metadata["phone_number_id"])

@@ -97,3 +97,20 @@ def test_inbox_that_is_not_there_is_said_with_those_that_are(line: Inbox, tmp_pa
 def test_folder_that_is_not_there_is_said(line: Inbox, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="not a folder"):
         replay(str(tmp_path / "nowhere"), inbox="Line")
+
+
+def test_receipt_that_comes_before_what_it_tells_of_is_looked_at_again(line: Inbox, tmp_path: Path) -> None:
+    edited = {"kind": "edited", "external_id": "m1", "text": "better"}
+    for name, item in (("1.json", edited), ("2.json", incoming(1, "good"))):
+        (tmp_path / name).write_text(json.dumps({"items": [item]}))
+    said = replay(str(tmp_path), inbox="Line")
+    assert (said["done"], said["waiting"]) == (2, 0)
+    assert Message.objects.get().text == "better"
+
+
+def test_reasons_are_counted(line: Inbox, tmp_path: Path) -> None:
+    for number in range(2):
+        ignored = {"kind": "ignored", "reason": "a typing sign"}
+        (tmp_path / f"{number}.json").write_text(json.dumps({"id": f"i{number}", "items": [ignored]}))
+    said = replay(str(tmp_path), inbox="Line")
+    assert (said["ignored"], said["why"]) == (2, {"a typing sign": 2})

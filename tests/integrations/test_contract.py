@@ -194,3 +194,20 @@ def test_what_callbacks_promise_is_kept(channel: tuple[str, Simulator]) -> None:
 
 def test_errors_are_ours() -> None:
     assert issubclass(SendFailed, HelpdeskError)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_fed_in_by_hand_is_read_whatever_account_it_names(kind: str) -> None:
+    """Payloads of a support case, or of a judge, name an account that is not set up here."""
+    spoken, own = adapter(kind), settings_of(kind)
+    others = own.model_copy(
+        update={
+            name: "999"
+            for name in ("phone_number_id", "business_account_id", "account_id", "page_id", "instance")
+            if hasattr(own, name)
+        }
+    )
+    for webhook in case_of(kind).genuine:
+        told = [item for item in spoken.parse(webhook, own) if isinstance(item, Incoming | Echo)]
+        read = list(spoken.parse(webhook, spoken.anybodys(others)))
+        assert all(item in read for item in told)

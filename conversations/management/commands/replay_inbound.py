@@ -4,6 +4,7 @@ import json
 import random
 import resource
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ MEBIBYTE = 1024  # ru_maxrss counts in KiB
 class Command(BaseCommand):
     """Without DIR: takes in again what is in quarantine. With DIR: stores each file and takes it in.
 
-    Files are not verified: whoever can run this command is trusted. Prints one line of JSON about it.
+    It does not ask which account a payload names, unless told to (`--own`). Files are not verified: whoever
+    can run this command is trusted. Prints one line of JSON about it.
     """
 
     help = "Take receipts in again: those in quarantine, or the files of a folder."
@@ -38,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--inbox", help="name, key or number of the inbox")
         parser.add_argument("--times", type=int, default=1, help="how often each file is fed in")
         parser.add_argument("--shuffle", action="store_true", help="in random order")
+        parser.add_argument("--own", action="store_true", help="ignore what names another account")
         parser.add_argument("--seed", type=int, default=1, help="of the order")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -54,7 +57,9 @@ class Command(BaseCommand):
         if options["shuffle"]:
             random.Random(options["seed"]).shuffle(turns)  # noqa: S311 (an order, no secret)
         inbox = inbox_named(options["inbox"])
-        self.stdout.write(json.dumps({"files": len(files), **feed(inbox, turns)}))
+        self.stdout.write(
+            json.dumps({"files": len(files), **feed(inbox, turns, anybodys=not options["own"])})
+        )
 
     def _replay_quarantine(self, name: str | None) -> None:
         events = InboundEvent.objects.filter(verdict=Verdict.QUARANTINED)
@@ -80,17 +85,16 @@ def inbox_named(name: str) -> Inbox:
     return found[0]
 
 
-def feed(inbox: Inbox, paths: Iterable[Path]) -> dict[str, Any]:
+def feed(inbox: Inbox, paths: Iterable[Path], *, anybodys: bool = True) -> dict[str, Any]:
     """Stores and takes in each file; returns counts, the slowest in seconds and the memory's peak in MiB.
 
-    What is here already is not taken in again, as at the door. `failed` would have been a 5xx.
+    What is here already is not taken in again, as at the door. `failed` would have been a 5xx. `anybodys`:
+    also what names another account than the inbox's. What waits for another file is looked at again.
     """
     before = Message.objects.filter(inbox=inbox).count()
-    counts = dict.fromkeys(
-        ("fed", "stored", "repeated", "done", "ignored", "quarantined", "waiting", "failed"), 0
-    )
-    names = {Verdict.RECEIVED: "waiting", Verdict.DONE: "done", Verdict.IGNORED: "ignored"}
+    counts = dict.fromkeys(("fed", "stored", "repeated", "failed"), 0)
     slowest, slowest_name = 0.0, ""
+    taken: list[int] = []
     for path in paths:
         began = time.perf_counter()
         counts["fed"] += 1
@@ -98,19 +102,35 @@ def feed(inbox: Inbox, paths: Iterable[Path]) -> dict[str, Any]:
             event = stored(inbox, path)
             counts["repeated" if event is None else "stored"] += 1
             if event is not None:
-                counts[names.get(take_in(event), "quarantined")] += 1
+                taken.append(event.pk)
+                take_in(event, anybodys=anybodys)
         except (DatabaseError, OSError):
             counts["failed"] += 1
         took = time.perf_counter() - began
         if took > slowest:
             slowest, slowest_name = took, path.name
-    messages = Message.objects.filter(inbox=inbox)
+    for event in InboundEvent.objects.filter(pk__in=taken, verdict=Verdict.RECEIVED).order_by("pk"):
+        take_in(event, anybodys=anybodys)
     return {
         **counts,
-        "messages": messages.count() - before,
+        **verdicts(taken),
+        "messages": Message.objects.filter(inbox=inbox).count() - before,
         "slowest_s": round(slowest, 3),
         "slowest": slowest_name,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEBIBYTE,
+    }
+
+
+def verdicts(taken: list[int]) -> dict[str, Any]:
+    """Returns how many receipts came to which verdict, and the commonest reasons."""
+    found = InboundEvent.objects.filter(pk__in=taken).values_list("verdict", "detail")
+    by_verdict = Counter(verdict for verdict, _ in found)
+    names = {Verdict.DONE: "done", Verdict.IGNORED: "ignored", Verdict.RECEIVED: "waiting"}
+    names[Verdict.QUARANTINED] = "quarantined"
+    reasons = Counter(line for _, detail in found for line in detail.splitlines()[:1])
+    return {
+        **{name: by_verdict[verdict] for verdict, name in names.items()},
+        "why": dict(reasons.most_common(10)),
     }
 
 
