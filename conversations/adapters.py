@@ -90,7 +90,7 @@ class BaseAdapter(ABC):
         del config, cursor
         return iter(())
 
-    def anybodys(self, config: Any) -> Any:
+    def for_any_account(self, config: Any) -> Any:
         """The same: most providers' webhooks name no account."""
         return config
 

@@ -134,7 +134,7 @@ class ChannelAdapter(Protocol):
         """
         ...
 
-    def anybodys(self, config: Any) -> Any:
+    def for_any_account(self, config: Any) -> Any:
         """Returns settings with which `parse` reads what was meant for any account, fed in by hand."""
         ...
 

@@ -71,14 +71,14 @@ def take_in_some(inbox_id: int) -> int:
     return len(events)
 
 
-def take_in(event: InboundEvent, *, anybodys: bool = False) -> Verdict:
+def take_in(event: InboundEvent, *, for_any_account: bool = False) -> Verdict:
     """Does what a receipt says, item by item, and writes the verdict; what is done already changes nothing.
 
-    `anybodys`: whatever account it was meant for. An item that fails keeps no other from its effect; the
-    receipt is then quarantined with its bytes. Raises DatabaseError when the database is away: nobody has
-    judged then.
+    `for_any_account`: whatever account it was meant for. An item that fails keeps no other from its effect;
+    the receipt is then quarantined with its bytes. Raises DatabaseError when the database is away: nobody
+    has judged then.
     """
-    taking = Taking(event, anybodys=anybodys)
+    taking = Taking(event, for_any_account=for_any_account)
     taking.run()
     crash_point("intake.taken_in")
     event.attempts += 1
@@ -107,9 +107,9 @@ def _put_off(event: InboundEvent, error: Exception) -> bool:
 class Taking:
     """One receipt on its way in."""
 
-    def __init__(self, event: InboundEvent, *, anybodys: bool = False) -> None:
+    def __init__(self, event: InboundEvent, *, for_any_account: bool = False) -> None:
         """Takes the receipt; nothing is done yet."""
-        self.event, self.inbox, self.anybodys = event, event.inbox, anybodys
+        self.event, self.inbox, self.for_any_account = event, event.inbox, for_any_account
         self.problems: list[str] = []
         self.reasons: list[str] = []
         self.effects = 0
@@ -121,8 +121,8 @@ class Taking:
         try:
             channel = adapter(self.inbox.channel)
             config = channel.config.model_validate(self.inbox.config)
-            if self.anybodys:
-                config = channel.anybodys(config)
+            if self.for_any_account:
+                config = channel.for_any_account(config)
             for item in channel.parse(webhook, config):
                 self._carry_out(storable(item))
         except AWAY:

@@ -210,7 +210,7 @@ def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
 
 
 def outgoing(delivery: Delivery) -> Outgoing:
-    """Returns all that a call needs; two queries where the channel wants the thread, none otherwise."""
+    """Returns all that a call needs; two queries more where the channel takes files and thread whole."""
     message, conversation = delivery.message, delivery.conversation
     capabilities = adapter(delivery.inbox.channel).capabilities
     files = list(message.attachments.all()) if capabilities.whole else [delivery.attachment]

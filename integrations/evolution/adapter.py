@@ -87,7 +87,7 @@ class EvolutionAdapter(BaseAdapter):
         """All but our secret and the instance's key, which every body repeats."""
         return proof.redacted(super().stored(webhook))
 
-    def anybodys(self, config: EvolutionConfig) -> EvolutionConfig:
+    def for_any_account(self, config: EvolutionConfig) -> EvolutionConfig:
         """Of no instance, and so of all."""
         return config.model_copy(update={"instance": ""})
 

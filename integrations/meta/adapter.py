@@ -46,7 +46,7 @@ class MetaAdapter(BaseAdapter):
         """Checks the signature on the raw bytes."""
         signature.verify(webhook, *self.secrets(config))
 
-    def anybodys(self, config: Any) -> Any:
+    def for_any_account(self, config: Any) -> Any:
         """Of no account, and so of all."""
         return config.model_copy(
             update=dict.fromkeys({"account_id", "page_id"} & set(type(config).model_fields), "")

@@ -1,7 +1,5 @@
 """WhatsApp Cloud API as a channel."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -11,11 +9,9 @@ from django.utils.translation import gettext_lazy
 from conversations.adapters import BaseAdapter
 from conversations.channels import Capabilities, Repeat
 from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sent, Template, Webhook
-from core.errors import Unauthenticated
+from integrations.meta import signature
 from integrations.whatsapp_cloud import account, parsing, sending
 from integrations.whatsapp_cloud.config import WhatsAppConfig
-
-SIGNATURE = "x-hub-signature-256"
 
 
 class WhatsAppCloudAdapter(BaseAdapter):
@@ -58,22 +54,13 @@ class WhatsAppCloudAdapter(BaseAdapter):
 
     def handshake(self, webhook: Webhook, config: WhatsAppConfig) -> str | None:
         """Returns the challenge to whoever knows the verify token."""
-        query = webhook.query
-        token = query.get("hub.verify_token", "").encode()
-        expected = config.verify_token.get_secret_value().encode()
-        if query.get("hub.mode") != "subscribe" or not expected:
-            return None
-        return query.get("hub.challenge") if hmac.compare_digest(token, expected) else None
+        return signature.challenge(webhook, config.verify_token.get_secret_value())
 
     def verify(self, webhook: Webhook, config: WhatsAppConfig) -> None:
         """Checks Meta's signature of the raw bytes, made with the app secret."""
-        secret = config.app_secret.get_secret_value().encode()
-        expected = f"sha256={hmac.new(secret, webhook.body, hashlib.sha256).hexdigest()}"
-        given = webhook.headers.get(SIGNATURE, "")
-        if not secret or not hmac.compare_digest(given.encode(), expected.encode()):
-            raise Unauthenticated
+        signature.verify(webhook, config.app_secret.get_secret_value())
 
-    def anybodys(self, config: WhatsAppConfig) -> WhatsAppConfig:
+    def for_any_account(self, config: WhatsAppConfig) -> WhatsAppConfig:
         """Of no number, and so of all."""
         return config.model_copy(update={"phone_number_id": "", "business_account_id": ""})
 

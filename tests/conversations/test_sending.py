@@ -277,6 +277,7 @@ def test_rate_of_the_inbox_is_kept_over_all_conversations(line: Inbox, scripted:
     # Two a second, and a bucket that holds a second; a slow machine takes its time over these eight.
     took = (timezone.now() - began).total_seconds()
     assert 2 <= len(scripted.calls) <= 3 + 2 * took
+    assert sum(isinstance(wait, Wait) for wait in waits) == 8 - len(scripted.calls)
     soon = timezone.now() + timedelta(seconds=2)
     assert all(wait.until < soon for wait in waits if isinstance(wait, Wait))
     for _ in range(8):

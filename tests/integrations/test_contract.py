@@ -209,5 +209,5 @@ def test_what_is_fed_in_by_hand_is_read_whatever_account_it_names(kind: str) -> 
     )
     for webhook in case_of(kind).genuine:
         told = [item for item in spoken.parse(webhook, own) if isinstance(item, Incoming | Echo)]
-        read = list(spoken.parse(webhook, spoken.anybodys(others)))
+        read = list(spoken.parse(webhook, spoken.for_any_account(others)))
         assert all(item in read for item in told)

@@ -58,7 +58,7 @@ class Command(BaseCommand):
             random.Random(options["seed"]).shuffle(turns)  # noqa: S311 (an order, no secret)
         inbox = inbox_named(options["inbox"])
         self.stdout.write(
-            json.dumps({"files": len(files), **feed(inbox, turns, anybodys=not options["own"])})
+            json.dumps({"files": len(files), **feed(inbox, turns, for_any_account=not options["own"])})
         )
 
     def _replay_quarantine(self, name: str | None) -> None:
@@ -85,11 +85,12 @@ def inbox_named(name: str) -> Inbox:
     return found[0]
 
 
-def feed(inbox: Inbox, paths: Iterable[Path], *, anybodys: bool = True) -> dict[str, Any]:
+def feed(inbox: Inbox, paths: Iterable[Path], *, for_any_account: bool = True) -> dict[str, Any]:
     """Stores and takes in each file; returns counts, the slowest in seconds and the memory's peak in MiB.
 
-    What is here already is not taken in again, as at the door. `failed` would have been a 5xx. `anybodys`:
-    also what names another account than the inbox's. What waits for another file is looked at again.
+    What is here already is not taken in again, as at the door. `failed` would have been a 5xx.
+    `for_any_account`: also what names another account than the inbox's. What waits for another file is
+    looked at again.
     """
     before = Message.objects.filter(inbox=inbox).count()
     counts = dict.fromkeys(("fed", "stored", "repeated", "failed"), 0)
@@ -103,14 +104,14 @@ def feed(inbox: Inbox, paths: Iterable[Path], *, anybodys: bool = True) -> dict[
             counts["repeated" if event is None else "stored"] += 1
             if event is not None:
                 taken.append(event.pk)
-                take_in(event, anybodys=anybodys)
+                take_in(event, for_any_account=for_any_account)
         except (DatabaseError, OSError):
             counts["failed"] += 1
         took = time.perf_counter() - began
         if took > slowest:
             slowest, slowest_name = took, path.name
     for event in InboundEvent.objects.filter(pk__in=taken, verdict=Verdict.RECEIVED).order_by("pk"):
-        take_in(event, anybodys=anybodys)
+        take_in(event, for_any_account=for_any_account)
     return {
         **counts,
         **verdicts(taken),
