@@ -37,6 +37,7 @@ from conversations.exchange import (
 from core.errors import TooLarge
 from core.http import Fetched, OutboundError, fetch
 from core.outbound import OutboundTooLarge
+from core.retry_after import retry_after
 
 SEND_SECONDS = 15.0
 TOO_MANY = {HTTPStatus.TOO_MANY_REQUESTS}
@@ -184,11 +185,11 @@ def raise_for_status(answer: Fetched) -> Fetched:
     """Returns an answer that the provider meant; raises for those that say to come again or to stay away."""
     detail = f"{answer.status}: {shown(answer)}"
     if answer.status in TOO_MANY:
-        raise SendLater(detail, provider_code=str(answer.status), retry_after=retry_after(answer))
+        raise SendLater(detail, provider_code=str(answer.status), retry_after=asked_pause(answer))
     if answer.status in UNCLEAR:
         raise SendUnclear(detail, provider_code=str(answer.status))
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise SendLater(detail, provider_code=str(answer.status), retry_after=retry_after(answer))
+        raise SendLater(detail, provider_code=str(answer.status), retry_after=asked_pause(answer))
     if answer.status in NO_RIGHTS:
         raise InboxBroken(detail, provider_code=str(answer.status))
     return answer
@@ -205,10 +206,9 @@ def answer_json(answer: Fetched) -> dict[str, Any]:
     return data
 
 
-def retry_after(answer: Fetched) -> float:
-    """The seconds the provider asks for; 0 where it says nothing that can be read."""
-    text = answer.headers.get("retry-after", "").strip()
-    return float(text) if text.replace(".", "", 1).isdigit() else 0.0
+def asked_pause(answer: Fetched) -> float:
+    """The seconds the provider asks to wait; 0 where it says nothing that can be read."""
+    return retry_after(answer.headers) or 0.0
 
 
 def shown(answer: Fetched) -> str:

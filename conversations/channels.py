@@ -26,9 +26,7 @@ from conversations.exchange import (
     Webhook,
 )
 from core.errors import HelpdeskError
-
-# Seconds; what a provider asks beyond that is not believed.
-LONGEST_WAIT = 24 * 3600.0
+from core.retry_after import LONGEST
 
 
 class Repeat(StrEnum):
@@ -195,7 +193,7 @@ class SendFailed(HelpdeskError):
         super().__init__(detail)
         self.provider_code = provider_code
         # Whatever a provider says, a message is not kept longer than it is tried.
-        self.retry_after = min(LONGEST_WAIT, max(0.0, retry_after))
+        self.retry_after = min(LONGEST, max(0.0, retry_after))
 
 
 class SendRefused(SendFailed):

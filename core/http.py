@@ -29,6 +29,7 @@ from core.outbound import (
     addresses_of,
     checked_addresses,
 )
+from core.retry_after import retry_after
 
 __all__ = [
     "Fetched",
@@ -145,7 +146,7 @@ class Door:
                 if attempt >= last or not error.temporary or time.monotonic() + wait >= ends_at:
                     raise
             else:
-                wait = max(wait, _retry_after(fetched))
+                wait = max(wait, retry_after(fetched.headers) or 0.0)
                 too_long = wait > LONGEST_WAIT_SECONDS or time.monotonic() + wait >= ends_at
                 if attempt >= last or fetched.status not in RETRIED_STATUSES or too_long:
                     return fetched
@@ -338,12 +339,6 @@ def _judged(failure: OutboundError, cause: Exception) -> OutboundError:
 def _pause(attempt: int) -> float:
     # Jitter keeps many clients of one dead server from coming back in step.
     return 0.2 * 3.0 ** (attempt - 1) * random.uniform(0.7, 1.3)  # noqa: S311 (jitter is no secret)
-
-
-def _retry_after(fetched: Fetched) -> float:
-    """The seconds the other side asks for; the form with a date is not read."""
-    text = fetched.headers.get("retry-after", "").strip()
-    return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
 def _shown(url: httpx.URL | str) -> str:

@@ -25,6 +25,7 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+from core.retry_after import retry_after
 from llm.errors import ModelError
 from llm.local import custom_handler
 from llm.media import as_sent, known_inputs
@@ -179,7 +180,7 @@ def as_model_error(provider: Provider, error: Exception) -> ModelError:
     if provider.api_key:
         said = said.replace(provider.api_key, "[key]")
     told = ModelError(f"{provider.model} failed. {said[:500]}", temporary=_is_temporary(status))
-    told.retry_after = _retry_after(error)
+    told.retry_after = _asked_pause(error)
     return told
 
 
@@ -337,10 +338,6 @@ def _is_temporary(status: int | None) -> bool:
     return status is None or status in _TEMPORARY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _retry_after(error: Exception) -> float | None:
-    """Returns the seconds a provider asks to wait, or None where it names none (or a date)."""
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
-        return None
+def _asked_pause(error: Exception) -> float | None:
+    """Returns the seconds a provider asks to wait, or None where it names none."""
+    return retry_after(getattr(error, "litellm_response_headers", None) or {})

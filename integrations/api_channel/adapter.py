@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from conversations.adapters import BaseAdapter, bright, call, retry_after, shown
+from conversations.adapters import BaseAdapter, asked_pause, bright, call, shown
 from conversations.channels import Capabilities, ChannelConfig, InboxBroken, Repeat, SendLater, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Check, File, Media, OutFile, Outgoing, Parsed, Sent, Webhook
@@ -116,7 +116,7 @@ class ApiAdapter(BaseAdapter):
             return Sent(outgoing.key)
         answer = _post(config, outgoing.key, "message.created", _told(outgoing))
         if answer.status in NOT_NOW:
-            raise SendLater(f"{answer.status}: {shown(answer)}", retry_after=retry_after(answer))
+            raise SendLater(f"{answer.status}: {shown(answer)}", retry_after=asked_pause(answer))
         if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
             raise InboxBroken(_("The callback address redirects; enter the address it leads to."))
         if not _is_ok(answer):
@@ -135,7 +135,7 @@ class ApiAdapter(BaseAdapter):
         except OutboundError as error:
             raise (SendLater if error.temporary else SendRefused)(error.detail) from error
         if answer.status in NOT_NOW or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise SendLater(f"{answer.status}", retry_after=retry_after(answer))
+            raise SendLater(f"{answer.status}", retry_after=asked_pause(answer))
         if not _is_ok(answer):
             raise SendRefused(f"{answer.status}", provider_code=str(answer.status))
         return Media(answer.content, file.content_type or answer.content_type, file.name)

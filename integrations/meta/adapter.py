@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
-from conversations.adapters import SEND_SECONDS, BaseAdapter, bright, call, retry_after, shown
+from conversations.adapters import SEND_SECONDS, BaseAdapter, asked_pause, bright, call, shown
 from conversations.channels import InboxBroken, SendLater, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sender, Sent, Webhook
@@ -147,5 +147,5 @@ def _fetched(answer: Fetched) -> Fetched:
     if answer.status in GONE:
         raise SendRefused(_("Meta does not keep this file any more."), provider_code=code)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise SendLater(f"{code}: {shown(answer)}", provider_code=code, retry_after=retry_after(answer))
+        raise SendLater(f"{code}: {shown(answer)}", provider_code=code, retry_after=asked_pause(answer))
     raise SendRefused(f"{code}: {shown(answer)}", provider_code=code)

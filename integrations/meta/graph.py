@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from conversations.adapters import SEND_SECONDS, answer_json, call, raise_for_status, retry_after, shown
+from conversations.adapters import SEND_SECONDS, answer_json, asked_pause, call, raise_for_status, shown
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from core.http import Fetched
 from integrations.meta.config import MetaConfig
@@ -95,7 +95,7 @@ def failure(error: Mapping[str, Any], answer: Fetched) -> SendFailed:
     passing = error.get("is_transient") is True or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if kind is SendRefused and passing and pair not in BY_PAIR:
         kind = SendLater
-    wait = max(retry_after(answer), regained_after(answer)) if kind is SendLater else 0.0
+    wait = max(asked_pause(answer), regained_after(answer)) if kind is SendLater else 0.0
     said = str(error.get("error_user_msg") or error.get("message") or "").strip()
     return kind(f"{said[:LONGEST_DETAIL]} ({pair})".strip(), provider_code=pair, retry_after=wait)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from conversations.adapters import SEND_SECONDS, answer_json, call, raise_for_status, retry_after
+from conversations.adapters import SEND_SECONDS, answer_json, asked_pause, call, raise_for_status
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused
 from core.http import Fetched
 from integrations.whatsapp_cloud.config import WhatsAppConfig
@@ -123,12 +123,12 @@ def failure(error: dict[str, Any], answer: Fetched) -> SendFailed:
     code = error["code"]
     detail, shown_code = explained(error), str(code)
     if code in THROTTLED:
-        wait = retry_after(answer) or regained_after(answer) or THROTTLED[code]
+        wait = asked_pause(answer) or regained_after(answer) or THROTTLED[code]
         return SendLater(detail, provider_code=shown_code, retry_after=wait)
     if code in BROKEN or (code == INVALID and error.get("error_subcode") == UNKNOWN_OBJECT):
         return InboxBroken(detail, provider_code=shown_code)
     if code in TEMPORARY or error.get("is_transient") is True or answer.status >= 500:  # noqa: PLR2004 (theirs)
-        return SendLater(detail, provider_code=shown_code, retry_after=retry_after(answer))
+        return SendLater(detail, provider_code=shown_code, retry_after=asked_pause(answer))
     return SendRefused(detail, provider_code=shown_code)
 
 

@@ -202,9 +202,18 @@ def test_fetch_asked_to_wait_too_long_gives_up_at_once(site: Site, asked: str) -
     assert pauses == []
 
 
-def test_fetch_unreadable_retry_after_falls_back_to_the_pause(site: Site) -> None:
+def test_fetch_told_a_date_waits_until_then(site: Site) -> None:
+    """The form with a date was taken for no wish at all."""
     pauses: list[float] = []
-    site.answers["/a"] = in_turn(page(b"", 429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT"), page(b"ok"))
+    site.answers["/a"] = in_turn(page(b"", 429, retry_after="Fri, 31 Dec 9999 23:59:59 GMT"), page(b"ok"))
+    assert door(pauses).fetch(http.Request(f"{site.url}/a")).status == 429
+    assert pauses == []
+
+
+@pytest.mark.parametrize("asked", ["soon", "Sun, 06 Nov 1994 08:49:37 GMT"])
+def test_fetch_unreadable_retry_after_falls_back_to_the_pause(site: Site, asked: str) -> None:
+    pauses: list[float] = []
+    site.answers["/a"] = in_turn(page(b"", 429, retry_after=asked), page(b"ok"))
     door(pauses).fetch(http.Request(f"{site.url}/a"))
     assert len(pauses) == 1
     assert pauses[0] < 1
