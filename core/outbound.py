@@ -6,6 +6,7 @@ one. `OUTBOUND_ALLOW` (CIDR blocks) opens private networks on purpose.
 """
 
 import socket
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -110,15 +111,24 @@ def checked_addresses(host: str, found: list[str]) -> list[Address]:
 def connected(host: str, port: int, *, seconds: float) -> socket.socket:
     """Returns a connection to a host that others named, for protocols other than HTTP (IMAP, SMTP).
 
-    Goes to exactly the address that was checked. `seconds` is the limit of connecting and of each read and
-    write after it. Raises OutboundRefused, OutboundTimeout or OutboundUnreachable.
+    Goes to exactly the address that was checked. `seconds` is the limit of connecting, to all addresses
+    together, and of each read and write after it. Raises OutboundRefused, OutboundTimeout or
+    OutboundUnreachable.
     """
-    failure: OSError | None = None
-    for address in checked_addresses(host, addresses_of(host, port)):
+    failure: OSError = TimeoutError()
+    addresses = checked_addresses(host, addresses_of(host, port))
+    ends_at = time.monotonic() + seconds
+    for address in addresses:
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            break
         try:
-            return socket.create_connection((str(address), port), seconds)
+            found = socket.create_connection((str(address), port), left)
         except OSError as error:
             failure = error
+        else:
+            found.settimeout(seconds)
+            return found
     if isinstance(failure, TimeoutError):
         raise OutboundTimeout(f"{host[:100]} does not answer.") from failure
     raise OutboundUnreachable(f"{host[:100]} cannot be reached.") from failure

@@ -1,19 +1,24 @@
-"""Sends by SMTP (RFC 5321), and says of each failure whether it is worth another try."""
+"""Sends by SMTP (RFC 5321), and says of each failure whether it is worth another try.
+
+Until the mail itself goes over the wire nothing has happened, and a failure is tried again; from then on, and
+until its answer is here, nobody knows.
+"""
 
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from conversations.channels import InboxBroken, SendLater, SendRefused, SendUnclear
+from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from core.outbound import OutboundError, connected
 from integrations.email.config import EmailConfig
 from integrations.email.outgoing import Letter
 
-# Of connecting and of each answer; the whole ends within what an adapter may take.
-SECONDS = 15.0
+# Of connecting and of each read; then of all together, within what an adapter may take.
+SECONDS, TOTAL_SECONDS = 15.0, 18.0
 OK = range(200, 300)
 TEMPORARY = range(400, 500)
 # Sign in first; not like that; no longer like that (RFC 4954).
@@ -21,16 +26,63 @@ ASKS_FOR_LOGIN = {530, 534, 535, 538}
 TOO_LARGE = 552
 
 
-class _Connection(smtplib.SMTP):
-    """SMTP over a connection that has passed the check of addresses."""
+class _Watch:
+    """Cuts a connection once its time is over, whatever is awaited on it.
 
-    def __init__(self, config: EmailConfig, context: ssl.SSLContext) -> None:
+    A server that drips a byte every few seconds never meets the limit of a single read.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._wire: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def begin(self, connection: socket.socket) -> None:
+        """Watches a connection. Its double stays good when TLS takes the original over."""
+        self._wire = connection.dup()
+        if self.is_over:
+            raise TimeoutError
+
+    def end(self) -> None:
+        """Watches no longer."""
+        self._timer.cancel()
+        if self._wire is not None:
+            self._wire.close()
+
+    def _cut(self) -> None:
+        self.is_over = True
+        with suppress(OSError):
+            if self._wire is not None:
+                self._wire.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(smtplib.SMTP):
+    """SMTP over a connection that has passed the check of addresses, and is watched.
+
+    `has_begun`: the mail itself is on its way.
+    """
+
+    def __init__(self, config: EmailConfig, context: ssl.SSLContext, watch: _Watch) -> None:
+        self.has_begun = False
         self._context = context if config.smtp_security == "tls" else None
+        self._watch = watch
         super().__init__(config.smtp_host, config.smtp_port, local_hostname=config.domain, timeout=SECONDS)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         plain = connected(host, port, seconds=timeout)
-        return self._context.wrap_socket(plain, server_hostname=host) if self._context else plain
+        try:
+            self._watch.begin(plain)
+            return self._context.wrap_socket(plain, server_hostname=host) if self._context else plain
+        except OSError:
+            plain.close()
+            raise
+
+    def send(self, s: Any) -> None:
+        """Notes when the mail begins: commands are text, only the mail is bytes."""
+        self.has_begun = self.has_begun or isinstance(s, bytes)
+        super().send(s)
 
 
 def send(letter: Letter, config: EmailConfig) -> None:
@@ -46,27 +98,32 @@ def send(letter: Letter, config: EmailConfig) -> None:
         # Whoever gets a copy does not keep the answer from the customer.
         for each in copies:
             connection.rcpt(each)
-        _judge(_data(connection, content))
+        _judge(connection.data(content))
 
 
 @contextmanager
 def opened(config: EmailConfig) -> Iterator[smtplib.SMTP]:
-    """A connection that is signed in; every error of the block comes as one of the four kinds."""
-    connection: smtplib.SMTP | None = None
+    """A connection that is signed in; every error of the block comes as one of the four kinds.
+
+    All of it ends within `TOTAL_SECONDS`, whatever the server does.
+    """
+    watch = _Watch(TOTAL_SECONDS)
+    connection: _Connection | None = None
     try:
-        connection = _Connection(config, _context(config.smtp_host))
+        connection = _Connection(config, _context(config.smtp_host), watch)
         _sign_in(connection, config)
         yield connection
     except smtplib.SMTPResponseException as error:
         _judge((error.smtp_code, error.smtp_error))
         raise SendLater(f"{config.smtp_host} answered out of turn.") from error
     except (smtplib.SMTPException, OSError) as error:
-        raise _judged(error) from error
+        raise _lost(error, watch, has_begun=connection is not None and connection.has_begun) from error
     except OutboundError as error:
         raise (SendLater if error.temporary else InboxBroken)(error.detail) from error
     finally:
         if connection is not None:
             _leave(connection)
+        watch.end()
 
 
 def _sign_in(connection: smtplib.SMTP, config: EmailConfig) -> None:
@@ -91,16 +148,6 @@ def _context(host: str) -> ssl.SSLContext:
     return context
 
 
-def _data(connection: smtplib.SMTP, content: bytes) -> tuple[int, bytes]:
-    """Sends the mail itself. Once that has begun, a lost connection says nothing of what became of it."""
-    try:
-        return connection.data(content)
-    except smtplib.SMTPDataError:
-        raise
-    except (smtplib.SMTPServerDisconnected, OSError) as error:
-        raise SendUnclear(f"The connection was lost: {error}"[:300]) from error
-
-
 def _judge(answer: tuple[int, Any], *, sender: bool = False) -> None:
     """Raises what an answer means, unless it is yes."""
     code, said = answer
@@ -118,10 +165,12 @@ def _judge(answer: tuple[int, Any], *, sender: bool = False) -> None:
     raise SendRefused(detail, provider_code=str(code))
 
 
-def _judged(error: Exception) -> SendLater | InboxBroken:
-    detail = f"{error}"[:300] or type(error).__name__
-    settled = isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError)
-    return (InboxBroken if settled else SendLater)(detail)
+def _lost(error: Exception, watch: _Watch, *, has_begun: bool) -> SendFailed:
+    """What it means that a connection failed or ended."""
+    if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError):
+        return InboxBroken(f"{error}"[:300])
+    detail = "The mail server took too long." if watch.is_over else f"{error}"[:300] or type(error).__name__
+    return (SendUnclear if has_begun else SendLater)(detail)
 
 
 def _shown(said: Any) -> str:

@@ -2,7 +2,9 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -11,14 +13,23 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from conversations.actions import sending
 from conversations.channels import InboxBroken, Repeat, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Sent
+from integrations.email import smtp
 from integrations.email.config import EmailConfig
 from integrations.email.marks import reply_address
 from integrations.email.outgoing import compose
 from tests.fakes.mail import Mail
 from tests.fakes.provider import Simulator, running
 from tests.integrations.email.case import ADAPTER, CONVERSATION, answer, mailbox, message
+
+ANSWERS = {
+    "EHLO": b"250-mx.example\r\n250 AUTH PLAIN\r\n",
+    "AUTH": b"235 OK\r\n",
+    "DATA": b"354 go on\r\n",
+    "QUIT": b"221 bye\r\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +42,40 @@ def server() -> Iterator[Simulator]:
 def box(server: Simulator) -> Iterator[EmailConfig]:
     yield mailbox(smtp_port=server.http.get("/_ports").json()["smtp"])
     server.set_faults()
+
+
+@contextmanager
+def dripping(slow: str, drops: int = 60) -> Iterator[int]:
+    """A server that says "wait" again and again at one step before it says yes; without drops it leaves."""
+
+    def say(connection: socket.socket, step: str, line: bytes) -> None:
+        if step != slow:
+            connection.sendall(line)
+            return
+        for _ in range(drops):
+            connection.sendall(b"250-wait\r\n" if step == "EHLO" else line[:4].replace(b" ", b"-") + b"\r\n")
+            time.sleep(0.05)
+        if not drops:
+            raise ConnectionError
+        connection.sendall(line)
+
+    def speak() -> None:
+        connection, _ = door.accept()
+        with connection, suppress(OSError), connection.makefile("rb") as lines:
+            say(connection, "greeting", b"220 mx.example\r\n")
+            for line in lines:
+                step = line[:4].decode().strip().upper()
+                say(connection, step, ANSWERS.get(step, b"250 OK\r\n"))
+                if step == "DATA":
+                    while lines.readline() not in {b".\r\n", b""}:
+                        pass
+                    say(connection, "mail", b"250 OK\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        yield door.getsockname()[1]
+        thread.join()
 
 
 def received(server: Simulator, sent: Sent) -> EmailMessage:
@@ -219,6 +264,41 @@ def test_server_that_answers_anything_ends_in_one_of_our_errors(line: bytes) -> 
         with pytest.raises(SendFailed):
             ADAPTER.send(answer(), mailbox(smtp_port=door.getsockname()[1]))
         thread.join()
+
+
+@pytest.mark.parametrize(
+    ("slow", "error"),
+    [
+        ("greeting", SendLater),
+        ("EHLO", SendLater),
+        ("AUTH", SendLater),
+        ("MAIL", SendLater),
+        ("RCPT", SendLater),
+        ("DATA", SendLater),
+        ("mail", SendUnclear),
+    ],
+)
+def test_server_that_drips_holds_no_call_beyond_its_time(
+    slow: str, error: type[SendFailed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line every few seconds met no limit, and the call outlived the claim it was made under."""
+    monkeypatch.setattr("integrations.email.smtp.TOTAL_SECONDS", 0.5)
+    with dripping(slow) as port, pytest.raises(error) as caught:
+        ADAPTER.send(answer(), mailbox(smtp_port=port))
+    assert type(caught.value) is error
+    assert "too long" in caught.value.detail
+
+
+def test_whole_call_ends_before_its_claim_is_nobodys() -> None:
+    assert smtp.SECONDS < smtp.TOTAL_SECONDS < sending.LEASE.total_seconds() - 5
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+def test_connection_that_ends_before_the_mail_is_tried_again(step: str) -> None:
+    """Nothing of the mail was on the wire when the server answered DATA with nothing."""
+    with dripping(step, drops=0) as port, pytest.raises(SendLater) as caught:
+        ADAPTER.send(answer(), mailbox(smtp_port=port))
+    assert type(caught.value) is SendLater
 
 
 def test_mail_is_the_same_bytes_but_for_its_boundaries() -> None:
