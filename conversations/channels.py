@@ -53,7 +53,7 @@ class Capabilities:
     where the inbox's own `window(config)` says no other. `file_types`: prefixes such as `image/`, empty for
     all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail). `captions`: the first file
     carries the text, of `caption_limit` characters at most. `receipts`: the provider tells of delivery and
-    reading. `marks_read`: it can be told that we have read.
+    reading. `marks_read`: it can be told that we have read. `quotes`: it shows which message ours answers.
     """
 
     sends: bool = True
@@ -69,6 +69,7 @@ class Capabilities:
     caption_limit: int = 1024
     receipts: bool = False
     marks_read: bool = False
+    quotes: bool = False
     repeat: Repeat = Repeat.DOUBTFUL
 
 

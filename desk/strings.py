@@ -82,7 +82,6 @@ def _lines() -> dict[str, str]:
         "line-assigned": _("{name} assigned to {to}"),
         "line-unassigned": _("{name} put it back into the queue"),
         "line-run-cancelled": _("The AI agent stopped writing"),
-        "line-not-delivered": _("A message was not delivered: {error}"),
         "line-ticket": _("{name} created ticket #{number}: {subject}"),
         "line-ticket-status": _("{name} set ticket #{number} to {status}"),
         "line-ticket-changed": _("{name} changed ticket #{number}"),

@@ -57,6 +57,7 @@ def reply(conversation: Conversation, data: Json, actor: Actor) -> Json:
             client_id=uuid_or_none(data.get("client_id"), "client_id"),
             attachment_ids=ids,
             uploader=uploader(actor),
+            reply_to=uuid_or_none(data.get("reply_to"), "reply_to"),
         )
         if data.get("resolve") is True:
             actions.resolve(conversation=conversation, by=actor)

@@ -21,7 +21,7 @@ class PostAdapter(ScriptedAdapter):
 
     label = "Post"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        text_limit=100, window=DAY, templates=True, receipts=True
+        text_limit=100, window=DAY, templates=True, receipts=True, quotes=True
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -53,6 +54,16 @@ class NewMessage(Strict):
         required=False,
         help_text="Your id for it: sent again, it returns the stored message and writes nothing.",
     )
+    reply_to = Id(
+        required=False,
+        help_text="Id of the message of this conversation that it answers, where the channel shows that.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuses what a note cannot have."""
+        if attrs["note"] and "reply_to" in attrs:
+            raise serializers.ValidationError({"reply_to": _("A note answers no message.")})
+        return attrs
 
 
 class Assignment(Strict):

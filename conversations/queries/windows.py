@@ -26,12 +26,13 @@ def capabilities(inbox: Inbox) -> Capabilities:
 
 
 def channel_frame(inbox: Inbox) -> dict[str, Any]:
-    """Returns the channel of an inbox for people: its kind, its name, and whether it has templates."""
-    found = _adapter(inbox)
+    """Returns the channel of an inbox for people: its kind, its name, and what may be sent by it."""
+    found, can = _adapter(inbox), capabilities(inbox)
     return {
         "kind": inbox.channel,
         "label": str(found.label) if found else inbox.channel,
-        "has_templates": capabilities(inbox).templates,
+        "has_templates": can.templates,
+        "quotes": can.quotes,
     }
 
 

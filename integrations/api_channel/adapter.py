@@ -80,6 +80,7 @@ class ApiAdapter(BaseAdapter):
         file_limit=100 * 1024 * 1024,
         whole=True,
         receipts=True,
+        quotes=True,
         repeat=Repeat.SAFE,
     )
 

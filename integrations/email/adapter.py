@@ -29,6 +29,7 @@ class EmailAdapter(BaseAdapter):
         file_limit=FILE_LIMIT,
         whole=True,
         receipts=True,
+        quotes=True,
         # The same Message-ID each time: mail programs and our own parser know it again.
         repeat=Repeat.SAFE,
     )

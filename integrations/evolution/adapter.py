@@ -66,6 +66,7 @@ class EvolutionAdapter(BaseAdapter):
         per_second=5.0,
         file_limit=16 * 1024 * 1024,
         receipts=True,
+        quotes=True,
         repeat=Repeat.ECHO,
     )
 

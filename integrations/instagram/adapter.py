@@ -82,6 +82,7 @@ class InstagramAdapter(MetaAdapter):
         file_types=("image/", "video/", "audio/", "application/pdf"),
         file_limit=25 * 1024 * 1024,
         receipts=True,
+        quotes=True,
         repeat=Repeat.ECHO,
     )
 

@@ -60,6 +60,7 @@ class MessengerAdapter(MetaAdapter):
         window=timedelta(hours=24),
         file_limit=25 * 1024 * 1024,
         receipts=True,
+        quotes=True,
         repeat=Repeat.CALLBACK,
     )
 

@@ -39,6 +39,7 @@ class TelegramAdapter(BaseAdapter):
         per_second=25.0,
         file_limit=UPLOAD_LIMIT,
         captions=True,
+        quotes=True,
         repeat=Repeat.DOUBTFUL,
     )
 

@@ -28,6 +28,7 @@ class WhatsAppCloudAdapter(BaseAdapter):
         caption_limit=sending.CAPTION_LIMIT,
         receipts=True,
         marks_read=True,
+        quotes=True,
         repeat=Repeat.CALLBACK,
     )
     config = WhatsAppConfig

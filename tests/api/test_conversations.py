@@ -82,6 +82,23 @@ def test_same_client_id_writes_once(key: APIClient, url: str) -> None:
     assert Message.objects.filter(direction=Direction.OUT).count() == 1
 
 
+def test_reply_points_to_the_message_it_answers(
+    as_bruno: APIClient, letter: Conversation, conversation: Conversation
+) -> None:
+    url, asked = f"{LIST}/{letter.pk}/messages", Message.objects.get(conversation=letter)
+    answer = as_bruno.post(url, {"text": "Yes", "reply_to": str(asked.pk)}, format="json")
+    assert answer.status_code == 201
+    assert answer.json()["reply_to"]["id"] == str(asked.pk)
+    other = str(Message.objects.get(conversation=conversation).pk)
+    for body, status in [
+        ({"text": "Yes", "reply_to": other}, 404),
+        ({"text": "Yes", "reply_to": str(asked.pk), "note": True}, 422),
+        ({"text": "Yes", "reply_to": 7}, 422),
+    ]:
+        assert as_bruno.post(url, body, format="json").status_code == status
+    assert Message.objects.filter(direction=Direction.OUT).count() == 1
+
+
 def test_thread_comes_by_number_and_goes_on_from_one(key: APIClient, url: str) -> None:
     for number in range(3):
         key.post(f"{url}/messages", {"text": f"Parte {number}", "note": number == 1}, format="json")

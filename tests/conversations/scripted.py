@@ -49,7 +49,9 @@ class ScriptedAdapter(BaseAdapter):
     """Bodies are `{"id": …, "items": [{"kind": "incoming", …}]}`; sending takes the next of `outcomes`."""
 
     label = "Scripted"
-    capabilities: ClassVar[Capabilities] = Capabilities(text_limit=100, per_second=1000, captions=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        text_limit=100, per_second=1000, captions=True, quotes=True
+    )
     config = ScriptedConfig
     outcomes: ClassVar[deque[Sent | SendFailed | Exception]] = deque()
     calls: ClassVar[list[Outgoing]] = []

@@ -14,7 +14,8 @@ from django.test import Client
 from accounts.models import User
 from conversations.actions import Sender, receive
 from conversations.models import Conversation, Inbox
-from tests.desk.seats import sit as sit  # noqa: PLC0414 (a fixture for this folder)
+from tests.desk.seats import product as product  # noqa: PLC0414 (a fixture for this folder)
+from tests.desk.seats import sit as sit  # noqa: PLC0414
 from tests.live import LiveServer
 
 Json = dict[str, Any]

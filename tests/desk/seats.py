@@ -1,13 +1,17 @@
 """Operators in front of browsers."""
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import pytest
 from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from core.threads import in_thread
 from tests.live import LiveServer
 
 WIDE, PHONE = (1280, 800), (390, 844)
@@ -68,3 +72,17 @@ def sit(chromium: Browser, quiet_server: LiveServer) -> Iterator[Sit]:
     for seat in seats:
         seat.page.context.close()
     assert not complaints
+
+
+Product = Callable[..., Any]
+
+
+@pytest.fixture
+def product(quiet_server: LiveServer) -> Product:
+    """Does something inside the running product, so that its sockets hear of it."""
+
+    def done(call: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        loop = quiet_server.server.servers[0].get_loop()
+        return asyncio.run_coroutine_threadsafe(in_thread(partial(call, *args, **more)), loop).result(20)
+
+    return done

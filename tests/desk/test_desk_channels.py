@@ -60,7 +60,9 @@ def first(row: Conversation, **fields: Any) -> Json:
 
 def test_a_row_says_its_channel_and_window(letter: Conversation) -> None:
     frame = row_frame(letter)
-    assert frame["channel"] == {"kind": "post", "label": "Post", "has_templates": True}
+    assert frame["channel"] == {
+        "kind": "post", "label": "Post", "has_templates": True, "quotes": True
+    }  # fmt: skip
     assert frame["window"]["is_open"] is True
     assert letter.last_contact_at is not None
     assert frame["window"]["until"] == (letter.last_contact_at + DAY).isoformat()
@@ -248,6 +250,15 @@ def test_the_template_verb_refuses_nonsense(
     data = {"template": template.pk, "variables": {"1": "Eva", "2": "7"}, **change}
     assert do(as_bruno, letter, "send-template", **data)[0] == status
     assert not Message.objects.filter(direction=Direction.OUT).exists()
+
+
+def test_a_reply_points_to_the_message_it_answers(as_bruno: Client, letter: Conversation) -> None:
+    asked = Message.objects.get(conversation=letter)
+    status, answer = do(as_bruno, letter, "reply", text="Yes", reply_to=str(asked.pk))
+    assert status == 200
+    shown = messages(letter)[-1]
+    assert (shown["id"], shown["reply_to"]["id"]) == (answer["message"], str(asked.pk))
+    assert do(as_bruno, letter, "reply", text="Yes", reply_to="first")[0] == 422
 
 
 def test_what_failed_is_sent_again(as_bruno: Client, letter: Conversation, bruno: User) -> None:

@@ -1,10 +1,7 @@
 """Channels at the desk in Chromium: states, windows, templates and what is more than text."""
 
-import asyncio
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -28,12 +25,10 @@ from conversations.models import (
     MessageTemplate,
 )
 from core.actor import Actor
-from core.threads import in_thread
 from tests.browser import MARKS
 from tests.channels import DAY, silent_for
 from tests.desk.conftest import said
-from tests.desk.seats import PHONE, Seat, Sit
-from tests.live import LiveServer
+from tests.desk.seats import PHONE, Product, Seat, Sit
 
 pytestmark = [*MARKS]
 PNG = bytes.fromhex(
@@ -64,20 +59,6 @@ def become(row: Conversation, status: str, error: str = "") -> None:
     delivery.status, delivery.error = status, error
     delivery.save()
     show(delivery)
-
-
-Product = Callable[..., Any]
-
-
-@pytest.fixture
-def product(quiet_server: LiveServer) -> Product:
-    """Does something inside the running product, so that its sockets hear of it."""
-
-    def done(call: Callable[..., Any], *args: Any, **more: Any) -> Any:
-        loop = quiet_server.server.servers[0].get_loop()
-        return asyncio.run_coroutine_threadsafe(in_thread(partial(call, *args, **more)), loop).result(20)
-
-    return done
 
 
 def tick(seat: Seat) -> Locator:

@@ -4,6 +4,7 @@ import { copyOf, hook, setText, slot } from "./dom.js";
 import { upload } from "./http.js";
 import { sizeOf } from "./files.js";
 import { sendMessage } from "./outbox.js";
+import { chosenQuote, setQuote, showQuote } from "./quote.js";
 import { send } from "./socket.js";
 import { on, state, t } from "./state.js";
 import { openId, openRow } from "./thread.js";
@@ -24,8 +25,8 @@ const keyOf = (id) => `desk:draft:${id}`;
 
 function save() {
   if (!current) return;
-  const draft = { mode: form.dataset.mode, text: field.value };
-  if (draft.text) sessionStorage.setItem(keyOf(current), JSON.stringify(draft));
+  const draft = { mode: form.dataset.mode, text: field.value, quote: chosenQuote() };
+  if (draft.text || draft.quote) sessionStorage.setItem(keyOf(current), JSON.stringify(draft));
   else sessionStorage.removeItem(keyOf(current));
 }
 
@@ -36,6 +37,7 @@ function restore(id) {
   showFiles();
   const draft = JSON.parse(sessionStorage.getItem(keyOf(id)) ?? '{"mode":"reply","text":""}');
   field.value = draft.text;
+  setQuote(draft.quote ?? null);
   setMode(draft.mode);
   grow();
 }
@@ -56,6 +58,7 @@ export function setMode(mode) {
   hook("attach").hidden = isNote;
   showHint(openRow());
   showWindow();
+  showQuote();
   save();
   enable();
 }
@@ -100,9 +103,11 @@ function submit({ resolve = false } = {}) {
     verb: isNote ? "note" : "reply",
     text: field.value.trim(),
     attachments: isNote ? [] : files.map((file) => file.attachment),
+    quote: isNote ? null : chosenQuote(),
     resolve,
   });
   field.value = "";
+  if (!isNote) setQuote(null);
   files = [];
   showFiles();
   // Whoever wrote a note goes on writing notes: a remark must not reach the customer by habit.
@@ -174,6 +179,7 @@ on("opened", ({ id }) => {
 });
 on("row:open", showHint);
 on("window", enable);
+on("quote", () => write("reply"));
 on("opened", ({ row }) => row && showHint(row));
 
 /** Listens to the form. */

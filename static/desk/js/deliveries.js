@@ -50,7 +50,7 @@ on("socket:delivery", (frame) => {
   heard?.add(frame.message);
   setDelivery(frame.message, frame, openRow().read_by_contact);
 });
-on("socket:event", (frame) => frame.message?.direction === "out" && lookSoon());
+on("socket:event", (frame) => (frame.message?.direction === "out" || frame.event === "delivery.failed") && lookSoon());
 on("connected", lookSoon);
 on("opened", ({ id }) => id && lookSoon());
 

@@ -1,4 +1,4 @@
-// What happened, in one quiet line.
+// What happened, in one quiet line. That a message was not delivered stands under the message itself.
 
 import { copyOf, slot } from "./dom.js";
 import { state, t } from "./state.js";
@@ -10,7 +10,6 @@ const RUNS = { "run.cancelled": "line-run-cancelled" };
 export function sentenceOf(event, before) {
   const name = nameOf(event.by);
   if (event.event in RUNS) return t(RUNS[event.event], { name });
-  if (event.event === "delivery.failed") return t("line-not-delivered", { error: event.error || t("not-delivered-why") });
   if (event.event === "ticket.created") return t("line-ticket", { name, number: event.number, subject: event.subject });
   if (event.event === "ticket.updated") return ticketChange(event, name);
   if (event.event === "conversation.updated") return change(event, before, name);
@@ -59,7 +58,6 @@ export function makeLine(event, before) {
   const node = copyOf("line");
   node.dataset.seq = event.seq;
   slot(node, "text").textContent = sentence;
-  node.classList.toggle("line-failed", event.event === "delivery.failed");
   const time = slot(node, "time");
   time.dateTime = event.at;
   time.textContent = clockTime(event.at);

@@ -16,8 +16,8 @@ function keep() {
 }
 
 /** Sends a reply or a note; it is never lost before the server has it. */
-export function sendMessage({ conversation, verb, text, attachments = [], resolve = false }) {
-  const message = { clientId: crypto.randomUUID(), conversation, verb, text, attachments, resolve, state: "sending" };
+export function sendMessage({ conversation, verb, text, attachments = [], quote = null, resolve = false }) {
+  const message = { clientId: crypto.randomUUID(), conversation, verb, text, attachments, quote, resolve, state: "sending" };
   messages.set(message.clientId, message);
   keep();
   show(message);
@@ -28,7 +28,7 @@ async function deliver(message) {
   message.state = "sending";
   update(message);
   const data = { text: message.text, client_id: message.clientId };
-  if (message.verb === "reply") Object.assign(data, { attachments: message.attachments.map((file) => file.id), resolve: message.resolve });
+  if (message.verb === "reply") Object.assign(data, replyOf(message));
   try {
     const answer = await post(`${state.urls.inbox}${message.conversation}/${message.verb}/`, data);
     message.state = "stored";
@@ -44,6 +44,10 @@ async function deliver(message) {
     update(message);
     keep();
   }
+}
+
+function replyOf({ attachments, quote, resolve }) {
+  return { attachments: attachments.map((file) => file.id), resolve, ...(quote && { reply_to: quote.id }) };
 }
 
 function keepUntilShown(message) {

@@ -1,0 +1,102 @@
+"""What an operator writes, to whom and to what, in Chromium."""
+
+import pytest
+from django.test import Client
+from playwright.sync_api import expect
+
+from accounts.models import User
+from conversations.actions import note, reply
+from conversations.channels import SendRefused
+from conversations.models import Conversation, Event, Inbox, Message
+from tests.browser import MARKS
+from tests.conversations.lines import hand_out
+from tests.conversations.scripted import ScriptedAdapter
+from tests.desk.conftest import said
+from tests.desk.seats import PHONE, WIDE, Product, Seat, Sit
+
+pytestmark = [*MARKS]
+
+
+# --- The message that is answered --------------------------------------------------------------------------
+
+
+def answer(seat: Seat, text: str) -> None:
+    """Chooses a message of the thread by keyboard, as by a click."""
+    button = seat.page.locator(".message", has_text=text).get_by_role("button", name="Answer this message")
+    button.focus()
+    seat.page.keyboard.press("Enter")
+
+
+def test_a_chosen_message_stands_above_the_field_and_above_the_answer(
+    sit: Sit, as_bruno: Client, letter: Conversation, post: Inbox
+) -> None:
+    said(post, "eva", "And <b>this</b> too")
+    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    quote = seat.page.locator("[data-composer-quote]")
+    expect(quote).to_be_hidden()
+    answer(seat, "Is it here?")
+    expect(quote).to_contain_text("Is it here?")
+    expect(seat.page.locator("[data-composer-text]")).to_be_focused()
+    quote.get_by_role("button", name="Answer no particular message").click()
+    expect(quote).to_be_hidden()
+    answer(seat, "And <b>this</b> too")
+    seat.write("It is")
+    seat.page.locator("[data-send]").click()
+    expect(seat.page.locator(".message.from-operator .quote")).to_contain_text("And <b>this</b> too")
+    expect(quote).to_be_hidden()
+    sent = Message.objects.get(direction="out")
+    assert sent.reply_to == Message.objects.get(text="And <b>this</b> too")
+
+
+def test_what_is_answered_belongs_to_its_conversation_and_not_to_a_note(
+    sit: Sit, as_bruno: Client, letter: Conversation, post: Inbox
+) -> None:
+    said(post, "max", "Other matter")
+    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    quote = seat.page.locator("[data-composer-quote]")
+    answer(seat, "Is it here?")
+    seat.page.locator("[data-mode=note][role=radio]").click()
+    expect(quote).to_be_hidden()
+    seat.open("Max")
+    expect(quote).to_be_hidden()
+    seat.open("Eva")
+    seat.page.locator("[data-mode=reply][role=radio]").click()
+    expect(quote).to_contain_text("Is it here?")
+
+
+def test_only_what_the_customer_sees_of_a_channel_that_quotes_is_answered(
+    sit: Sit, as_bruno: Client, letter: Conversation, conversation: Conversation, bruno: User
+) -> None:
+    note(conversation=letter, text="Careful", by=bruno.as_actor())
+    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    messages = seat.page.locator(".message")
+    expect(messages.filter(has_text="Is it here?").locator("[data-answer]")).to_have_count(1)
+    expect(messages.filter(has_text="Is it here?").locator("[data-answer]")).to_be_visible()
+    expect(messages.filter(has_text="Careful").locator("[data-answer]")).to_be_hidden()
+    seat.open("Davi")
+    expect(messages.first.locator("[data-answer]")).to_be_hidden()
+
+
+# --- What was not delivered --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failed(letter: Conversation, bruno: User, product: Product) -> Conversation:
+    """Eva's conversation, in which our answer was refused."""
+    reply(conversation=letter, text="Here it is", by=bruno.as_actor())
+    ScriptedAdapter.outcomes.append(SendRefused("The number is not on WhatsApp"))
+    product(hand_out, letter)
+    assert Event.objects.filter(type="delivery.failed").exists()
+    return letter
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_a_failure_is_said_once_under_its_message(
+    sit: Sit, as_bruno: Client, failed: Conversation, size: tuple[int, int]
+) -> None:
+    """Under the message and as a line of its own it read like two failures."""
+    seat = sit(as_bruno, size).inbox(f"{failed.pk}/")
+    failure = seat.page.locator(".message.from-operator .failure")
+    expect(failure).to_contain_text("Not delivered: The number is not on WhatsApp")
+    expect(failure.get_by_role("button", name="Try again")).to_be_visible()
+    expect(seat.page.get_by_text("The number is not on WhatsApp")).to_have_count(1)
