@@ -103,9 +103,13 @@ class BaseAdapter(ABC):
     def send(self, outgoing: Outgoing, config: Any) -> Sent:
         """Says something."""
 
-    def mark_read(self, external_id: str, config: Any, *, typing: bool = False) -> None:
+    def mark_read(self, external_ids: Sequence[str], config: Any, *, to: str, typing: bool = False) -> None:
         """Tells nobody."""
-        del external_id, config, typing
+        del external_ids, config, to, typing
+
+    def acknowledge(self, external_id: str, config: Any) -> None:
+        """Tells nobody."""
+        del external_id, config
 
     def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:
         """Returns what came along; a channel that only announces files replaces this."""

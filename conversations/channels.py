@@ -148,10 +148,18 @@ class ChannelAdapter(Protocol):
         """Hands one thing to the provider. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
         ...
 
-    def mark_read(self, external_id: str, config: Any, *, typing: bool = False) -> None:
-        """Shows the customer that a message and all before it were read; `typing`: that we are writing.
+    def mark_read(self, external_ids: Sequence[str], config: Any, *, to: str, typing: bool = False) -> None:
+        """Shows a customer (`to`, as when sending) what was read; `typing`: that we are writing as well.
 
-        Only asked where `marks_read`. May be repeated. Raises as `send`.
+        The messages are theirs, oldest first, and new since the last time: a provider that takes one for all
+        before it is told the last. Only asked where `marks_read`. May be repeated. Raises as `send`.
+        """
+        ...
+
+    def acknowledge(self, external_id: str, config: Any) -> None:
+        """Tells the provider that a message came whose sender's app waits for that (`Incoming.is_awaited`).
+
+        May be repeated. Raises as `send`.
         """
         ...
 

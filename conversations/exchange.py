@@ -79,6 +79,7 @@ class Incoming:
     `text` is what people read; `html` (unsafe, optional) replaces its rendering once cleaned. `details` holds
     what is more than text: `{"kind": "location", "latitude": …, "longitude": …}`. `reply_to` is the external
     or provider id of the message it answers. `is_automatic`: a machine wrote it, and no machine may answer.
+    `is_awaited`: the sender's app waits until `acknowledge` has told the provider that it came.
     """
 
     external_id: str
@@ -91,6 +92,7 @@ class Incoming:
     details: Details = field(default_factory=dict)
     thread: Thread | None = None
     is_automatic: bool = False
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

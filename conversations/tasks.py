@@ -72,6 +72,14 @@ async def mark_read(conversation_id: str, *, typing: bool = False) -> None:
         logger.warning("the database failed while a message was marked as read", exc_info=True)
 
 
+@queue.task(name="conversations.acknowledge", queue=queue.WAITING)
+async def acknowledge(inbox_id: int, external_id: str) -> None:
+    """Tells the provider that a message came for which the sender's app waits."""
+    from conversations.actions import marking  # deferred: task calls action
+
+    await marking.acknowledge(inbox_id, external_id)
+
+
 @queue.task(name="conversations.ask_who", queue=queue.WAITING)
 async def ask_who(identity_id: int) -> None:
     """Asks a provider for the name of a customer whom it told us by an id only."""

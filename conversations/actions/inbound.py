@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from conversations import signals
 from conversations.actions.identities import join_identities
+from conversations.actions.marking import plan_acknowledging
 from conversations.actions.planning import plan_asking, plan_fetching
 from conversations.actions.record import Draft, add_message, announce, lock, waits_now
 from conversations.actions.resolution import reopen_locked
@@ -100,6 +101,8 @@ def receive(
     message = add_message(conversation, draft, save=changed)
     for file in draft.attachments:
         plan_fetching(file)
+    if origin is not None and origin.is_awaited:
+        plan_acknowledging(inbox, origin.external_id)
     signals.message_received.send(Message, conversation=conversation, message=message)
     crash_point("receive.before_commit")
     return Received(message, conversation, created=True)

@@ -67,6 +67,7 @@ class EvolutionAdapter(BaseAdapter):
         file_limit=16 * 1024 * 1024,
         receipts=True,
         quotes=True,
+        marks_read=True,
         repeat=Repeat.ECHO,
     )
 
@@ -99,6 +100,11 @@ class EvolutionAdapter(BaseAdapter):
     def send(self, outgoing: Outgoing, config: Any) -> Sent:
         """Text or one file."""
         return sending.send(outgoing, config)
+
+    def mark_read(self, external_ids: Sequence[str], config: Any, *, to: str, typing: bool = False) -> None:
+        """Shows the blue ticks. That somebody writes is not told: the server holds such calls open."""
+        del typing
+        sending.read_receipt(external_ids, to, config)
 
     def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:
         """From the server, which decrypts it."""

@@ -83,6 +83,7 @@ class InstagramAdapter(MetaAdapter):
         file_limit=25 * 1024 * 1024,
         receipts=True,
         quotes=True,
+        marks_read=True,
         repeat=Repeat.ECHO,
     )
 

@@ -61,6 +61,7 @@ class MessengerAdapter(MetaAdapter):
         file_limit=25 * 1024 * 1024,
         receipts=True,
         quotes=True,
+        marks_read=True,
         repeat=Repeat.CALLBACK,
     )
 

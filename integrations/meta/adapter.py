@@ -1,6 +1,6 @@
 """The adapter that Instagram and Messenger extend."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import PurePosixPath
@@ -74,6 +74,13 @@ class MetaAdapter(BaseAdapter):
         file = outgoing.files[0]
         attachment = {"type": sending.file_kind(file), "payload": {"url": file.url}}
         return sending.send(config, outgoing, self.marked({"attachment": attachment}, outgoing))
+
+    def mark_read(self, external_ids: Sequence[str], config: Any, *, to: str, typing: bool = False) -> None:
+        """Marks all that somebody wrote as seen, and on wish shows that an answer is being written."""
+        del external_ids
+        sending.act(config, to, "mark_seen")
+        if typing:
+            sending.act(config, to, "typing_on")
 
     def marked(self, message: Body, outgoing: Outgoing) -> Body:
         """Returns the message with our key in it, where the channel returns it."""

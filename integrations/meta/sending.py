@@ -23,6 +23,8 @@ MOST_CHOICES = 13
 LONGEST_TITLE = 20
 LONGEST_PAYLOAD = 1000
 DEADLINE = 18.0
+# Two of these may follow one another.
+ACT_SECONDS = 9.0
 # Too little to try once more within the deadline.
 LEAST = 3.0
 
@@ -95,6 +97,15 @@ def send(config: MetaConfig, outgoing: Outgoing, message: Body, upload: OutFile 
         except SendRefused as error:
             refused = error
     raise refused or SendUnclear
+
+
+def act(config: MetaConfig, to: str, action: str) -> None:
+    """Shows somebody a sign in their app, such as that we have seen what they wrote; nothing else goes along.
+
+    https://developers.facebook.com/docs/messenger-platform/send-messages/sender-actions
+    """
+    payload = {"recipient": {"id": to}, "sender_action": action}
+    graph("POST", config, f"{config.node}/messages", payload=payload, deadline=ACT_SECONDS)
 
 
 def _bodies(config: MetaConfig, outgoing: Outgoing, message: Body) -> Iterator[Body]:

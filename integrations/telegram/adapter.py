@@ -20,7 +20,7 @@ from integrations.telegram.config import Mode, TelegramConfig
 from integrations.telegram.markup import TEXT_LIMIT
 from integrations.telegram.polling import ALLOWED_UPDATES, batches
 from integrations.telegram.sending import sent
-from integrations.telegram.updates import parsed
+from integrations.telegram.updates import PRESSED, parsed
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 (the name of a header)
 # An error of Telegram's that is older says nothing of today.
@@ -92,6 +92,11 @@ class TelegramAdapter(BaseAdapter):
     def send(self, outgoing: Outgoing, config: TelegramConfig) -> Sent:
         """Sends a text, or a file with a caption; the provider's id is `chat:message`."""
         return sent(outgoing, config)
+
+    def acknowledge(self, external_id: str, config: TelegramConfig) -> None:
+        """Ends the waiting sign on a button that was pressed; Telegram shows it until somebody does."""
+        if external_id.startswith(PRESSED):
+            tell(config, "answerCallbackQuery", {"callback_query_id": external_id.removeprefix(PRESSED)})
 
     def fetch(self, file: File, config: TelegramConfig, *, max_bytes: int) -> Media:
         """Asks where the file is, which holds for an hour, and fetches it; 20 MB are the most for a bot."""

@@ -14,6 +14,8 @@ from integrations.telegram.reading import Json, branch, each, full_name, moment,
 
 # Buttons carry 64 bytes at most; the first two say whether the rest is the value or the label stands for it.
 VALUE, LABEL = "v:", "l:"
+# Begins our id of a button that was pressed; Telegram's own follows.
+PRESSED = "callback:"
 
 
 def parsed(update: Json, config: TelegramConfig) -> Iterator[Parsed]:
@@ -108,11 +110,12 @@ def _pressed(query: Json, config: TelegramConfig) -> Iterator[Parsed]:
         # The message is ours: who pressed stands beside it.
         sender = _sender({**message, "from": query.get("from")})
         yield Incoming(
-            f"callback:{word(query, 'id')}"[:255],
+            f"{PRESSED}{word(query, 'id')}"[:255],
             sender,
             value,
             reply_to=message_id(to, message),
             details={**details, **_person(query)},
+            is_awaited=True,
         )
     else:
         yield Ignored("a button without a value")

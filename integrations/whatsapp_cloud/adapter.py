@@ -73,9 +73,12 @@ class WhatsAppCloudAdapter(BaseAdapter):
         """Sends one text, file, set of buttons or template."""
         return sending.send(outgoing, config)
 
-    def mark_read(self, external_id: str, config: WhatsAppConfig, *, typing: bool = False) -> None:
+    def mark_read(
+        self, external_ids: Sequence[str], config: WhatsAppConfig, *, to: str, typing: bool = False
+    ) -> None:
         """Shows the customer the blue ticks, and on wish that somebody is writing. Raises as `send`."""
-        sending.read_receipt(external_id, config, typing=typing)
+        del to
+        sending.read_receipt(external_ids[-1], config, typing=typing)
 
     def fetch(self, file: File, config: WhatsAppConfig, *, max_bytes: int) -> Media:
         """Fetches by media id."""

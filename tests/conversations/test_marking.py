@@ -1,6 +1,6 @@
 """Telling a provider that we have read: once for each newest message, and nothing depends on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -14,7 +14,7 @@ from agents.models import Agent
 from conversations import tasks
 from conversations.actions import Sender, plan_marking, read_by_operator, receive, reply
 from conversations.adapters import BaseAdapter
-from conversations.channels import Capabilities, InboxBroken, SendLater, adapter
+from conversations.channels import Capabilities, InboxBroken, SendLater, SendRefused, adapter
 from conversations.exchange import Incoming
 from conversations.models import Conversation, Inbox, Message
 from tests.conversations.scripted import ScriptedAdapter
@@ -28,11 +28,20 @@ class MarkingAdapter(ScriptedAdapter):
 
     capabilities = Capabilities(marks_read=True)
     marks: ClassVar[list[tuple[str, bool]]] = []
+    told: ClassVar[list[tuple[str, list[str]]]] = []
+    acknowledged: ClassVar[list[str]] = []
     failures: ClassVar[list[Exception]] = []
 
-    def mark_read(self, external_id: str, config: Any, *, typing: bool = False) -> None:
+    def mark_read(self, external_ids: Sequence[str], config: Any, *, to: str, typing: bool = False) -> None:
         del config
-        self.marks.append((external_id, typing))
+        self.marks.append((external_ids[-1], typing))
+        self.told.append((to, list(external_ids)))
+        if self.failures:
+            raise self.failures.pop()
+
+    def acknowledge(self, external_id: str, config: Any) -> None:
+        del config
+        self.acknowledged.append(external_id)
         if self.failures:
             raise self.failures.pop()
 
@@ -46,6 +55,8 @@ def marks(settings: Any) -> Iterator[list[tuple[str, bool]]]:
     cache.clear()
     channel = type(adapter("marking"))
     channel.marks.clear()  # type: ignore[attr-defined]
+    channel.told.clear()  # type: ignore[attr-defined]
+    channel.acknowledged.clear()  # type: ignore[attr-defined]
     channel.failures.clear()  # type: ignore[attr-defined]
     yield channel.marks  # type: ignore[attr-defined]
     adapter.cache_clear()
@@ -128,11 +139,13 @@ def test_channel_that_cannot_be_told_gets_no_job(conversation: Conversation, bru
 def test_every_channel_may_be_asked_and_most_tell_nobody() -> None:
     channel = adapter("web")
     assert isinstance(channel, BaseAdapter)
-    channel.mark_read("m1", None, typing=True)
+    channel.mark_read(["m1"], None, to="eva", typing=True)
+    channel.acknowledge("m1", None)
 
 
-def test_whatsapp_is_told() -> None:
-    assert adapter("whatsapp_cloud").capabilities.marks_read
+@pytest.mark.parametrize("kind", ["whatsapp_cloud", "evolution", "messenger", "instagram"])
+def test_providers_that_can_be_told_are(kind: str) -> None:
+    assert adapter(kind).capabilities.marks_read
 
 
 # --- What is told -------------------------------------------------------------------------------------------
@@ -165,6 +178,26 @@ def test_typing_is_told_after_reading_but_not_the_other_way_round(
     assert marks[2:] == [("m2", True)]
 
 
+def test_all_that_was_written_since_is_named_oldest_first(chat: Conversation, marks: object) -> None:
+    """A provider that marks each message by itself left all but the last without ticks."""
+    say(chat.inbox, "m2")
+    mark(chat)
+    for name in ("m3", "m4"):
+        say(chat.inbox, name)
+    mark(chat)
+    assert MarkingAdapter.told == [("eva", ["m1", "m2"]), ("eva", ["m3", "m4"])]
+
+
+def test_more_than_can_be_told_at_once_names_the_newest(
+    chat: Conversation, marks: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conversations.actions.marking.MOST_MARKED", 2)
+    for name in ("m2", "m3"):
+        say(chat.inbox, name)
+    mark(chat)
+    assert MarkingAdapter.told == [("eva", ["m2", "m3"])]
+
+
 def test_message_without_an_id_of_the_provider_is_not_marked(
     chat: Conversation, marks: list[tuple[str, bool]]
 ) -> None:
@@ -194,3 +227,48 @@ def test_inbox_whose_settings_are_broken_marks_nothing(
     Inbox.objects.filter(pk=chat.inbox_id).update(config={"secret": {"not": "text"}})
     mark(chat)
     assert marks == []
+
+
+# --- What the sender's app waits for ------------------------------------------------------------------------
+
+
+def press(line: Inbox, external_id: str = "callback:1", *, awaited: bool = True) -> None:
+    sender = Sender("eva", name="Eva")
+    origin = Incoming(external_id, sender, text="Yes", is_awaited=awaited)
+    receive(inbox=line, sender=sender, text="Yes", external_id=external_id, origin=origin)
+
+
+def awaited() -> list[dict[str, Any]]:
+    return [job.args for job in ProcrastinateJob.objects.filter(task_name="conversations.acknowledge")]
+
+
+def test_message_that_is_awaited_is_planned_to_be_acknowledged_with_it(line: Inbox) -> None:
+    press(line)
+    press(line)
+    press(line, "m2", awaited=False)
+    assert awaited() == [{"inbox_id": line.pk, "external_id": "callback:1"}]
+
+
+def test_awaited_message_is_acknowledged_by_its_job(line: Inbox) -> None:
+    press(line)
+    (job,) = awaited()
+    async_to_sync(tasks.acknowledge.func)(**job)
+    assert MarkingAdapter.acknowledged == ["callback:1"]
+
+
+@pytest.mark.parametrize("failure", [SendRefused("query is too old"), InboxBroken("no"), ValueError("a bug")])
+def test_acknowledging_that_fails_is_only_logged(
+    line: Inbox, failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    MarkingAdapter.failures.append(failure)
+    with caplog.at_level("INFO", "conversations.actions.marking"):
+        async_to_sync(tasks.acknowledge.func)(line.pk, "callback:1")
+    assert "acknowledge" in caplog.text
+    assert len(MarkingAdapter.acknowledged) == 1
+
+
+def test_nothing_is_acknowledged_for_an_inbox_that_is_gone(line: Inbox) -> None:
+    gone = line.pk
+    line.delete()
+    async_to_sync(tasks.acknowledge.func)(gone, "callback:1")
+    assert MarkingAdapter.acknowledged == []

@@ -56,6 +56,7 @@ class Evolution(Provider):
         self.headers: dict[str, str] = {"x-hook-secret": self.secret} if self.secret else {}
         self.set_up: list[Json] = []
         self.ids = itertools.count(1)
+        self.seen: list[Json] = []
         self.old = False
 
     def routes(self) -> list[web.RouteDef]:
@@ -64,6 +65,8 @@ class Evolution(Provider):
             web.post("/message/sendMedia/{instance}", partial(self._send, self._media)),
             web.post("/message/sendWhatsAppAudio/{instance}", partial(self._send, self._audio)),
             web.post("/chat/getBase64FromMediaMessage/{instance}", self._file),
+            web.post("/chat/markMessageAsRead/{instance}", self._mark_read),
+            web.get("/_seen", self._what_was_seen),
             web.post("/instance/create", self._create),
             web.get("/instance/connect/{instance}", self._connect),
             web.get("/instance/connectionState/{instance}", self._state),
@@ -226,6 +229,18 @@ class Evolution(Provider):
         if not content:
             return error(400, "Bad Request", "Message not found")
         return web.json_response({"mimetype": "image/png", "base64": content, "fileName": "x"}, status=201)
+
+    async def _mark_read(self, request: web.Request) -> web.Response:
+        if refused := self._stranger(request):
+            return refused
+        told = (await request.json()).get("readMessages")
+        if not told or any({*key} != {"remoteJid", "fromMe", "id"} for key in told):
+            return error(400, "Bad Request", ['instance requires property "readMessages"'])
+        self.seen += told
+        return web.json_response({"message": "Read messages", "read": "success"}, status=201)
+
+    async def _what_was_seen(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.seen)
 
     async def _create(self, request: web.Request) -> web.Response:
         if refused := self._stranger(request, known=False):

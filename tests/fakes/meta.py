@@ -25,6 +25,7 @@ SECRET = "4b5c1f0e9d8a7b6c5d4e3f2a1b0c9d8e"
 VERIFY_TOKEN = "a-token-we-made-up"
 APP = "1517776481860111"
 MARK = "helpdesk:"
+ACTIONS = {"mark_seen", "typing_on", "typing_off"}
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -43,12 +44,14 @@ class Graph(Provider):
         self.late: set[str] = set()
         self.subscribed = ["messages", "messaging_postbacks"]
         self.count = 0
+        self.acts: list[Json] = []
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/media/{name}", self._media),
             web.get("/me", self._me),
             web.post("/{node}/messages", self._messages),
+            web.get("/_acts", self._what_was_acted),
             web.get("/{node}/subscribed_apps", self._subscribed),
             web.post("/{node}/subscribed_apps", self._subscribe),
             web.post("/{app}/subscriptions", self._subscriptions),
@@ -130,6 +133,8 @@ class Graph(Provider):
         self.check(request)
         body = await _body(request)
         to = str(body["recipient"]["id"])
+        if "sender_action" in body:
+            return self._act(body, to)
         if to in self.late and body.get("tag") != "HUMAN_AGENT":
             return self.closed()
         if body.get("reply_to", {}).get("mid") == "m_gone":
@@ -145,6 +150,16 @@ class Graph(Provider):
             return self._take(body, to)
 
         return await self.misbehave(request, take)
+
+    def _act(self, body: Json, to: str) -> web.Response:
+        """A sign that something was seen or is being written; it goes alone."""
+        if set(body) != {"recipient", "sender_action"} or body["sender_action"] not in ACTIONS:
+            return error(100, "sender_action must be sent alone")
+        self.acts.append(body)
+        return web.json_response({"recipient_id": to})
+
+    async def _what_was_acted(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.acts)
 
     def closed(self) -> web.Response:
         """Too late."""

@@ -52,12 +52,16 @@ class Telegram(Provider):
         self.messages: dict[int, Json] = {}
         self.next_update, self.next_message = 700_000_001, 1
         self.poller = 0
+        # Buttons that spin, and those that were told to stop.
+        self.pressed: list[str] = []
+        self.answered: list[str] = []
         self.allowed: list[str] = []
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.route("*", "/bot{token}/{method}", self._called),
             web.get("/file/bot{token}/{path:.+}", self._file),
+            web.get("/_pressed", self._what_was_pressed),
         ]
 
     def signed(self, body: bytes) -> Mapping[str, str]:
@@ -106,6 +110,7 @@ class Telegram(Provider):
                 "chat_instance": "1",
                 "data": told["press"],
             }
+            self.pressed.append(query["id"])
             return {"callback_query": {**query, "message": self.messages[told["message_id"]]}}
         message = {"from": person, "chat": chat, "date": int(time.time()), **told.get("message", {})}
         if "text" in told:
@@ -244,6 +249,16 @@ class Telegram(Provider):
             return Refused(404, "Not Found").answer()
         return web.Response(body=content)
 
+    async def _answer_press(self, told: Json) -> bool:
+        name = told.get("callback_query_id")
+        if name not in self.pressed:
+            raise Refused(400, "Bad Request: query is too old or query ID is invalid")
+        self.answered.append(name)
+        return True
+
+    async def _what_was_pressed(self, _request: web.Request) -> web.Response:
+        return web.json_response({"pressed": self.pressed, "answered": self.answered})
+
     async def _send(self, told: Json) -> Json:
         field = next((name for name in FILE_FIELDS if name in told), "")
         said = "caption" if field else "text"
@@ -333,6 +348,7 @@ METHODS = {
     "getwebhookinfo": Telegram._webhook_info,
     "getupdates": Telegram._get_updates,
     "getfile": Telegram._get_file,
+    "answercallbackquery": Telegram._answer_press,
     "sendmessage": Telegram._send,
     **{f"send{field}": Telegram._send for field in FILE_FIELDS},
 }

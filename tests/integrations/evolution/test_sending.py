@@ -237,3 +237,19 @@ def test_key_and_secret_are_never_logged(server: Simulator, caplog: pytest.LogCa
     for text in (caplog.text, str(caught.value), repr(config)):
         assert API_KEY not in text
         assert SECRET not in text
+
+
+def test_each_message_of_a_chat_is_marked_as_read(server: Simulator) -> None:
+    """One receipt is for one message here; calls have no id that WhatsApp knows."""
+    config = settings_of(server.url)
+    EvolutionAdapter().mark_read(["3EB0A", "call:77", "3EB0B"], config, to=DAVI, typing=True)
+    EvolutionAdapter().mark_read(["call:78"], config, to=DAVI)
+    assert server.http.get("/_seen").json() == [
+        {"remoteJid": DAVI, "fromMe": False, "id": name} for name in ("3EB0A", "3EB0B")
+    ]
+
+
+def test_mark_for_an_instance_that_is_gone_says_so(server: Simulator) -> None:
+    config = settings_of(server.url, instance="gone")
+    with pytest.raises(InboxBroken):
+        EvolutionAdapter().mark_read(["3EB0A"], config, to=DAVI)

@@ -156,3 +156,10 @@ def test_instagram_login_has_its_own_address() -> None:
     assert direct.base_url == "https://graph.instagram.com/v25.0"
     assert direct.node == ACCOUNT
     assert not direct.proves
+
+
+def test_customer_sees_that_it_was_read_and_that_somebody_writes(simulator: Simulator) -> None:
+    for typing in (False, True):
+        instagram.mark_read(["m1", "m2"], settings(simulator), to="24001", typing=typing)
+    acts = [(each["recipient"]["id"], each["sender_action"]) for each in simulator.http.get("/_acts").json()]
+    assert acts == [("24001", "mark_seen"), ("24001", "mark_seen"), ("24001", "typing_on")]

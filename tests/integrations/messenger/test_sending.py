@@ -295,3 +295,10 @@ def test_echo_returns_our_key_and_receipts_follow(simulator: Simulator) -> None:
     named = next(item for item in items if item.status == "delivered" and item.provider_id)
     assert named.provider_id == sent.provider_id
     assert any(item.status == "read" and item.reader == message.to for item in items)
+
+
+def test_customer_sees_that_it_was_read_and_that_somebody_writes(simulator: Simulator) -> None:
+    for typing in (False, True):
+        messenger.mark_read(["m1", "m2"], settings(simulator), to="24001", typing=typing)
+    acts = [(each["recipient"]["id"], each["sender_action"]) for each in simulator.http.get("/_acts").json()]
+    assert acts == [("24001", "mark_seen"), ("24001", "mark_seen"), ("24001", "typing_on")]

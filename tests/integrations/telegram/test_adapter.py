@@ -257,3 +257,27 @@ def test_what_telegram_says_about_us_is_shown_without_secrets(shop: Site) -> Non
     check = ADAPTER.test(settings_of(shop.url))
     assert "bad … …" in check.detail
     assert not {TOKEN, SECRET} & set(str(check).split())
+
+
+# --- Buttons ----------------------------------------------------------------------------------------------
+def test_button_that_was_pressed_stops_waiting(telegram: Simulator) -> None:
+    """Nobody answered the query, and the button went on spinning at the customer's."""
+    config = settings_of(telegram.url)
+    ADAPTER.send(outgoing("Well?", choices=({"label": "Yes", "value": "yes"},)), config)
+    shown = int(telegram.ledger()[-1]["provider_id"].rpartition(":")[2])
+    telegram.say(press="v:yes", message_id=shown)
+    items = ADAPTER.parse(webhook(telegram.http.get(f"/bot{TOKEN}/getUpdates").content), config)
+    (pressed,) = [item for item in items if isinstance(item, Incoming) and item.is_awaited]
+    ADAPTER.acknowledge(pressed.external_id, config)
+    told = telegram.http.get("/_pressed").json()
+    assert len(told["pressed"]) == 1
+    assert told["answered"] == told["pressed"]
+
+
+def test_button_that_waited_too_long_is_refused(telegram: Simulator) -> None:
+    with pytest.raises(SendRefused, match="too old"):
+        ADAPTER.acknowledge("callback:long-ago", settings_of(telegram.url))
+
+
+def test_message_that_is_no_button_is_not_acknowledged() -> None:
+    ADAPTER.acknowledge("555:7", settings_of(NOWHERE))

@@ -255,7 +255,7 @@ def test_answer_without_an_id_is_unclear(
 
 def test_message_is_marked_as_read(whatsapp: Adapter, config: Config, meta: Simulator) -> None:
     message = fixture("text")["entry"][0]["changes"][0]["value"]["messages"][0]["id"]
-    whatsapp.mark_read(message, config, typing=True)
+    whatsapp.mark_read(["wamid.older", message], config, to="5511999990001", typing=True)
     assert meta.http.get("/_state").json()["seen"][-1] == {
         "messaging_product": "whatsapp",
         "status": "read",
