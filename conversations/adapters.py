@@ -16,6 +16,7 @@ from conversations.channels import (
     Capabilities,
     ChannelConfig,
     InboxBroken,
+    Repeat,
     SendLater,
     SendRefused,
     SendUnclear,
@@ -131,6 +132,11 @@ class BaseAdapter(ABC):
         """There are none."""
         del config
         return ()
+
+    def repeat(self, config: Any) -> Repeat:
+        """The same for every inbox of the channel."""
+        del config
+        return self.capabilities.repeat
 
     def window(self, config: Any) -> timedelta | None:
         """The same for every inbox of the channel."""

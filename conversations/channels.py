@@ -50,10 +50,11 @@ class Capabilities:
 
     `text_limit` in characters, or in bytes of UTF-8 where `text_bytes`. `per_second`: messages that the
     provider takes for one inbox. `window`: how long after the customer's last message free text may be sent,
-    where the inbox's own `window(config)` says no other. `file_types`: prefixes such as `image/`, empty for
-    all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail). `captions`: the first file
-    carries the text, of `caption_limit` characters at most. `receipts`: the provider tells of delivery and
-    reading. `marks_read`: it can be told that we have read. `quotes`: it shows which message ours answers.
+    where the inbox's own `window(config)` says no other; `repeat(config)` likewise. `file_types`: prefixes
+    such as `image/`, empty for all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail).
+    `captions`: the first file carries the text, of `caption_limit` characters at most. `receipts`: the
+    provider tells of delivery and reading. `marks_read`: it can be told that we have read. `quotes`: it shows
+    which message ours answers.
     """
 
     sends: bool = True
@@ -177,6 +178,10 @@ class ChannelAdapter(Protocol):
 
     def templates(self, config: Any) -> Sequence[Template]:
         """Returns the templates that the provider knows; empty where the channel has none."""
+        ...
+
+    def repeat(self, config: Any) -> Repeat:
+        """Returns what this inbox may do with a message of which nobody knows whether it was taken."""
         ...
 
     def window(self, config: Any) -> timedelta | None:

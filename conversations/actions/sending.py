@@ -22,9 +22,8 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from conversations.actions.receipts import write
-from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, settle
+from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, repeat_of, settle
 from conversations.channels import (
-    Capabilities,
     InboxBroken,
     Repeat,
     SendFailed,
@@ -142,7 +141,8 @@ def claim(conversation_id: str) -> Claim | Wait | None:
         return None
     channel = adapter(delivery.inbox.channel)
     now = timezone.now()
-    if wait := _held_up(delivery, channel.capabilities, now):
+    repeat = repeat_of(delivery.inbox)
+    if wait := _held_up(delivery, repeat, now):
         return wait
     if now - delivery.created_at > GIVEN_UP_AFTER and delivery.attempts:
         error = _("Given up after a day: %s") % delivery.error
@@ -152,7 +152,7 @@ def claim(conversation_id: str) -> Claim | Wait | None:
     pace = channel.capabilities.per_second
     if wait := _crowd(delivery.inbox_id, now) or _slot(delivery.inbox_id, pace, now):
         return wait
-    may_double = delivery.status == DeliveryStatus.UNKNOWN and channel.capabilities.repeat != Repeat.SAFE
+    may_double = delivery.status == DeliveryStatus.UNKNOWN and repeat != Repeat.SAFE
     write(
         delivery,
         status=DeliveryStatus.SENDING,
@@ -164,16 +164,16 @@ def claim(conversation_id: str) -> Claim | Wait | None:
     return Claim(delivery.pk, delivery.attempts, inbox.channel, inbox.config, outgoing(delivery))
 
 
-def _held_up(delivery: Delivery, capabilities: Capabilities, now: datetime) -> Wait | None:
+def _held_up(delivery: Delivery, repeat: Repeat, now: datetime) -> Wait | None:
     """Returns until when this delivery has to wait, after settling a claim that nobody holds any more."""
     if delivery.status == DeliveryStatus.SENDING:
         claimed = delivery.claimed_at or now
         if claimed + LEASE > now:
             return Wait(claimed + LEASE)
-        doubt(delivery, capabilities.repeat, now)
+        doubt(delivery, repeat, now)
     if delivery.next_try_at is not None and delivery.next_try_at > now:
         return Wait(delivery.next_try_at)
-    if delivery.status == DeliveryStatus.UNKNOWN and capabilities.repeat in PATIENCE:
+    if delivery.status == DeliveryStatus.UNKNOWN and repeat in PATIENCE:
         # The receipt that settles it may be here already, and nobody has read it yet.
         unread = InboundEvent.objects.filter(inbox_id=delivery.inbox_id, verdict=Verdict.RECEIVED)
         if unread.filter(next_try_at=None).exists():

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from pydantic import ValidationError
 
 from conversations.actions.receipts import RANK, learn_id, write
 from conversations.channels import (
@@ -22,7 +23,7 @@ from conversations.channels import (
 )
 from conversations.enums import DeliveryStatus, Light
 from conversations.exchange import Sent
-from conversations.models import Delivery, InboxState, Message
+from conversations.models import Delivery, Inbox, InboxState, Message
 from conversations.tasks import plan_delivery
 from core.actor import Actor
 from core.errors import Conflict, Forbidden
@@ -70,7 +71,7 @@ def _later(delivery: Delivery, outcome: SendFailed, now: datetime) -> None:
 
 
 def _unclear(delivery: Delivery, outcome: SendFailed, now: datetime) -> None:
-    doubt(delivery, adapter(delivery.inbox.channel).capabilities.repeat, now, outcome.detail)
+    doubt(delivery, repeat_of(delivery.inbox), now, outcome.detail)
 
 
 OUTCOMES: dict[type[SendFailed], Callable[[Delivery, SendFailed, datetime], None]] = {
@@ -154,6 +155,15 @@ def retry_message(*, message: Message, by: Actor) -> Message:
         for delivery in failed:
             retry_delivery(delivery=delivery, by=by)
     return message
+
+
+def repeat_of(inbox: Inbox) -> Repeat:
+    """Returns what an inbox may do in doubt; settings that cannot be read leave the channel's own rule."""
+    spoken = adapter(inbox.channel)
+    try:
+        return spoken.repeat(spoken.config.model_validate(inbox.config))
+    except ValidationError:
+        return spoken.capabilities.repeat
 
 
 def doubt(delivery: Delivery, repeat: Repeat, now: datetime, error: str = "") -> None:

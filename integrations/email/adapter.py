@@ -30,7 +30,7 @@ class EmailAdapter(BaseAdapter):
         whole=True,
         receipts=True,
         quotes=True,
-        # The same Message-ID each time: mail programs and our own parser know it again.
+        # The same Message-ID each time: mail programs and our own parser know it again (but see `repeat`).
         repeat=Repeat.SAFE,
     )
     config: ClassVar[type[EmailConfig]] = EmailConfig
@@ -71,6 +71,10 @@ class EmailAdapter(BaseAdapter):
             return providers.send(letter, config, key=outgoing.key)
         smtp.send(letter, config)
         return Sent(letter.message_id)
+
+    def repeat(self, config: EmailConfig) -> Repeat:
+        """Freely, unless the provider gives each mail an id of its own: nobody knows the second again."""
+        return self.capabilities.repeat if providers.keeps_id(config) else Repeat.DOUBTFUL
 
     def test(self, config: EmailConfig) -> Check:
         """Signs in wherever this mailbox reads and sends."""

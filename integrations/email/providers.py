@@ -25,6 +25,8 @@ from integrations.email.outgoing import Letter
 KEYS = {"postmark": "server_token"}
 # Those that send our own Message-ID; the others make one, and tell it.
 KEEP_ID = {"mailgun", "postmark"}
+# Amazon's SES makes one by SMTP, too.
+NEW_ID_HOSTS = (".amazonaws.com",)
 # The connection's own business.
 LEFT_OUT = {"content-length", "content-type", "accept-encoding", "connection", "user-agent", "accept"}
 # Fields that a provider writes from what it is given apart.
@@ -36,6 +38,13 @@ STATUSES = {
     "rejected": DeliveryStatus.FAILED,
     "failed": DeliveryStatus.FAILED,
 }
+
+
+def keeps_id(config: EmailConfig) -> bool:
+    """Says whether what is sent bears the Message-ID that we gave it."""
+    if config.outgoing == "smtp":
+        return not config.smtp_host.lower().rstrip(".").endswith(NEW_ID_HOSTS)
+    return config.outgoing in KEEP_ID
 
 
 def send(letter: Letter, config: EmailConfig, *, key: str) -> Sent:
@@ -61,7 +70,7 @@ def send(letter: Letter, config: EmailConfig, *, key: str) -> Sent:
     except AnymailError as error:
         raise SendRefused(_said(error)) from error
     given = str(message.anymail_status.message_id or "")  # type: ignore[attr-defined]
-    return Sent(letter.message_id if config.outgoing in KEEP_ID or not given else short_id(given.strip("<>")))
+    return Sent(letter.message_id if keeps_id(config) or not given else short_id(given.strip("<>")))
 
 
 def told(body: bytes, config: EmailConfig) -> Iterator[Parsed]:
@@ -93,7 +102,7 @@ def _message(letter: Letter, config: EmailConfig) -> EmailMultiAlternatives:
     headers = {
         name: str(value)
         for name, value in mail.items()
-        if name.lower() not in GIVEN_APART and (name.lower() != "message-id" or config.outgoing in KEEP_ID)
+        if name.lower() not in GIVEN_APART and (name.lower() != "message-id" or keeps_id(config))
     }
     if config.outgoing == "postmark":
         headers["X-PM-KeepID"] = "true"

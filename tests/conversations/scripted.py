@@ -43,6 +43,7 @@ class ScriptedConfig(ChannelConfig):
 
     secret: str = "s3cret"
     is_pulled: bool = False
+    repeats: Repeat | None = None
 
 
 class ScriptedAdapter(BaseAdapter):
@@ -87,6 +88,9 @@ class ScriptedAdapter(BaseAdapter):
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def repeat(self, config: ScriptedConfig) -> Repeat:
+        return config.repeats or self.capabilities.repeat
 
     def fetch(self, file: File, config: ScriptedConfig, *, max_bytes: int) -> Media:
         del file, config, max_bytes

@@ -57,6 +57,32 @@ def test_worker_that_dies_after_the_provider_took_it_leaves_a_doubt(
     assert scripted.calls[0].key == dead.outgoing.key
 
 
+def test_settings_say_whether_a_message_can_be_repeated_safely(
+    chat: Conversation, scripted: Scripted
+) -> None:
+    """Some mail providers replace our Message-ID: what is sent again through them is another mail."""
+    on(chat, "safe")
+    chat.inbox.config = {"repeats": "doubtful"}
+    chat.inbox.save()
+    say(chat)
+    claimed(chat)
+    pass_time(26)
+    hand_out(chat)
+    pass_time(10)
+    assert hand_out(chat) is None
+    assert (only_delivery().status, only_delivery().doubtful) == (DeliveryStatus.SENT, 1)
+
+
+def test_settings_that_cannot_be_read_leave_the_rule_of_the_channel(chat: Conversation) -> None:
+    on(chat, "callback")
+    chat.inbox.config = {"repeats": "sometimes"}
+    chat.inbox.save()
+    say(chat)
+    claimed(chat)
+    pass_time(26)
+    assert 40 < now_wait(chat) < 50
+
+
 def test_receipt_with_our_key_settles_a_doubt_without_a_second_call(
     chat: Conversation, scripted: Scripted
 ) -> None:

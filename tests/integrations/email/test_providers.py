@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from pytest_django import Settings
 
-from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
+from conversations.channels import InboxBroken, Repeat, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.enums import DeliveryStatus
 from conversations.exchange import Ignored, Incoming, OutFile, Receipt, Webhook
 from core.errors import Unauthenticated
@@ -50,6 +50,20 @@ def test_answer_goes_by_the_provider_with_our_own_id(server: Simulator, kind: st
     assert reply_address(config, CONVERSATION) in json.dumps(row["raw"])
     assert "auto-replied" in json.dumps(row["raw"])
     assert "<a@b.example>" in json.dumps(row["raw"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "repeat"),
+    [
+        *((kind, Repeat.SAFE) for kind in ("smtp", "mailgun", "postmark")),
+        *((kind, Repeat.DOUBTFUL) for kind in ("brevo", "resend", "mailjet", "sparkpost")),
+    ],
+)
+def test_only_a_mail_that_keeps_our_id_is_repeated_without_counting_it(kind: str, repeat: Repeat) -> None:
+    """Those who replace the Message-ID make two mails of one, and nobody can tell."""
+    assert ADAPTER.repeat(mailbox(outgoing=kind, api_key=PASSWORD)) == repeat
+    amazon = mailbox(outgoing=kind, api_key=PASSWORD, smtp_host="email-smtp.eu-west-1.amazonaws.com")
+    assert ADAPTER.repeat(amazon) == (Repeat.DOUBTFUL if kind == "smtp" else repeat)
 
 
 @pytest.mark.parametrize("kind", ["mailgun", "postmark"])
