@@ -63,7 +63,7 @@ class EventType(models.TextChoices):
 
 
 class DeliveryStatus(models.TextChoices):
-    """How far a message has come. It only moves forward, and only a reconciler leaves `unknown`."""
+    """How far a message has come; docs/reliability.md says what leads where."""
 
     QUEUED = "queued", _("Waiting")
     SENDING = "sending", _("Sending")

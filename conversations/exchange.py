@@ -205,7 +205,8 @@ class OutFile:
 class Outgoing:
     """One thing for one provider call. A long message, or one with files, becomes several (`part`).
 
-    `key` is the same at each attempt: for providers that know idempotency keys or return one of ours.
+    `key` is the same at each attempt, and another once people send a failed one again: for providers that
+    know idempotency keys or return one of ours.
     `text` is Markdown as written, `html` its safe rendering. `reply_to` is the provider's id of the message
     answered. `thread` are the provider's ids of the conversation's messages so far, oldest first.
     """

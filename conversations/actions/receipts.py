@@ -1,5 +1,6 @@
 """What providers tell of messages that were sent."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from conversations.tasks import plan_delivery
 from core.actor import Actor
 from core.realtime import publish
 
-# What a provider took may fail behind it (a bounce, a closed window); what reached the person has not failed.
+# How far each state is. What was delivered may still come back, which its time decides (`_is_news`).
 RANK = {
     DeliveryStatus.QUEUED: 0,
     DeliveryStatus.SENDING: 1,
@@ -40,13 +41,16 @@ DEAD_ADDRESS = ("5.1.1", "5.1.2", "5.1.10", "5.2.1")
 def record_receipt(inbox: Inbox, item: Receipt) -> str | None:
     """Moves deliveries forward, never back; returns why nothing was to do. Raises NotYet for one unknown.
 
-    A message that was reported failed may still turn out to have arrived; one that arrived does not fail.
+    What a receipt may change is in docs/reliability.md. One of an attempt before people sent the message
+    again says nothing of the present one.
     """
     if item.reader:
         return _record_reading(inbox, item)
-    delivery = _delivery_of(inbox, item)
+    delivery, is_present = _named(inbox, item)
     if delivery is None:
         raise NotYet
+    if not is_present:
+        return _("it tells of an attempt before the message was sent again")
     return None if advance(delivery, item) else _("nothing changed")
 
 
@@ -66,31 +70,33 @@ def _record_reading(inbox: Inbox, item: Receipt) -> str | None:
     return None if any(moved) else _("nothing changed")
 
 
-def _delivery_of(inbox: Inbox, item: Receipt) -> Delivery | None:
+def _named(inbox: Inbox, item: Receipt) -> tuple[Delivery | None, bool]:
+    """Returns the delivery that a receipt names, locked, and whether it tells of what is done with it now."""
     deliveries = Delivery.objects.select_for_update(of=("self",)).filter(inbox=inbox)
-    if item.key and (key := uuid_or_none(item.key)) and (found := deliveries.filter(pk=key).first()):
-        return found
-    return deliveries.filter(provider_id=item.provider_id).first() if item.provider_id else None
+    with suppress(ValueError):
+        pk, resent = read_key(item.key)
+        if found := deliveries.filter(pk=pk).first():
+            return found, found.resent == resent
+    return deliveries.filter(provider_id=item.provider_id).first() if item.provider_id else None, True
 
 
-def uuid_or_none(text: str) -> UUID | None:
-    """Returns the text as a UUID if it is one."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def read_key(key: str) -> tuple[UUID, int]:
+    """Returns the id of a delivery, and how often people had sent it again; ValueError for no key of ours."""
+    pk, _sign, resent = key.partition("_")
+    return UUID(pk), int(resent or 0)
 
 
 def advance(delivery: Delivery, item: Receipt) -> bool:
     """Moves one locked delivery to what a receipt says of it, if that is forward; returns whether it was."""
     if item.provider_id and not delivery.provider_id:
         learn_id(delivery, item.provider_id)
-    if RANK[item.status] <= RANK[DeliveryStatus(delivery.status)]:
+    if not _is_news(delivery, item):
         return False
     was_open = delivery.status in UNFINISHED
     fields = {"status": item.status, **_times(delivery, item.status, item.at or timezone.now())}
     if item.status == DeliveryStatus.FAILED:
-        fields |= {"error": item.error[:500], "error_code": item.error_code[:64]}
+        code = item.error_code[:64]
+        fields |= {"error": item.error[:500], "error_code": code, "failed_at": item.at or timezone.now()}
         _note_dead_address(delivery, item)
     else:
         fields |= {"error": "", "error_code": ""}
@@ -99,6 +105,19 @@ def advance(delivery: Delivery, item: Receipt) -> bool:
         # Whatever waited for this one to be settled may go on.
         plan_delivery(str(delivery.conversation_id))
     return True
+
+
+def _is_news(delivery: Delivery, item: Receipt) -> bool:
+    """Says whether a receipt leads forward; of delivery and failure, the one that happened later holds.
+
+    Not the one that was told later: they come doubled and out of order. What was read has arrived.
+    """
+    former = DeliveryStatus(delivery.status)
+    if (former, item.status) == (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED):
+        return item.at is None or delivery.delivered_at is None or item.at >= delivery.delivered_at
+    if (former, item.status) == (DeliveryStatus.FAILED, DeliveryStatus.DELIVERED) and delivery.failed_at:
+        return item.at > delivery.failed_at if item.at else delivery.delivered_at is None
+    return RANK[item.status] > RANK[former]
 
 
 def learn_id(delivery: Delivery, provider_id: str) -> None:

@@ -11,7 +11,6 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
-from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -66,7 +65,7 @@ class Wait:
 class Claim:
     """A delivery that this worker makes now, with all that its call needs."""
 
-    delivery_id: UUID
+    key: str
     attempt: int
     channel: str
     config: Any
@@ -95,13 +94,13 @@ async def _settle_surely(found: Claim, outcome: Sent | SendFailed) -> None:
     """Writes the outcome, waiting for a database that is away: whoever forgets it makes a double of it."""
     for pause in SETTLE_PAUSES:
         try:
-            await in_thread(settle, found.delivery_id, found.attempt, outcome)
+            await in_thread(settle, found.key, found.attempt, outcome)
         except DatabaseError:
-            logger.warning("the outcome of delivery %s could not be written yet", found.delivery_id)
+            logger.warning("the outcome of delivery %s could not be written yet", found.key)
             await asyncio.sleep(pause)
         else:
             return
-    await in_thread(settle, found.delivery_id, found.attempt, outcome)
+    await in_thread(settle, found.key, found.attempt, outcome)
 
 
 def _call(found: Claim) -> Sent | SendFailed:
@@ -116,7 +115,7 @@ def _call(found: Claim) -> Sent | SendFailed:
     except SendFailed as error:
         return error
     except Exception as error:
-        logger.exception("an adapter failed while it sent delivery %s", found.delivery_id)
+        logger.exception("an adapter failed while it sent delivery %s", found.key)
         return SendUnclear(f"{type(error).__name__}: {error}")
 
 
@@ -161,7 +160,7 @@ def claim(conversation_id: str) -> Claim | Wait | None:
         claimed_at=now,
     )
     inbox = delivery.inbox
-    return Claim(delivery.pk, delivery.attempts, inbox.channel, inbox.config, outgoing(delivery))
+    return Claim(delivery.key, delivery.attempts, inbox.channel, inbox.config, outgoing(delivery))
 
 
 def _held_up(delivery: Delivery, repeat: Repeat, now: datetime) -> Wait | None:
@@ -216,7 +215,7 @@ def outgoing(delivery: Delivery) -> Outgoing:
     files = list(message.attachments.all()) if capabilities.whole else [delivery.attachment]
     is_last = not Delivery.objects.filter(message=message, part__gt=delivery.part).exists()
     return Outgoing(
-        key=delivery.pk.hex,
+        key=delivery.key,
         part=delivery.part,
         attempt=delivery.attempts,
         to=conversation.identity.address or conversation.identity.external_id,

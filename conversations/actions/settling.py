@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -11,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from conversations.actions.receipts import RANK, learn_id, write
+from conversations.actions.receipts import RANK, learn_id, read_key, write
 from conversations.channels import (
     InboxBroken,
     Repeat,
@@ -32,19 +31,27 @@ from core.storable import storable
 # How long receipts and echoes may take that tell whether a call arrived.
 PATIENCE = {Repeat.CALLBACK: timedelta(seconds=45), Repeat.ECHO: timedelta(seconds=10)}
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
+NOTHING_TOLD = dict.fromkeys(("sent_at", "delivered_at", "failed_at"))
 # Failures in a row after which an inbox is left alone for a while.
 BREAKER_AT = 5
 BREAKER_FIRST, BREAKER_LONGEST = 10.0, 300.0
 
 
 @transaction.atomic(durable=True)
-def settle(delivery_id: UUID, attempt: int, outcome: Sent | SendFailed) -> None:
-    """Writes what came of a call, unless a receipt or another attempt has said more meanwhile."""
+def settle(key: str, attempt: int, outcome: Sent | SendFailed) -> None:
+    """Writes what came of the call that was made under a key, unless somebody has said more meanwhile.
+
+    A receipt, another attempt, or a person who had it sent again after it was reported failed.
+    """
     related = ("inbox", "conversation")
-    delivery = Delivery.objects.select_for_update(of=("self",)).select_related(*related).get(pk=delivery_id)
+    rows = Delivery.objects.select_for_update(of=("self",)).select_related(*related)
+    delivery = rows.get(pk=read_key(key)[0])
     now = timezone.now()
+    is_former = delivery.key != key
     if isinstance(outcome, Sent):
         _note_success(delivery.inbox_id, now)
+        if is_former:
+            return
         if outcome.provider_id and not delivery.provider_id:
             learn_id(delivery, outcome.provider_id)
         if RANK[outcome.status] > RANK[DeliveryStatus(delivery.status)]:
@@ -54,7 +61,7 @@ def settle(delivery_id: UUID, attempt: int, outcome: Sent | SendFailed) -> None:
     outcome.detail, outcome.provider_code = storable(outcome.detail), storable(outcome.provider_code)
     if not isinstance(outcome, SendRefused):
         _note_failure(delivery.inbox_id, outcome, now)
-    if delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt:
+    if delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt and not is_former:
         OUTCOMES[type(outcome)](delivery, outcome, now)
 
 
@@ -138,7 +145,7 @@ def retry_delivery(*, delivery: Delivery, by: Actor) -> Delivery:
     # Its day begins anew, and so does what the provider will tell of it.
     write(
         row, status=DeliveryStatus.QUEUED, attempts=0, next_try_at=None, error="", error_code="",
-        provider_id=None, created_at=now,
+        provider_id=None, created_at=now, resent=row.resent + 1, **NOTHING_TOLD,
     )  # fmt: skip
     InboxState.objects.filter(inbox_id=row.inbox_id).update(not_before=None)
     plan_delivery(str(row.conversation_id))

@@ -35,7 +35,8 @@ class DeliveryAdmin(OneClick[Delivery]):
     actions = ("retry",)
     fields = (
         *("status", "error", "error_code", "inbox", "said", "seq", "part", "attempts", "doubtful"),
-        *("provider_id", "next_try_at", "created_at", "sent_at", "delivered_at", "read_at"),
+        *("resent", "provider_id", "next_try_at", "created_at"),
+        *("sent_at", "delivered_at", "read_at", "failed_at"),
     )
     readonly_fields = ("said",)
 

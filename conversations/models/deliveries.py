@@ -18,8 +18,8 @@ UNFINISHED = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING, DeliveryStatus.UNKN
 class Delivery(models.Model):
     """One provider call for a message; a long message, or one with files, has several (`part`).
 
-    `key` goes to the provider where it returns it. `doubtful` counts attempts that may have arrived although
-    the next one was made: the doubles that a channel without idempotency can have.
+    `resent` counts how often people had it sent again after it failed. `doubtful` counts attempts that may
+    have arrived although the next one was made: the doubles that a channel without idempotency can have.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,6 +33,7 @@ class Delivery(models.Model):
     status = models.CharField(_("state"), max_length=9, choices=DeliveryStatus, default=DeliveryStatus.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     doubtful = models.PositiveSmallIntegerField(_("possible doubles"), default=0)
+    resent = models.PositiveSmallIntegerField(_("sent again by hand"), default=0, db_default=0)
     next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
     # NULLs do not collide.
     provider_id = models.CharField(_("provider's id"), max_length=255, null=True, blank=True)  # noqa: DJ001
@@ -43,6 +44,8 @@ class Delivery(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
+    # As the provider tells; empty where our own call failed.
+    failed_at = models.DateTimeField(_("failed"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("delivery")
@@ -63,3 +66,8 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.seq}.{self.part} {self.status}"
+
+    @property
+    def key(self) -> str:
+        """What the provider is given to tell it by: the same at each attempt, until people send it again."""
+        return f"{self.pk.hex}_{self.resent}" if self.resent else self.pk.hex

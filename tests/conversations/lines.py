@@ -90,7 +90,7 @@ def say(conversation: Conversation, text: str = "Olá", **more: Any) -> Delivery
 def hand_out(conversation: Conversation) -> Wait | None:
     """Sends what the conversation owes, as the job does, on this thread; returns what it would wait for."""
     while isinstance(found := sending.claim(str(conversation.pk)), Claim):
-        settling.settle(found.delivery_id, found.attempt, sending._call(found))
+        settling.settle(found.key, found.attempt, sending._call(found))
     return found
 
 

@@ -207,7 +207,7 @@ def test_echo_that_overtakes_the_answer_of_the_call_waits(chat: Conversation, li
     assert take_in_some(line.pk) == 1
     row.refresh_from_db()
     assert row.verdict == Verdict.RECEIVED
-    settling.settle(claim.delivery_id, claim.attempt, sending._call(claim))
+    settling.settle(claim.key, claim.attempt, sending._call(claim))
     pass_time(2)
     take_in_some(line.pk)
     row.refresh_from_db()

@@ -10,15 +10,17 @@ from django.utils import timezone
 
 from conversations import tasks
 from conversations.actions import retry_delivery, retry_message
+from conversations.actions.intake import take_in
 from conversations.actions.receipts import record_receipt
 from conversations.actions.settling import settle
 from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
-from conversations.enums import DeliveryStatus
+from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import Receipt, Sent
 from conversations.models import Conversation, Delivery, InboxState
 from core.actor import Actor
 from core.errors import Conflict, Forbidden
 from tests.conversations.lines import (
+    event,
     eventually,
     hand_out,
     only_delivery,
@@ -105,7 +107,7 @@ def test_worker_that_was_only_slow_is_believed(chat: Conversation) -> None:
     slow = claimed(chat)
     pass_time(26)
     hand_out(chat)
-    settle(slow.delivery_id, slow.attempt, Sent("p1"))
+    settle(slow.key, slow.attempt, Sent("p1"))
     assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, "p1")
     assert hand_out(chat) is None
 
@@ -120,7 +122,7 @@ def test_failure_of_an_attempt_that_was_given_up_changes_nothing(
     hand_out(chat)
     pass_time(10)
     claimed(chat)
-    settle(slow.delivery_id, slow.attempt, outcome)
+    settle(slow.key, slow.attempt, outcome)
     assert (only_delivery().status, only_delivery().attempts) == (DeliveryStatus.SENDING, 2)
 
 
@@ -175,7 +177,50 @@ def test_people_send_again_what_failed(chat: Conversation, scripted: Scripted, b
     assert planned("conversations.deliver")
     hand_out(chat)
     # The provider's receipts name the new attempt.
-    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, f"p-{row.pk.hex}")
+    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, f"p-{row.pk.hex}_1")
+
+
+@pytest.mark.parametrize("status", ["sent", "delivered", "read", "failed"])
+def test_late_word_of_what_failed_settles_nothing_that_is_sent_again(
+    chat: Conversation, scripted: Scripted, status: str
+) -> None:
+    """WhatsApp's status of the first attempt carries our key, too, and told of a message nobody had sent."""
+    on(chat, "callback")
+    first = failed(chat, scripted)
+    key = first.key
+    retry_delivery(delivery=first, by=Actor.system())
+    late = event(chat.inbox, {"kind": "receipt", "status": status, "key": key, "provider_id": "wamid.1"})
+    assert take_in(late) == Verdict.IGNORED
+    assert "before the message was sent again" in late.detail
+    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.QUEUED, None)
+    hand_out(chat)
+    assert [call.key for call in scripted.calls] == [key, f"{key}_1"]
+    record_receipt(chat.inbox, Receipt(DeliveryStatus.DELIVERED, key=f"{key}_1"))
+    assert only_delivery().status == DeliveryStatus.DELIVERED
+
+
+@pytest.mark.parametrize("outcome", [Sent("p1"), SendRefused("no"), SendLater("busy")])
+def test_slow_worker_settles_nothing_that_people_sent_again(
+    chat: Conversation, outcome: Sent | SendFailed
+) -> None:
+    """Its attempt was the first one, and so is the new one."""
+    say(chat)
+    slow = claimed(chat)
+    record_receipt(chat.inbox, Receipt(DeliveryStatus.FAILED, key=slow.key))
+    retry_delivery(delivery=only_delivery(), by=Actor.system())
+    claimed(chat)
+    settle(slow.key, slow.attempt, outcome)
+    assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENDING, None)
+
+
+def test_automatic_attempts_keep_their_key(chat: Conversation, scripted: Scripted) -> None:
+    say(chat)
+    scripted.outcomes.extend([SendLater("busy"), SendUnclear("cut")])
+    for _ in range(3):
+        hand_out(chat)
+        pass_time(60)
+    assert len({call.key for call in scripted.calls}) == 1
+    assert len(scripted.calls) == 3
 
 
 @pytest.mark.parametrize("status", [status for status in DeliveryStatus if status != DeliveryStatus.FAILED])

@@ -48,8 +48,13 @@ def receipt(delivery: Delivery, status: str, **more: Any) -> dict[str, Any]:
 
 
 def furthest(statuses: list[DeliveryStatus]) -> DeliveryStatus:
-    """Where a message has come to that was sent and of which this was told, in any order."""
-    return next((status for status in (READ, DELIVERED, FAILED) if status in statuses), SENT)
+    """Where a message has come to that was sent and of which this was told, without times."""
+    if READ in statuses:
+        return READ
+    if DELIVERED in statuses:
+        # Told again without a time, it is the same delivery as before.
+        return FAILED if FAILED in statuses[statuses.index(DELIVERED) :] else DELIVERED
+    return FAILED if FAILED in statuses else SENT
 
 
 @examples(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -66,6 +71,33 @@ def test_receipts_in_any_order_end_at_the_furthest(
         delivery.refresh_from_db()
         assert delivery.status == furthest(before)
     assert (delivery.read_at is not None) == (READ in statuses)
+
+
+@examples(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), happened=st.lists(st.sampled_from(TOLD), min_size=1, max_size=4, unique=True))
+def test_receipts_with_times_end_where_it_ended_whatever_their_order(
+    chat: Conversation, data: st.DataObject, happened: list[DeliveryStatus]
+) -> None:
+    """What happened first may be told last, and twice."""
+    delivery = sent(chat)
+    times = {status: timezone.now() + timedelta(seconds=number) for number, status in enumerate(happened)}
+    told_as = data.draw(st.permutations(happened * 2))
+    for status in told_as:
+        record_receipt(chat.inbox, Receipt(status, provider_id=delivery.provider_id or "", at=times[status]))
+    delivery.refresh_from_db()
+    ends = [status for status in happened if status in {DELIVERED, FAILED}]
+    assert delivery.status == (READ if READ in happened else [SENT, *ends][-1])
+
+
+def test_bounce_after_delivery_is_shown(chat: Conversation, line: Inbox) -> None:
+    """A mail server that said 250 sends it back later; the operator saw a delivered message for ever."""
+    delivery = sent(chat)
+    told(line, receipt(delivery, "delivered"))
+    assert told(line, receipt(delivery, "failed", error="mailbox full", error_code="5.2.2")) == Verdict.DONE
+    told(line, receipt(delivery, "sent"), receipt(delivery, "delivered"))
+    state = delivery_states(chat.pk)[str(delivery.message_id)]
+    assert state == {"status": "failed", "error": "mailbox full", "can_retry": True}
+    assert Event.objects.filter(type=EventType.DELIVERY_FAILED).count() == 1
 
 
 @pytest.mark.parametrize("status", TOLD)
@@ -117,7 +149,7 @@ def test_failure_that_comes_before_the_answer_of_the_call_is_kept(
     claim = sending.claim(str(chat.pk))
     assert isinstance(claim, sending.Claim)
     told(line, {"kind": "receipt", "status": "failed", "key": claim.outgoing.key, "error": "no such number"})
-    settling.settle(claim.delivery_id, claim.attempt, Sent("p1"))
+    settling.settle(claim.key, claim.attempt, Sent("p1"))
     delivery.refresh_from_db()
     assert (delivery.status, delivery.error, delivery.provider_id) == (FAILED, "no such number", "p1")
 
@@ -127,7 +159,7 @@ def test_read_that_comes_before_the_answer_of_the_call_is_kept(chat: Conversatio
     claim = sending.claim(str(chat.pk))
     assert isinstance(claim, sending.Claim)
     told(line, {"kind": "receipt", "status": "read", "key": claim.outgoing.key, "provider_id": "p1"})
-    settling.settle(claim.delivery_id, claim.attempt, Sent("p1"))
+    settling.settle(claim.key, claim.attempt, Sent("p1"))
     assert (only_delivery().status, only_delivery().provider_id) == (READ, "p1")
 
 

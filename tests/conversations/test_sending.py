@@ -222,8 +222,8 @@ def test_success_of_a_call_that_began_before_does_not_end_the_pause(
     say(chat)
     say(other)
     first, second = claimed(chat), claimed(other)
-    settle(first.delivery_id, first.attempt, SendLater("slow down", retry_after=60))
-    settle(second.delivery_id, second.attempt, Sent("p2"))
+    settle(first.key, first.attempt, SendLater("slow down", retry_after=60))
+    settle(second.key, second.attempt, Sent("p2"))
     say(other)
     assert now_wait(other) > 50
 
