@@ -251,7 +251,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A message approved by the provider beforehand. `body` has variables as `{{1}}` or `{{name}}`."""
+    """A message approved by the provider beforehand. `body` has variables as `{{1}}` or `{{name}}`.
+
+    `header_format`: IMAGE, VIDEO or DOCUMENT where a file stands above the text, given with each message.
+    """
 
     name: str
     language: str
@@ -260,6 +263,7 @@ class Template:
     body: str
     variables: tuple[str, ...] = ()
     details: Details = field(default_factory=dict)
+    header_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

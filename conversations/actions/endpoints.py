@@ -142,6 +142,6 @@ def _template(inbox: Inbox, found: Template, now: datetime) -> MessageTemplate:
         status=found.status[:32],
         body=found.body,
         variables=[each[:80] for each in found.variables],
-        details=dict(found.details),
+        details={**found.details, **({"header_format": header} if (header := found.header_format) else {})},
         synced_at=now,
     )

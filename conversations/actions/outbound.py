@@ -16,7 +16,7 @@ from conversations.actions.inbound import checked_text
 from conversations.actions.record import Draft, add_message, lock, require_staff, save_locked
 from conversations.enums import AuthorKind, Direction, Status, Validation
 from conversations.errors import WindowClosed
-from conversations.models import Conversation, Message, MessageTemplate
+from conversations.models import Attachment, Conversation, Message, MessageTemplate
 from conversations.queries.threads import unsent_attachments
 from conversations.queries.windows import APPROVED, capabilities, is_window_open
 from core.actor import Actor, ActorKind
@@ -25,6 +25,8 @@ from core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 # What a template calls a place to fill: {{1}} or {{name}}.
 PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 MAX_VARIABLE = 1024
+# What a file above a template's text must be.
+HEADER_TYPES = {"IMAGE": "image/", "VIDEO": "video/", "DOCUMENT": ""}
 
 
 @transaction.atomic
@@ -80,14 +82,18 @@ def send_template(
     variables: Mapping[str, str],
     by: Actor,
     client_id: UUID | None = None,
+    attachment_ids: Sequence[UUID] = (),
+    uploader: str = "",
 ) -> Message:
     """Says what the provider approved beforehand, once per `client_id`; it may be sent at any time.
 
     The message's text is the template's body with its places filled in; name, language and values stand in
-    its `details` for the adapter. Takes the conversation over as `reply` does. Raises Forbidden for all but
-    staff, NotFound for a template of another inbox, Invalid for one that is not approved, for a value that is
-    missing or too long, and for one that the template does not ask for, TooLarge for a text that would not
-    fit into one message: half a template cannot be sent.
+    its `details` for the adapter. A template with a `header_format` takes one file of that kind, which
+    `uploader` sent before. Takes the conversation over as `reply` does. Raises Forbidden for all but staff,
+    NotFound for a template of another inbox or a file that is not the uploader's to send, Invalid for a
+    template that is not approved, for a value or a file that is missing or does not fit, and for one that the
+    template does not ask for, TooLarge for a text that would not fit into one message: half a template cannot
+    be sent.
     """
     require_staff(by)
     row = lock(conversation.pk, by=by)
@@ -97,12 +103,14 @@ def send_template(
     text = rendered(template.body, values)
     if len(text) > capabilities(row.inbox).text_limit:
         raise TooLarge(field="variables")
+    files = _checked_header(template, attachment_ids, uploader)
     _take_charge(row, by)
     draft = Draft(
         AuthorKind.OPERATOR, by.id, _shown_name(row, by), Direction.OUT, text,
-        client_id=client_id, validated_by=Validation.HUMAN,
+        client_id=client_id, validated_by=Validation.HUMAN, attachments=files,
         details={
-            "kind": "template", "name": template.name, "language": template.language, "variables": values
+            "kind": "template", "name": template.name, "language": template.language, "variables": values,
+            **({"header_format": template.header_format} if files else {}),
         },
     )  # fmt: skip
     return _say(row, draft)
@@ -130,6 +138,21 @@ def _checked_values(
     if unknown := set(variables) - set(values):
         raise Invalid(field=min(unknown))
     return values
+
+
+def _checked_header(
+    template: MessageTemplate, attachment_ids: Sequence[UUID], uploader: str
+) -> list[Attachment]:
+    """Returns the file that stands above the text of a template; an empty list where none does."""
+    files = list(unsent_attachments(attachment_ids, uploader=uploader)) if attachment_ids else []
+    wanted = HEADER_TYPES.get(template.header_format)
+    if len(files) != (wanted is not None):
+        no_file, one_file = _("This template takes no file."), _("Add the file that stands above the text.")
+        raise Invalid(no_file if wanted is None else one_file, field="attachments")
+    if not all(file.content_type.startswith(wanted or "") for file in files):
+        detail = _("This file is not what the template shows above its text.")
+        raise Invalid(detail, field="attachments")
+    return files
 
 
 def _take_charge(conversation: Conversation, by: Actor) -> None:

@@ -26,7 +26,7 @@ def plan_sending(conversation: Conversation, message: Message, files: Iterable[A
             text=text,
             attachment=file,
         )
-        for part, (text, file) in enumerate(_parts(message.text, list(files), capabilities))
+        for part, (text, file) in enumerate(_parts_of(message, list(files), capabilities))
     )
     plan_delivery(str(conversation.pk))
 
@@ -42,6 +42,16 @@ def plan_asking(identity: ContactIdentity) -> None:
     inbox = identity.inbox
     if adapter(inbox.channel).capabilities.sends:
         queue.defer(ask_who, queueing_lock=f"who:{identity.pk}", identity_id=identity.pk)
+
+
+def _parts_of(
+    message: Message, files: list[Attachment], capabilities: Capabilities
+) -> Iterator[tuple[str, Attachment | None]]:
+    """Splits a message into what the channel takes at a time; a template goes whole, with its file."""
+    if message.details.get("kind") == "template":
+        yield message.text, next(iter(files), None)
+    else:
+        yield from _parts(message.text, files, capabilities)
 
 
 def _parts(

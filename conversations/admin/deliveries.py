@@ -18,6 +18,7 @@ from conversations.enums import DeliveryStatus
 from conversations.models import Delivery, MessageTemplate
 from core.errors import Conflict
 
+HEADERS = {"IMAGE": _("a picture"), "VIDEO": _("a video"), "DOCUMENT": _("a document")}
 VARIABLE = re.compile(r"(\{\{\s*[^{}]{1,80}\s*\}\})")
 
 
@@ -89,8 +90,13 @@ class MessageTemplateAdmin(ReadOnly, admin.ModelAdmin[MessageTemplate]):
     list_filter = ("status", "language", "category", "inbox")
     list_select_related = ("inbox",)
     search_fields = ("name", "body")
-    fields = ("name", "language", "category", "status", "inbox", "preview", "variables", "synced_at")
-    readonly_fields = ("preview",)
+    fields = ("name", "language", "category", "status", "inbox", "above", "preview", "variables", "synced_at")
+    readonly_fields = ("above", "preview")
+
+    @admin.display(description=_("above the text"), empty_value="–")
+    def above(self, template: MessageTemplate) -> str | None:
+        """What kind of file is given with each message."""
+        return HEADERS.get(template.header_format)
 
     @admin.display(description=_("text"))
     def preview(self, template: MessageTemplate) -> SafeString:

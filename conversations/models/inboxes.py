@@ -130,3 +130,8 @@ class MessageTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.language})"
+
+    @property
+    def header_format(self) -> str:
+        """The kind of file that must be given with each message: IMAGE, VIDEO, DOCUMENT, or "" for none."""
+        return str(self.details.get("header_format") or "")

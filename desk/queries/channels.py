@@ -33,6 +33,7 @@ def templates(row: Conversation) -> list[dict[str, Any]]:
             "category": template.category,
             "body": template.body,
             "variables": template.variables,
+            "header_format": template.header_format,
         }
         for template in found
     ]

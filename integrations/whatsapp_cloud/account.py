@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from conversations.exchange import Check, File, Media, Template
 from core.errors import TooLarge
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 from integrations.whatsapp_cloud.graph import bearer, graph, judged
+from integrations.whatsapp_cloud.sending import FILE_HEADERS
 
 LOOK_SECONDS, DOWNLOAD_SECONDS, CONNECT_SECONDS = 4.0, 14.0, 7.0
 TEMPLATE_SECONDS = 18.0
@@ -93,7 +94,14 @@ def _template(row: Mapping[str, Any]) -> Template:
         body=body,
         variables=tuple(dict.fromkeys(PLACE.findall(body))),
         details={"id": str(row.get("id") or ""), "components": components},
+        header_format=_header_format(components),
     )
+
+
+def _header_format(components: Sequence[Mapping[str, Any]]) -> str:
+    """The kind of file above the text, if there is one."""
+    told = (str(each.get("format") or "") for each in components if each.get("type") == "HEADER")
+    return next((each for each in told if each in FILE_HEADERS), "")
 
 
 def check(config: WhatsAppConfig) -> Check:

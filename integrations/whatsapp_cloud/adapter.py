@@ -23,7 +23,7 @@ class WhatsAppCloudAdapter(BaseAdapter):
         per_second=80.0,
         window=timedelta(hours=24),
         templates=True,
-        file_limit=100 * sending.MEGABYTE,
+        file_limit=sending.DOCUMENT_LIMIT,
         captions=True,
         caption_limit=sending.CAPTION_LIMIT,
         receipts=True,

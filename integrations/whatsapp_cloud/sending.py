@@ -36,6 +36,9 @@ SHOWN: Mapping[str, tuple[frozenset[str], int]] = {
     ),
     "sticker": (frozenset({"image/webp"}), 500 * 1024),
 }
+DOCUMENT_LIMIT = 100 * MEGABYTE
+# What Meta calls a file above a template, where it lists templates and where it is sent one.
+FILE_HEADERS = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document"}
 MAX_BUTTONS, BUTTON_LETTERS = 3, 20
 MAX_ROWS, ROW_LETTERS, ROW_DETAIL_LETTERS = 10, 24, 72
 MAX_VALUE = 200
@@ -75,7 +78,7 @@ def envelope(outgoing: Outgoing) -> dict[str, Any]:
 def content(outgoing: Outgoing, config: WhatsAppConfig) -> dict[str, Any]:
     """Returns type and content; uploads a file on the way."""
     if outgoing.details.get("kind") == "template":
-        return {"type": "template", "template": template(outgoing.details)}
+        return {"type": "template", "template": template(outgoing.details, header(outgoing, config))}
     text = to_whatsapp(outgoing.text)
     if len(outgoing.files) > 1:
         raise SendRefused(_("WhatsApp takes one file at a time."))
@@ -91,16 +94,34 @@ def content(outgoing: Outgoing, config: WhatsAppConfig) -> dict[str, Any]:
     return {"type": "text", "text": {"body": text, "preview_url": "https://" in text}}
 
 
-def template(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a template with its places filled in: by number, or by name as newer templates have them."""
+def template(details: Mapping[str, Any], above: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Returns a template with its places filled in: by number, or by name as newer templates have them.
+
+    `above` is what `header` returns for it.
+    """
     components = details.get("components")
     if components is None:
-        components = body_parameters(details.get("variables") or {})
+        components = [*above, *body_parameters(details.get("variables") or {})]
     return {
         "name": str(details["name"]),
         "language": {"code": str(details["language"])},
         **({"components": list(components)} if components else {}),
     }
+
+
+def header(outgoing: Outgoing, config: WhatsAppConfig) -> list[dict[str, Any]]:
+    """Uploads the file that stands above a template's text and returns the component that shows it."""
+    wanted = FILE_HEADERS.get(str(outgoing.details.get("header_format") or ""))
+    if not outgoing.files:
+        return []
+    (file,) = outgoing.files
+    types, limit = SHOWN.get(wanted or "", (frozenset({plain_type(file)}), DOCUMENT_LIMIT))
+    if wanted is None or plain_type(file) not in types or file.size > limit:
+        raise SendRefused(_("WhatsApp does not show this file above a template."))
+    body = {"id": upload(file, config)}
+    if wanted == "document":
+        body["filename"] = file.name[:240] or "file"
+    return [{"type": "header", "parameters": [{"type": wanted, wanted: body}]}]
 
 
 def body_parameters(variables: Mapping[str, Any] | Sequence[Any]) -> list[dict[str, Any]]:

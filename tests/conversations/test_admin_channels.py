@@ -275,7 +275,10 @@ def test_delivery_shows_its_error_and_leads_to_its_message(as_ana: Client, api: 
 # --- templates ---------------------------------------------------------------------------------------------
 def test_template_is_previewed_with_its_variables_marked(as_ana: Client, api: Inbox) -> None:
     row = template(api, body="Hi {{1}} & {{ shop_name }}, <b>{{}} {{{x}}}")
+    row.details = {"header_format": "IMAGE"}
+    row.save(update_fields=["details"])
     page = as_ana.get(of("messagetemplate", "change", row.pk)).content.decode()
+    assert "a picture" in page
     assert "Hi <mark>{{1}}</mark> &amp; <mark>{{ shop_name }}</mark>, &lt;b&gt;{{}} " in page
 
 

@@ -187,6 +187,13 @@ def test_templates_are_fetched_changed_and_forgotten(api: Inbox, ana: User, prov
     assert MessageTemplate.objects.filter(inbox=other).exists()
 
 
+def test_file_above_a_template_is_remembered(api: Inbox, ana: User, provider: Says) -> None:
+    provider("templates", (SHIPPED, replace(SHIPPED, name="shoes", header_format="IMAGE")))
+    endpoints.sync_templates(inbox=api, by=ana.as_actor())
+    told = {row.name: row.header_format for row in MessageTemplate.objects.filter(inbox=api)}
+    assert told == {"shipped": "", "shoes": "IMAGE"}
+
+
 def test_template_told_twice_is_kept_once(api: Inbox, ana: User, provider: Says) -> None:
     provider("templates", (SHIPPED, replace(SHIPPED, body="Oi {{1}}")))
     endpoints.sync_templates(inbox=api, by=ana.as_actor())

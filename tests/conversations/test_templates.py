@@ -1,15 +1,18 @@
 """What was approved beforehand: filled in, written once, sent at any time."""
 
+import base64
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from conversations.actions import send_template
+from conversations.actions import add_attachment, send_template
 from conversations.actions.outbound import PLACE, rendered
 from conversations.enums import AuthorKind, DeliveryStatus, Direction, Status
 from conversations.models import Conversation, Delivery, Inbox, Message, MessageTemplate
@@ -99,6 +102,78 @@ def test_a_template_is_never_cut_in_two(letter: Conversation, template: MessageT
             send_template(conversation=letter, template=template, variables=values, by=bruno.as_actor())
 
 
+# --- A file above the text ----------------------------------------------------------------------------------
+BYTES = {
+    "text/plain": b"the bill",
+    "image/png": base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    ),
+}
+
+
+def with_file(template: MessageTemplate, header_format: str) -> MessageTemplate:
+    template.details = {**template.details, "header_format": header_format}
+    return template
+
+
+def uploaded(inbox: Inbox, *kinds: str) -> dict[str, Any]:
+    """Files of an operator that wait for their message."""
+    files = [
+        add_attachment(inbox=inbox, uploader="op", upload=SimpleUploadedFile("a", BYTES[kind], kind))
+        for kind in kinds
+    ]
+    return {"attachment_ids": [file.pk for file in files], "uploader": "op"}
+
+
+@pytest.mark.parametrize(("header", "kind"), [("IMAGE", "image/png"), ("DOCUMENT", "text/plain")])
+def test_a_template_goes_out_in_one_piece_with_the_file_above_it(
+    letter: Conversation, template: MessageTemplate, bruno: User, header: str, kind: str
+) -> None:
+    """As text and file apart it would have been sent twice, once without what it was approved with."""
+    message = send_template(
+        conversation=letter, template=with_file(template, header), variables=VALUES, by=bruno.as_actor(),
+        **uploaded(letter.inbox, kind),
+    )  # fmt: skip
+    assert message.details["header_format"] == header
+    delivery = Delivery.objects.get(message=message)
+    assert delivery.text == message.text
+    assert delivery.attachment == message.attachments.get()
+
+
+@pytest.mark.parametrize(
+    ("header", "kinds"),
+    [
+        ("IMAGE", []),
+        ("IMAGE", ["text/plain"]),
+        ("IMAGE", ["image/png", "image/png"]),
+        ("VIDEO", ["image/png"]),
+        ("", ["image/png"]),
+    ],
+)
+def test_a_template_takes_exactly_the_file_it_was_approved_with(
+    letter: Conversation, template: MessageTemplate, bruno: User, header: str, kinds: list[str]
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        send_template(
+            conversation=letter, template=with_file(template, header), variables=VALUES, by=bruno.as_actor(),
+            **uploaded(letter.inbox, *kinds),
+        )  # fmt: skip
+    assert refusal.value.extra == {"field": "attachments"}
+    assert not Message.objects.filter(direction=Direction.OUT).exists()
+
+
+def test_a_template_takes_no_file_of_somebody_else(
+    letter: Conversation, template: MessageTemplate, bruno: User
+) -> None:
+    files = {**uploaded(letter.inbox, "image/png"), "uploader": "other"}
+    with pytest.raises(NotFound):
+        send_template(
+            conversation=letter, template=with_file(template, "IMAGE"), variables=VALUES,
+            by=bruno.as_actor(), **files,
+        )  # fmt: skip
+
+
+# --- Which may be sent, and by whom -------------------------------------------------------------------------
 @pytest.mark.parametrize("status", ["PENDING", "REJECTED", "", "PAUSED"])
 def test_a_template_that_is_not_approved_is_refused(
     letter: Conversation, template: MessageTemplate, bruno: User, status: str

@@ -210,7 +210,7 @@ def test_templates_that_may_be_sent_are_the_approved_ones_of_the_inbox(
     (shown,) = as_bruno.get(f"/admin/inbox/{letter.pk}/templates/").json()["templates"]
     assert shown == {
         "id": template.pk, "name": "parcel_here", "language": "en", "category": "UTILITY",
-        "body": template.body, "variables": ["1", "2"],
+        "body": template.body, "variables": ["1", "2"], "header_format": "",
     }  # fmt: skip
     assert as_bruno.get(f"/admin/inbox/{conversation.pk}/templates/").json() == {"templates": []}
 

@@ -25,12 +25,14 @@ ACCOUNT_ID = "102290129340398"
 NUMBER = "15550783881"
 SECRET = "app-secret-of-the-tests"
 PAGE_OF_TEMPLATES = 2
+WITH_FILES = {"new_shoes": "IMAGE", "how_to": "VIDEO", "invoice": "DOCUMENT"}
 APP: Json = {"whatsapp_business_api_data": {"id": "1", "name": "Helpdesk", "link": "/"}}
 SENTENCES = {
     100: (400, "Invalid parameter"),
     190: (401, "Error validating access token: Session has expired"),
     130429: (429, "Rate limit hit"),
     131026: (400, "Message undeliverable"),
+    132012: (400, "Parameter format does not match format in the created template"),
 }
 
 
@@ -50,6 +52,7 @@ class WhatsAppCloud(Provider):
         self.downloads = 0
         self.loses_uploads, self.media_host = False, ""
         self.templates = [template(name) for name in ("welcome", "order_ready", "survey")]
+        self.templates += [template(name, header) for name, header in WITH_FILES.items()]
 
     def routes(self) -> list[web.RouteDef]:
         """Graph addresses; the version in front is whatever the caller says."""
@@ -88,8 +91,21 @@ class WhatsAppCloud(Provider):
             return web.json_response({"success": True})
         if told.get("messaging_product") != "whatsapp" or told.get("type") not in told or too_much(told):
             return graph_error(100)
+        if told["type"] == "template" and not self.has_its_header(told["template"]):
+            return graph_error(132012)
         answer: web.Response = await self.misbehave(request, lambda: self.take(told))
         return answer
+
+    def has_its_header(self, told: Json) -> bool:
+        """Whether a template comes with the file that it was approved with, and with no other."""
+        wanted = WITH_FILES.get(told["name"], "").lower()
+        given = [each for each in told.get("components", ()) if each["type"] == "header"]
+        if not wanted or not given:
+            return not wanted and not given
+        (parameter,) = given[0]["parameters"]
+        media = self.media.get(parameter.get(wanted, {}).get("id", ""))
+        is_shown = media is not None and (wanted == "document" or media[1].startswith(f"{wanted}/"))
+        return parameter["type"] == wanted and is_shown
 
     async def take(self, told: Json) -> web.Response:
         """Accepts a message and has its receipts sent."""
@@ -301,8 +317,10 @@ def too_much(told: Json) -> bool:
     )
 
 
-def template(name: str) -> Json:
-    """An approved template with two places."""
+def template(name: str, header: str = "TEXT") -> Json:
+    """An approved template with two places, below a line or a file."""
+    example = {"example": {"header_handle": ["https://scontent.whatsapp.net/v/t61"]}}
+    above: Json = {"text": "Jasper's Market"} if header == "TEXT" else example
     return {
         "id": f"59448{len(name)}",
         "name": name,
@@ -311,7 +329,7 @@ def template(name: str) -> Json:
         "category": "UTILITY",
         "parameter_format": "POSITIONAL",
         "components": [
-            {"type": "HEADER", "format": "TEXT", "text": "Jasper's Market"},
+            {"type": "HEADER", "format": header, **above},
             {"type": "BODY", "text": "Hello {{1}}, about {{2}}: write to us, {{1}}."},
         ],
     }

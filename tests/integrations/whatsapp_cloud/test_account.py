@@ -75,7 +75,9 @@ def test_token_is_shown_to_meta_only(address: str, *, trusted: bool) -> None:
 
 def test_templates_come_from_all_pages(whatsapp: Adapter, config: Config) -> None:
     found = whatsapp.templates(config)
-    assert [each.name for each in found] == ["welcome", "order_ready", "survey"]
+    names = ["welcome", "order_ready", "survey", "new_shoes", "how_to", "invoice"]
+    assert [each.name for each in found] == names
+    assert [each.header_format for each in found] == ["", "", "", "IMAGE", "VIDEO", "DOCUMENT"]
     assert found[0].variables == ("1", "2")
     assert found[0].body == "Hello {{1}}, about {{2}}: write to us, {{1}}."
     assert (found[0].status, found[0].category, found[0].language) == ("APPROVED", "UTILITY", "en_US")

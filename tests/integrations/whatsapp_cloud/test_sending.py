@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
+from conversations.exchange import OutFile
 from integrations.whatsapp_cloud.adapter import WhatsAppCloudAdapter as Adapter
 from integrations.whatsapp_cloud.config import WhatsAppConfig as Config
 from integrations.whatsapp_cloud.sending import choices, shown_as, template
@@ -216,6 +217,58 @@ def test_components_are_passed_on_as_given() -> None:
     components = [{"type": "header", "parameters": [{"type": "text", "text": "x"}]}]
     told = {"kind": "template", "name": "hello", "language": "pt_BR", "components": components}
     assert template(told)["components"] == components
+
+
+PICTURE = a_file(b"\x89PNG\r\n\x1a\n", "shoes.png", "image/png")
+FILM = a_file(b"\x00\x00\x00\x18ftypmp42", "how.mp4", "video/mp4; codecs=avc1")
+BILL = a_file(b"%PDF-1.7", "bill.pdf", "application/pdf")
+
+
+def above(name: str, header: str, file: OutFile | None) -> dict[str, Any]:
+    """What a message by a template is made of."""
+    details = {"kind": "template", "name": name, "language": "en_US", "variables": {"1": "a", "2": "b"}}
+    return {"details": {**details, "header_format": header}, "files": (file,) if file else ()}
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "file"),
+    [("new_shoes", "IMAGE", PICTURE), ("how_to", "VIDEO", FILM), ("invoice", "DOCUMENT", BILL)],
+)
+def test_file_stands_above_a_template(sent: Any, name: str, header: str, file: OutFile) -> None:
+    """Meta refused each template that was approved with a picture above it."""
+    raw = sent("Hello a", **above(name, header, file))
+    top, body = raw["template"]["components"]
+    assert (top["type"], body["type"]) == ("header", "body")
+    (parameter,) = top["parameters"]
+    assert parameter["type"] == header.lower()
+    assert parameter[header.lower()]["id"].isdigit()
+    assert parameter[header.lower()].get("filename", "") == ("bill.pdf" if header == "DOCUMENT" else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "file"),
+    [
+        ("new_shoes", "IMAGE", BILL),
+        ("new_shoes", "IMAGE", a_file(b"", "large.png", "image/png", 6 * 1024 * 1024)),
+        ("how_to", "VIDEO", PICTURE),
+        ("order_ready", "", PICTURE),
+        ("order_ready", "LOCATION", PICTURE),
+    ],
+)
+def test_file_that_does_not_fit_above_a_template_is_refused_before_it_is_uploaded(
+    *, whatsapp: Adapter, config: Config, write: Write, name: str, header: str, file: OutFile
+) -> None:
+    nowhere = config.model_copy(update={"api_url": "http://127.0.0.1:9"})
+    with pytest.raises(SendRefused, match="above a template"):
+        whatsapp.send(write("Hello a", **above(name, header, file)), nowhere)
+
+
+def test_template_without_its_file_is_refused_by_meta(
+    whatsapp: Adapter, config: Config, write: Write
+) -> None:
+    with pytest.raises(SendRefused) as caught:
+        whatsapp.send(write("Hello a", **above("new_shoes", "IMAGE", None)), config)
+    assert caught.value.provider_code == "132012"
 
 
 # --- Faults -------------------------------------------------------------------------------------------------
