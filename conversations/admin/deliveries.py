@@ -93,10 +93,10 @@ class MessageTemplateAdmin(ReadOnly, admin.ModelAdmin[MessageTemplate]):
     fields = ("name", "language", "category", "status", "inbox", "above", "preview", "variables", "synced_at")
     readonly_fields = ("above", "preview")
 
-    @admin.display(description=_("above the text"), empty_value="–")
-    def above(self, template: MessageTemplate) -> str | None:
+    @admin.display(description=_("above the text"))
+    def above(self, template: MessageTemplate) -> str:
         """What kind of file is given with each message."""
-        return HEADERS.get(template.header_format)
+        return str(HEADERS.get(template.header_format, "–"))
 
     @admin.display(description=_("text"))
     def preview(self, template: MessageTemplate) -> SafeString:
