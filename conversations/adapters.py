@@ -143,6 +143,11 @@ class BaseAdapter(ABC):
         del config
         return self.capabilities.window
 
+    def recipient(self, address: str, config: Any) -> Sender | None:
+        """Nobody: most channels reach only those who wrote before."""
+        del address, config
+        return None
+
     def profile(self, external_id: str, config: Any) -> Sender | None:
         """All that is known came with the message."""
         del external_id, config

@@ -54,7 +54,7 @@ class Capabilities:
     such as `image/`, empty for all; `file_limit` in bytes. `whole`: text and files go in one piece (e-mail).
     `captions`: the first file carries the text, of `caption_limit` characters at most. `receipts`: the
     provider tells of delivery and reading. `marks_read`: it can be told that we have read. `quotes`: it shows
-    which message ours answers.
+    which message ours answers. `copies`: others can get our messages as well.
     """
 
     sends: bool = True
@@ -71,6 +71,7 @@ class Capabilities:
     receipts: bool = False
     marks_read: bool = False
     quotes: bool = False
+    copies: bool = False
     repeat: Repeat = Repeat.DOUBTFUL
 
 
@@ -186,6 +187,13 @@ class ChannelAdapter(Protocol):
 
     def window(self, config: Any) -> timedelta | None:
         """Returns how long after the customer's last message this inbox may send free text; None: always."""
+        ...
+
+    def recipient(self, address: str, config: Any) -> Sender | None:
+        """Returns who is reached at an address that a person typed; None for what is none, or is our own.
+
+        Pure: whether anybody is there shows with the first message.
+        """
         ...
 
     def profile(self, external_id: str, config: Any) -> Sender | None:

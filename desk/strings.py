@@ -141,6 +141,8 @@ def _composer() -> dict[str, str]:
         "not-sent": _("Not sent. {why}"),
         "uploading": _("Uploading"),
         "mail-subject": _("Subject: {subject}"),
+        "copies-add": _("+ {name}"),
+        "copies-problem": _("“{address}” is no e-mail address."),
         "window-until": _("Free text until {time}"),
         "window-closed": _(
             "{channel} took free text until {time}; now it takes only approved templates. "

@@ -7,11 +7,13 @@ from django.views.decorators.http import require_GET
 
 from conversations.models import Message
 from conversations.queries.delivered import delivery_states
+from conversations.queries.recipients import recipients as recipients_of
 from core.actor import Actor
 from core.errors import NotFound
 from desk.http import Json, json_view
 from desk.queries import channels
-from desk.queries.rows import find
+from desk.queries.rows import find, found_with_identity
+from desk.verbs import uuid_or_none
 
 
 @require_GET
@@ -26,6 +28,14 @@ def deliveries(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Js
 def templates(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     """The templates that may be sent here."""
     return {"templates": channels.templates(find(actor, conversation_id))}
+
+
+@require_GET
+@json_view
+def recipients(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """To whom an answer goes; with `answers`, one to that message."""
+    answers = uuid_or_none(request.GET.get("answers"), "answers")
+    return {**recipients_of(found_with_identity(actor, conversation_id), answers=answers)}
 
 
 @require_GET

@@ -58,6 +58,7 @@ def reply(conversation: Conversation, data: Json, actor: Actor) -> Json:
             attachment_ids=ids,
             uploader=uploader(actor),
             reply_to=uuid_or_none(data.get("reply_to"), "reply_to"),
+            cc=listed(data, "cc"),
         )
         if data.get("resolve") is True:
             actions.resolve(conversation=conversation, by=actor)
@@ -158,6 +159,14 @@ def words(data: Json, name: str) -> dict[str, str]:
     """Returns texts by name, none when they are missing; raises Invalid for other types."""
     value = data.get(name, {})
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise Invalid(field=name)
+    return value
+
+
+def listed(data: Json, name: str) -> list[str]:
+    """Returns a list of texts, empty when it is missing; raises Invalid for other types."""
+    value = data.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise Invalid(field=name)
     return value
 

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from conversations.actions import add_attachment
-from conversations.models import Conversation
 from conversations.queries.wire import attachment_frame
 from core.actor import Actor
 from core.errors import Invalid, NotFound
@@ -20,7 +19,16 @@ from desk.http import Json, body, json_view, staff_user
 from desk.queries.channels import inboxes
 from desk.queries.context import context
 from desk.queries.people import operators, teams
-from desk.queries.rows import counts, find, groups, page, row_frame, visible, with_row
+from desk.queries.rows import (
+    counts,
+    find,
+    found_with_identity,
+    groups,
+    page,
+    row_frame,
+    visible,
+    with_row,
+)
 from desk.queries.threads import THREAD_PAGE, item_frame, thread_events
 from desk.queries.tickets import priorities
 from desk.strings import strings
@@ -110,15 +118,6 @@ def thread_state(actor: Actor, conversation_id: UUID) -> Json:
         "seq": events[-1].seq if events else row.last_seq,
         "context": context(row, actor),
     }
-
-
-def found_with_identity(actor: Actor, conversation_id: UUID) -> Conversation:
-    """Returns a conversation with all that thread and context show of its row; raises NotFound."""
-    rows = with_row(visible(actor)).select_related("identity")
-    found = rows.filter(pk=conversation_id).first()
-    if found is None:
-        raise NotFound
-    return found
 
 
 @require_GET

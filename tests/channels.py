@@ -21,8 +21,12 @@ class PostAdapter(ScriptedAdapter):
 
     label = "Post"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        text_limit=100, window=DAY, templates=True, receipts=True, quotes=True
+        text_limit=100, window=DAY, templates=True, receipts=True, quotes=True, copies=True
     )
+
+    def recipient(self, address: str, config: ScriptedConfig) -> Sender | None:
+        del config
+        return Sender(address.strip().lower()) if "@" in address and "@post." not in address else None
 
 
 class PatientAdapter(PostAdapter):

@@ -15,6 +15,7 @@ from api.fields import LARGEST_ID, Flag, Id, OperatorId, PageQuery, Strict, Team
 from api.queries import conversation_by_id, conversations_for, messages_for, narrowed
 from api.v1.serializers import ConversationSerializer, MessageSerializer
 from conversations.actions import assign, hand_back, hand_over, note, reopen, reply, resolve
+from conversations.actions.addressing import MAX_COPIES
 from conversations.actions.inbound import MAX_TEXT
 from conversations.enums import Status
 from conversations.models import Conversation
@@ -59,10 +60,17 @@ class NewMessage(Strict):
         help_text="Id of the message of this conversation that it answers, where the channel shows that.",
     )
 
+    cc = serializers.ListField(
+        child=Text(max_length=254),
+        required=False,
+        max_length=MAX_COPIES,
+        help_text="Addresses that get a copy of a reply, where the channel sends any (e-mail).",
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuses what a note cannot have."""
-        if attrs["note"] and "reply_to" in attrs:
-            raise serializers.ValidationError({"reply_to": _("A note answers no message.")})
+        if attrs["note"] and (addressed := {"reply_to", "cc"} & set(attrs)):
+            raise serializers.ValidationError({name: _("A note goes to nobody.") for name in addressed})
         return attrs
 
 

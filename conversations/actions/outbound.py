@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations import signals
-from conversations.actions.addressing import quoted
+from conversations.actions.addressing import copied, quoted
 from conversations.actions.assignment import take_over_locked
 from conversations.actions.inbound import checked_text
 from conversations.actions.record import Draft, add_message, lock, require_staff, save_locked
@@ -42,13 +42,15 @@ def reply(
     attachment_ids: Sequence[UUID] = (),
     uploader: str = "",
     reply_to: UUID | None = None,
+    cc: Sequence[str] = (),
 ) -> Message:
     """Says something to the customer, once per `client_id` or `run`.
 
     A person's reply takes the conversation over from the agent, or from nobody. An agent's reply is stored
     only while the agent still owns the conversation: Conflict otherwise. A reply to a resolved conversation
     leaves it resolved. It delivers nothing. `attachment_ids` are files that `uploader` sent before;
-    `reply_to` is the message of the conversation that this one answers. Raises Forbidden for contacts,
+    `reply_to` is the message of the conversation that this one answers, `cc` are addresses that get a copy
+    where the channel sends any. Raises Forbidden for contacts,
     Invalid, TooLarge, NotFound for a file that is not the uploader's to send or a message of elsewhere,
     WindowClosed where the channel takes only templates by now (people and keys; an agent's answer follows the
     customer's message at once, and the provider has the last word).
@@ -65,11 +67,13 @@ def reply(
             raise WindowClosed
         author, validated = AuthorKind.OPERATOR, Validation.HUMAN
         _take_charge(row, by)
+    copies = copied(row, cc)
     draft = Draft(
         author, by.id, _shown_name(row, by), Direction.OUT, text,
         is_markdown=True, client_id=client_id, run=run, citations=citations, choices=choices,
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
         validated_by=validated, reply_to=quoted(row, reply_to),
+        details={"cc": copies} if copies else {},
     )  # fmt: skip
     return _say(row, draft)
 

@@ -33,6 +33,7 @@ def channel_frame(inbox: Inbox) -> dict[str, Any]:
         "label": str(found.label) if found else inbox.channel,
         "has_templates": can.templates,
         "quotes": can.quotes,
+        "copies": can.copies,
     }
 
 

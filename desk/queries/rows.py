@@ -60,6 +60,15 @@ def find(actor: Actor, conversation_id: UUID | str) -> Conversation:
     return found
 
 
+def found_with_identity(actor: Actor, conversation_id: UUID) -> Conversation:
+    """Returns a conversation with all that thread and context show of its row; raises NotFound."""
+    rows = with_row(visible(actor)).select_related("identity")
+    found = rows.filter(pk=conversation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def with_row(rows: ConversationQuerySet) -> ConversationQuerySet:
     """Fetches along what `row_frame` shows, and no secrets."""
     related = rows.select_related("contact", "inbox", "inbox__state", "assignee", "team")

@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy
 
 from conversations.adapters import BaseAdapter, bright
 from conversations.channels import Capabilities, InboxBroken, Repeat
-from conversations.exchange import Batch, Check, Details, Outgoing, Parsed, Sent, Webhook
+from conversations.exchange import Batch, Check, Details, Outgoing, Parsed, Sender, Sent, Webhook
 from integrations.email import imap, providers, smtp
 from integrations.email.config import EmailConfig
 from integrations.email.incoming import parse_mail
-from integrations.email.outgoing import compose
+from integrations.email.outgoing import compose, reachable
 from integrations.email.webhooks import handed, is_notice, verify
 
 # What most servers take, files encoded.
@@ -30,6 +30,7 @@ class EmailAdapter(BaseAdapter):
         whole=True,
         receipts=True,
         quotes=True,
+        copies=True,
         # The same Message-ID each time: mail programs and our own parser know it again (but see `repeat`).
         repeat=Repeat.SAFE,
     )
@@ -71,6 +72,10 @@ class EmailAdapter(BaseAdapter):
             return providers.send(letter, config, key=outgoing.key)
         smtp.send(letter, config)
         return Sent(letter.message_id)
+
+    def recipient(self, address: str, config: EmailConfig) -> Sender | None:
+        """Whoever has an address that a mail can go to, in whatever case it is written."""
+        return reachable(address, config)
 
     def repeat(self, config: EmailConfig) -> Repeat:
         """Freely, unless the provider gives each mail an id of its own: nobody knows the second again."""

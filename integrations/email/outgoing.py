@@ -11,7 +11,7 @@ from typing import Any
 
 from conversations.channels import SendRefused
 from conversations.enums import AuthorKind
-from conversations.exchange import Outgoing
+from conversations.exchange import Outgoing, Sender
 from integrations.email.config import EmailConfig
 from integrations.email.headers import ADDRESS
 from integrations.email.incoming import bare_subject
@@ -83,6 +83,24 @@ def compose(outgoing: Outgoing, config: EmailConfig) -> Letter:
         message["X-Auto-Response-Suppress"] = "All"
     _fill(message, outgoing, config)
     return Letter(message, config.address, (outgoing.to, *copies), own_id)
+
+
+def reachable(address: str, config: EmailConfig) -> Sender | None:
+    """Returns who is reached at an address; None for what is none, and for those of this mailbox."""
+    wanted = address.strip().lower()
+    if not ADDRESS.fullmatch(wanted) or is_ours(wanted, config):
+        return None
+    try:
+        _address("", wanted)
+    except SendRefused:
+        return None
+    return Sender(external_id=wanted, email=wanted)
+
+
+def is_ours(address: str, config: EmailConfig) -> bool:
+    """Says whether mail to an address comes back here: to the mailbox, or to a reply address of it."""
+    local, _, domain = address.rpartition("@")
+    return domain == config.domain and f"{local}+".startswith(f"{config.local}+")
 
 
 def subject_of(outgoing: Outgoing, config: EmailConfig) -> str:

@@ -94,9 +94,18 @@ def test_reply_points_to_the_message_it_answers(
         ({"text": "Yes", "reply_to": other}, 404),
         ({"text": "Yes", "reply_to": str(asked.pk), "note": True}, 422),
         ({"text": "Yes", "reply_to": 7}, 422),
+        ({"text": "Yes", "cc": ["max"]}, 422),
+        ({"text": "Yes", "cc": "max@example.com"}, 422),
+        ({"text": "Yes", "cc": ["max@example.com"], "note": True}, 422),
     ]:
         assert as_bruno.post(url, body, format="json").status_code == status
     assert Message.objects.filter(direction=Direction.OUT).count() == 1
+
+
+def test_reply_goes_to_others_as_well(as_bruno: APIClient, letter: Conversation) -> None:
+    body = {"text": "Yes", "cc": ["Max@example.com"]}
+    assert as_bruno.post(f"{LIST}/{letter.pk}/messages", body, format="json").status_code == 201
+    assert Message.objects.get(direction=Direction.OUT).details == {"cc": ["max@example.com"]}
 
 
 def test_thread_comes_by_number_and_goes_on_from_one(key: APIClient, url: str) -> None:

@@ -60,7 +60,8 @@ def test_the_window_is_closed_where_the_customer_never_wrote(letter: Conversatio
 def test_a_channel_that_settings_no_longer_name_is_shown_by_its_kind(letter: Conversation) -> None:
     letter.inbox.channel = "pigeon"
     assert channel_frame(letter.inbox) == {
-        "kind": "pigeon", "label": "pigeon", "has_templates": False, "quotes": False
+        "kind": "pigeon", "label": "pigeon", "has_templates": False, "quotes": False,
+        "copies": False,
     }  # fmt: skip
     assert capabilities(letter.inbox).sends is False
     assert window_frame(letter) is None

@@ -61,7 +61,8 @@ def first(row: Conversation, **fields: Any) -> Json:
 def test_a_row_says_its_channel_and_window(letter: Conversation) -> None:
     frame = row_frame(letter)
     assert frame["channel"] == {
-        "kind": "post", "label": "Post", "has_templates": True, "quotes": True
+        "kind": "post", "label": "Post", "has_templates": True, "quotes": True,
+        "copies": True,
     }  # fmt: skip
     assert frame["window"]["is_open"] is True
     assert letter.last_contact_at is not None

@@ -77,6 +77,52 @@ def test_only_what_the_customer_sees_of_a_channel_that_quotes_is_answered(
     expect(messages.first.locator("[data-answer]")).to_be_hidden()
 
 
+# --- Who else gets it --------------------------------------------------------------------------------------
+
+MAX = {"name": "Max", "address": "max@example.com"}
+ANA = {"name": "Ana", "address": "ana@example.com"}
+
+
+def test_an_answer_goes_to_others_as_the_operator_chose(
+    sit: Sit, as_bruno: Client, letter: Conversation
+) -> None:
+    Message.objects.filter(conversation=letter).update(
+        details={"kind": "email", "subject": "Parcel", "from": [{"address": "eva"}], "to": [ANA], "cc": [MAX]}
+    )
+    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    line = seat.page.locator("[data-composer-copies]")
+    field = line.get_by_label("Cc")
+    expect(field).to_have_value("max@example.com")
+    expect(line.locator("[data-copies-to]")).to_have_text("eva")
+    line.get_by_role("button", name="+ Ana").click()
+    expect(field).to_have_value("max@example.com, ana@example.com")
+    seat.write("It is")
+    field.fill("Max <MAX@example.com>; eve")
+    expect(line.locator("[data-copies-problem]")).to_have_text("“eve” is no e-mail address.")
+    expect(seat.page.locator("[data-send]")).to_be_disabled()
+    seat.page.locator("[data-mode=note][role=radio]").click()
+    expect(line).to_be_hidden()
+    expect(seat.page.locator("[data-send]")).to_be_enabled()
+    seat.page.locator("[data-mode=reply][role=radio]").click()
+    field.fill("Max <MAX@example.com>; eve@example.com")
+    seat.page.reload()
+    expect(field).to_have_value("Max <MAX@example.com>; eve@example.com")
+    seat.page.locator("[data-send]").click()
+    sent = seat.page.locator(".message.from-operator")
+    expect(sent).to_contain_text("Cc max@example.com, eve@example.com")
+    # Who got a copy of the last message is who gets one of the next.
+    expect(field).to_have_value("max@example.com, eve@example.com")
+    assert Message.objects.get(direction="out").details == {"cc": ["max@example.com", "eve@example.com"]}
+
+
+def test_a_channel_without_copies_has_no_line_for_them(
+    sit: Sit, as_bruno: Client, conversation: Conversation
+) -> None:
+    seat = sit(as_bruno).inbox(f"{conversation.pk}/")
+    expect(seat.page.locator("[data-composer-text]")).to_be_visible()
+    expect(seat.page.locator("[data-composer-copies]")).to_be_hidden()
+
+
 # --- What was not delivered --------------------------------------------------------------------------------
 
 

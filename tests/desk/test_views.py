@@ -48,6 +48,7 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
             f"{inbox}context/",
             f"{inbox}deliveries/",
             f"{inbox}templates/",
+            f"{inbox}recipients/",
             f"{inbox}messages/{conversation.messages.get().pk}/",
             f"{tickets}state/",
         ],

@@ -1,5 +1,6 @@
 // Where replies and notes are written. Drafts are kept per conversation for as long as the tab lives.
 
+import { areCopiesGood, chosenCopies, draftOfCopies, forgetCopies, restoreCopies, showCopies } from "./copies.js";
 import { copyOf, hook, setText, slot } from "./dom.js";
 import { upload } from "./http.js";
 import { sizeOf } from "./files.js";
@@ -25,8 +26,8 @@ const keyOf = (id) => `desk:draft:${id}`;
 
 function save() {
   if (!current) return;
-  const draft = { mode: form.dataset.mode, text: field.value, quote: chosenQuote() };
-  if (draft.text || draft.quote) sessionStorage.setItem(keyOf(current), JSON.stringify(draft));
+  const draft = { mode: form.dataset.mode, text: field.value, quote: chosenQuote(), copies: draftOfCopies() };
+  if (draft.text || draft.quote || draft.copies !== null) sessionStorage.setItem(keyOf(current), JSON.stringify(draft));
   else sessionStorage.removeItem(keyOf(current));
 }
 
@@ -38,6 +39,7 @@ function restore(id) {
   const draft = JSON.parse(sessionStorage.getItem(keyOf(id)) ?? '{"mode":"reply","text":""}');
   field.value = draft.text;
   setQuote(draft.quote ?? null);
+  restoreCopies(draft.copies ?? null);
   setMode(draft.mode);
   grow();
 }
@@ -59,6 +61,7 @@ export function setMode(mode) {
   showHint(openRow());
   showWindow();
   showQuote();
+  showCopies();
   save();
   enable();
 }
@@ -89,7 +92,8 @@ function grow() {
 function enable() {
   const isEmpty = field.value.trim() === "" && files.length === 0;
   const isClosed = form.dataset.mode === "reply" && !isOpen(openRow());
-  hook("send").disabled = isEmpty || isClosed || files.some((file) => !file.attachment);
+  const isAstray = form.dataset.mode === "reply" && !areCopiesGood();
+  hook("send").disabled = isEmpty || isClosed || isAstray || files.some((file) => !file.attachment);
   hook("send-resolve").disabled = hook("send").disabled;
 }
 
@@ -104,10 +108,14 @@ function submit({ resolve = false } = {}) {
     text: field.value.trim(),
     attachments: isNote ? [] : files.map((file) => file.attachment),
     quote: isNote ? null : chosenQuote(),
+    copies: isNote ? [] : chosenCopies(),
     resolve,
   });
   field.value = "";
-  if (!isNote) setQuote(null);
+  if (!isNote) {
+    setQuote(null);
+    forgetCopies();
+  }
   files = [];
   showFiles();
   // Whoever wrote a note goes on writing notes: a remark must not reach the customer by habit.
@@ -180,6 +188,10 @@ on("opened", ({ id }) => {
 on("row:open", showHint);
 on("window", enable);
 on("quote", () => write("reply"));
+on("copies", () => {
+  save();
+  enable();
+});
 on("opened", ({ row }) => row && showHint(row));
 
 /** Listens to the form. */

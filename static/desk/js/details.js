@@ -19,6 +19,7 @@ export function showAbove(element, message) {
   const parts = [];
   if (message.reply_to) parts.push(quote(message.reply_to));
   if (details.kind === "email" || details.subject !== undefined) parts.push(mail(details));
+  else if (list(details.cc).length) parts.push(copies(details));
   element.hidden = parts.length === 0;
   element.replaceChildren(...parts);
 }
@@ -48,10 +49,21 @@ function mail(details) {
   const addresses = [
     list(details.from).map(addressOf).join(", "),
     list(details.to).length ? t("mail-to", { addresses: list(details.to).map(addressOf).join(", ") }) : "",
-    list(details.cc).length ? t("mail-cc", { addresses: list(details.cc).map(addressOf).join(", ") }) : "",
+    copiesOf(details),
   ];
   slot(node, "addresses").textContent = addresses.filter(Boolean).join(" · ");
   showProof(slot(node, "proof"), details.authentication);
+  return node;
+}
+
+function copiesOf(details) {
+  return list(details.cc).length ? t("mail-cc", { addresses: list(details.cc).map(addressOf).join(", ") }) : "";
+}
+
+/** Of an answer of ours only the copies are news: it goes to the customer. */
+function copies(details) {
+  const node = copyOf("copies");
+  node.textContent = copiesOf(details);
   return node;
 }
 

@@ -16,8 +16,8 @@ function keep() {
 }
 
 /** Sends a reply or a note; it is never lost before the server has it. */
-export function sendMessage({ conversation, verb, text, attachments = [], quote = null, resolve = false }) {
-  const message = { clientId: crypto.randomUUID(), conversation, verb, text, attachments, quote, resolve, state: "sending" };
+export function sendMessage({ conversation, verb, text, attachments = [], quote = null, copies = [], resolve = false }) {
+  const message = { clientId: crypto.randomUUID(), conversation, verb, text, attachments, quote, copies, resolve, state: "sending" };
   messages.set(message.clientId, message);
   keep();
   show(message);
@@ -46,8 +46,9 @@ async function deliver(message) {
   }
 }
 
-function replyOf({ attachments, quote, resolve }) {
-  return { attachments: attachments.map((file) => file.id), resolve, ...(quote && { reply_to: quote.id }) };
+function replyOf({ attachments, quote, copies = [], resolve }) {
+  const data = { attachments: attachments.map((file) => file.id), resolve, cc: copies };
+  return quote ? { ...data, reply_to: quote.id } : data;
 }
 
 function keepUntilShown(message) {
