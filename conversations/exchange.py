@@ -192,7 +192,7 @@ class Batch:
 # --- Going out ---------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class OutFile:
-    """A file to send. `read` returns its bytes; `url` is a signed public address, valid for a day."""
+    """A file to send. `read` returns its bytes; `url` is a signed public address, valid for an hour."""
 
     name: str
     content_type: str

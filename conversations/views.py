@@ -1,21 +1,23 @@
-"""Files by signed, short-lived address."""
+"""Files by signed, short-lived address, for those who may still read them."""
 
 from typing import cast
 
+from asgiref.sync import sync_to_async
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from conversations.enums import FileStatus
-from conversations.models import Attachment
-from conversations.queries.wire import ATTACHMENT_SALT
+from accounts.models import User
+from conversations.enums import Direction, FileStatus
+from conversations.models import Attachment, Conversation
+from conversations.queries.wire import ATTACHMENT_SALT, Reader
 from core.pictures import FORMATS, OPAQUE, PLAYED
 from core.threads import in_network_thread
 
-# An address lives for a day: long enough for a page left open, too short to be passed around.
-LINK_SECONDS = 24 * 3600
+# Long enough for a page left open; what anybody may follow who holds it, only for those it was made for.
+LINK_SECONDS = {Reader.CUSTOMER: 24 * 3600, Reader.STAFF: 24 * 3600, Reader.HOLDER: 3600}
 IN_PLACE = {*FORMATS, *PLAYED}
 # Every other type is what a stranger called it, and is not repeated.
 NAMED = {*IN_PLACE, "application/pdf", "text/plain", "text/csv"}
@@ -28,17 +30,10 @@ RETRY_SECONDS = 10
 async def attachment(request: HttpRequest, signed: str) -> HttpResponse:
     """Serves a file as a download, whatever it is; pictures that we wrote, sound and film are shown in place.
 
-    404 for a file whose content is not here, with why in words; 503 while the place where files lie does not
-    answer.
+    404 for a file that its reader may not have (any more) or whose content is not here, with why in words;
+    503 while the place where files lie does not answer.
     """
-    del request
-    try:
-        pk = cast("str", signing.loads(signed, salt=ATTACHMENT_SALT, max_age=LINK_SECONDS))
-    except signing.BadSignature as error:
-        raise Http404 from error
-    row = await Attachment.objects.filter(pk=pk).afirst()
-    if row is None:
-        raise Http404
+    row = await sync_to_async(found)(request, *named(signed))
     if row.status != FileStatus.READY or not row.file:
         return absent(row)
     try:
@@ -50,6 +45,42 @@ async def attachment(request: HttpRequest, signed: str) -> HttpResponse:
         text = _("The file cannot be read at the moment. Please try again.")
         return told(HttpResponse(text, status=503, headers={"Retry-After": RETRY_SECONDS}))
     return shown(row, content)
+
+
+def named(signed: str) -> tuple[str, Reader]:
+    """Returns the file that an address names, and for whom it was made; raises Http404."""
+    try:
+        pk, kind = signing.loads(signed, salt=ATTACHMENT_SALT, max_age=max(LINK_SECONDS.values()))
+        reader = Reader(kind)
+        signing.loads(signed, salt=ATTACHMENT_SALT, max_age=LINK_SECONDS[reader])
+    except (signing.BadSignature, ValueError) as error:
+        raise Http404 from error
+    return pk, reader
+
+
+def found(request: HttpRequest, pk: str, reader: Reader) -> Attachment:
+    """Returns the file if its reader may have it now; raises Http404."""
+    row = Attachment.objects.select_related("message").filter(pk=pk).first()
+    if row is None or not (is_seen_by(request.user, row) if reader == Reader.STAFF else is_public(row)):
+        raise Http404
+    return row
+
+
+def is_seen_by(user: object, row: Attachment) -> bool:
+    """Says whether somebody who is signed in may see the conversation of a file.
+
+    One that is not sent yet has none, and only who uploaded it was told its address.
+    """
+    if not isinstance(user, User) or not user.is_staff:
+        return False
+    seen = Conversation.objects.visible_to(user.as_actor())
+    return row.message is None or seen.filter(pk=row.message.conversation_id).exists()
+
+
+def is_public(row: Attachment) -> bool:
+    """Says whether a file is there for those outside: not in a note, not taken back."""
+    message = row.message
+    return message is None or (message.deleted_at is None and message.direction != Direction.NOTE)
 
 
 def content_of(row: Attachment) -> bytes:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from conversations.actions import add_attachment
-from conversations.queries.wire import attachment_frame
+from conversations.queries.wire import Reader, attachment_frame
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
@@ -173,4 +173,4 @@ def upload(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     if file is None:
         raise Invalid(field="file")
     attachment = add_attachment(inbox=row.inbox, uploader=uploader(actor), upload=file)
-    return {"attachment": attachment_frame(attachment)}
+    return {"attachment": attachment_frame(attachment, Reader.STAFF)}

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from api.fields import PriorityWord, TeamSlug
 from conversations.enums import AuthorKind, Direction, FileStatus, Status, Validation
 from conversations.models import Message
-from conversations.queries.wire import message_frame
+from conversations.queries.wire import Reader, message_frame
 from tickets.enums import TicketEventType, TicketSource, TicketStatus
 from tickets.queries import TicketFile
 
@@ -88,7 +88,7 @@ class ChoiceSerializer(Shown):
 
 
 class AttachmentSerializer(Shown):
-    """A file. `url` is relative to this site and valid for a day."""
+    """A file. `url` is relative to this site and holds for an hour."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -134,7 +134,7 @@ class MessageSerializer(Shown):
 
     def to_representation(self, instance: Message) -> dict[str, Any]:
         """Returns the frame that sockets get, so that there is one shape of a message."""
-        frame = message_frame(instance)
+        frame = message_frame(instance, reader=Reader.HOLDER)
         return {**frame, "conversation": str(instance.conversation_id), "validated_by": instance.validated_by}
 
 

@@ -34,7 +34,7 @@ from conversations.channels import (
 from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import OutFile, Outgoing, Sent
 from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, InboxState, Message
-from conversations.queries.wire import attachment_url
+from conversations.queries.wire import Reader, attachment_url
 from conversations.tasks import deliver_later, plan_delivery
 from core import queue
 from core.crash_points import crash_point
@@ -238,7 +238,7 @@ def outgoing(delivery: Delivery) -> Outgoing:
 
 
 def _file(file: Attachment) -> OutFile:
-    url = f"{settings.PUBLIC_URL}{attachment_url(file)}"
+    url = f"{settings.PUBLIC_URL}{attachment_url(file, Reader.HOLDER)}"
 
     def read() -> bytes:
         # The provider knows nothing of the message yet, whatever goes wrong here.

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.common import ReadOnly
 from conversations.models import Attachment, Conversation, Event, Message
-from conversations.queries.wire import attachment_url
+from conversations.queries.wire import Reader, attachment_url
 
 
 @admin.register(Conversation)
@@ -69,4 +69,4 @@ class AttachmentAdmin(ReadOnly, admin.ModelAdmin[Attachment]):
     @admin.display(description=_("file"))
     def download(self, attachment: Attachment) -> SafeString:
         """A signed address, the only one under which files are served."""
-        return format_html('<a href="{}">{}</a>', attachment_url(attachment), _("Open"))
+        return format_html('<a href="{}">{}</a>', attachment_url(attachment, Reader.STAFF), _("Open"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypedDict
 
 from django.core import signing
@@ -21,6 +22,17 @@ PUBLIC: dict[str, tuple[str, ...]] = {
 QUOTED = 200
 
 
+class Reader(StrEnum):
+    """For whom the address of a file is made; `conversations.views` asks again each time it is opened."""
+
+    # The conversation's customer, whose page sends nothing along with a picture's address.
+    CUSTOMER = "c"
+    # Operators who are signed in and may see the conversation.
+    STAFF = "s"
+    # A provider or an integrator's program: whoever holds it, for a short time.
+    HOLDER = "h"
+
+
 class Author(TypedDict):
     """Who wrote a message. `avatar` is an address or empty."""
 
@@ -29,20 +41,20 @@ class Author(TypedDict):
     avatar: str
 
 
-def attachment_url(attachment: Attachment) -> str:
-    """Returns the address of a file, relative to the site, signed with the time it was made."""
-    signature = signing.dumps(str(attachment.pk), salt=ATTACHMENT_SALT, compress=False)
+def attachment_url(attachment: Attachment, reader: Reader) -> str:
+    """Returns the address of a file, relative to the site, signed with its reader and the time."""
+    signature = signing.dumps([str(attachment.pk), reader], salt=ATTACHMENT_SALT, compress=False)
     return reverse("conversations:attachment", kwargs={"signed": signature})
 
 
-def attachment_frame(attachment: Attachment) -> dict[str, Any]:
+def attachment_frame(attachment: Attachment, reader: Reader) -> dict[str, Any]:
     """One file of a message; `size` in bytes. There is nothing at its address while it is being fetched."""
     return {
         "id": str(attachment.pk),
         "name": attachment.name,
         "size": attachment.size,
         "content_type": attachment.content_type,
-        "url": attachment_url(attachment),
+        "url": attachment_url(attachment, reader),
         "status": attachment.status,
     }
 
@@ -62,7 +74,9 @@ def reply_frame(message: Message) -> dict[str, Any] | None:
     return {"id": str(message.reply_to.pk), "author": name, "text": message.reply_to.text[:QUOTED]}
 
 
-def message_frame(message: Message, attachments: Iterable[Attachment] | None = None) -> dict[str, Any]:
+def message_frame(
+    message: Message, attachments: Iterable[Attachment] | None = None, *, reader: Reader = Reader.CUSTOMER
+) -> dict[str, Any]:
     """One message; `messages_for_frames` fetches what it shows for many at once."""
     files = message.attachments.all() if attachments is None else attachments
     return {
@@ -73,7 +87,7 @@ def message_frame(message: Message, attachments: Iterable[Attachment] | None = N
         "html": message.html,
         "citations": message.citations,
         "choices": message.choices,
-        "attachments": [attachment_frame(row) for row in files],
+        "attachments": [attachment_frame(row, reader) for row in files],
         "client_id": str(message.client_id) if message.client_id else None,
         "run": str(message.run) if message.run else None,
         "direction": message.direction,
@@ -100,7 +114,8 @@ def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
         payload = {name: payload[name] for name in PUBLIC[event.type] if name in payload}
     frame: dict[str, Any] = {"type": "event", "seq": event.seq, "event": event.type, **payload}
     if event.message is not None:
-        frame["message"] = message_frame(event.message)
+        reader = Reader.STAFF if internal else Reader.CUSTOMER
+        frame["message"] = message_frame(event.message, reader=reader)
     return frame
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from conversations.actions import Sender, add_attachment
-from conversations.queries.wire import attachment_frame
+from conversations.queries.wire import Reader, attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
 from core.language import spoken
@@ -184,7 +184,8 @@ def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
     if upload is None:
         raise Invalid(field="file")
     owner = uploader(Sender(visitor.external_id), inbox.pk)
-    return attachment_frame(add_attachment(inbox=inbox, uploader=owner, upload=upload))
+    attachment = add_attachment(inbox=inbox, uploader=owner, upload=upload)
+    return attachment_frame(attachment, Reader.CUSTOMER)
 
 
 @require_safe

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import Team, User
 from conversations.actions import Sender, add_attachment, note, receive, reply, take_over
 from conversations.models import Attachment, Contact, ContactIdentity, Conversation, Event, Inbox, Message
-from conversations.queries.wire import attachment_url
+from conversations.queries.wire import Reader, attachment_url
 from tests.conversations.test_attachments import WHO, upload
 
 LISTS = ["inbox", "contact", "conversation", "message", "event", "attachment"]
@@ -215,7 +215,7 @@ def test_file_s_page_does_not_lead_into_the_void(as_ana: Client, inbox: Inbox) -
     assert f'href="{row.file.name}"' not in page
     assert f'href="/{row.file.name}"' not in page
     assert 'href="/files/' in page
-    assert attachment_url(row).startswith("/files/")
+    assert attachment_url(row, Reader.CUSTOMER).startswith("/files/")
 
 
 def test_inbox_with_history_is_kept(as_ana: Client, conversation: Conversation, inbox: Inbox) -> None:

@@ -25,7 +25,7 @@ from conversations.actions import Sender, add_attachment, delete_unclaimed_attac
 from conversations.actions.attachments import checked_type, shown_name
 from conversations.models import Attachment, Conversation, Event, Inbox, Message
 from conversations.queries.threads import unsent_attachments
-from conversations.queries.wire import attachment_url
+from conversations.queries.wire import Reader, attachment_url
 from core.errors import HelpdeskError, Invalid, NotFound, TooLarge
 from tests.conversations.test_receive import in_parallel
 from tests.pictures import PNG, picture
@@ -240,7 +240,7 @@ def test_file_of_any_name_is_served(inbox: Inbox, name: str) -> None:
     plain: Any = upload(b"x", "text/plain")
     plain._name = name
     row = add_attachment(inbox=inbox, uploader=WHO, upload=plain)
-    answer = Client().get(attachment_url(row))
+    answer = Client().get(attachment_url(row, Reader.CUSTOMER))
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"].startswith("attachment")
 

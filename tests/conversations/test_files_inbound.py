@@ -20,7 +20,7 @@ from conversations.channels import InboxBroken, SendLater, SendRefused
 from conversations.enums import EventType, FileStatus, Verdict
 from conversations.exchange import Deleted, File, Media
 from conversations.models import Attachment, Event, Inbox, Message
-from conversations.queries.wire import attachment_url
+from conversations.queries.wire import Reader, attachment_url
 from core.errors import TooLarge
 from tests.conversations.lines import incoming, planned, told
 from tests.conversations.scripted import ScriptedAdapter
@@ -59,7 +59,7 @@ def test_text_is_shown_while_the_file_is_awaited(line: Inbox) -> None:
     assert (row.status, row.reference, bool(row.file)) == (FileStatus.PENDING, {"id": "f1"}, False)
     assert Message.objects.get().text == "look"
     assert planned("conversations.fetch_file") == [{"attachment_id": str(row.pk)}]
-    assert Client().get(attachment_url(row)).status_code == 404
+    assert Client().get(attachment_url(row, Reader.CUSTOMER)).status_code == 404
 
 
 @pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ def test_file_that_was_fetched_is_shown_with_its_message(line: Inbox, scripted: 
     row = fetched(row)
     assert (row.status, row.content_type, row.error) == (FileStatus.READY, "image/png", "")
     assert Event.objects.get(type=EventType.MESSAGE_UPDATED).message == row.message
-    answer = Client().get(attachment_url(row))
+    answer = Client().get(attachment_url(row, Reader.CUSTOMER))
     assert (answer.status_code, answer.headers["Content-Disposition"][:6]) == (200, "inline")
     forget_jobs()
     # Again, by a job that came twice: nothing is asked for.
@@ -127,7 +127,7 @@ def test_file_that_two_workers_fetched_stays_in_a_bucket(
     first, second = (Attachment.objects.select_related("inbox").get() for _ in range(2))
     for row in (first, second):
         files._keep(row, Media(picture(), "image/png"))
-    assert Client().get(attachment_url(Attachment.objects.get())).status_code == 200
+    assert Client().get(attachment_url(Attachment.objects.get(), Reader.CUSTOMER)).status_code == 200
 
 
 @pytest.mark.parametrize("size", [2**31, 10**15, -5])
@@ -175,7 +175,7 @@ def test_hostile_file_is_served_as_a_download_of_no_active_type(line: Inbox, nam
     """FreeScout GHSA-27vp (.pht), Libredesk (SVG), django-helpdesk (.html): uploads that ran."""
     content, claimed = HOSTILE[name]
     row = keep_file(line, File(name=name, content_type=claimed, content=content), uploader="u")
-    answer = Client().get(attachment_url(row))
+    answer = Client().get(attachment_url(row, Reader.CUSTOMER))
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert answer.headers["Content-Type"] in {
@@ -194,4 +194,9 @@ def test_row_of_a_type_that_should_not_be_there_is_no_page_either(line: Inbox, k
     Attachment.objects.filter(pk=row.pk).update(
         content_type=kind, created_at=timezone.now() - timedelta(hours=1)
     )
-    assert Client().get(attachment_url(row)).headers["Content-Disposition"].startswith("attachment")
+    assert (
+        Client()
+        .get(attachment_url(row, Reader.CUSTOMER))
+        .headers["Content-Disposition"]
+        .startswith("attachment")
+    )

@@ -19,6 +19,7 @@ from conversations.models import Attachment, Conversation, Event, Inbox, Message
 from conversations.queries.threads import events_after
 from conversations.queries.wire import (
     ATTACHMENT_SALT,
+    Reader,
     attachment_frame,
     attachment_url,
     author_name,
@@ -27,7 +28,6 @@ from conversations.queries.wire import (
     public_state,
     written_frame,
 )
-from conversations.views import LINK_SECONDS
 from core.actor import Actor
 from core.pictures import PLAYED
 from tests.conversations.test_attachments import GOOD, WHO, upload
@@ -106,7 +106,7 @@ def test_message_frame_takes_files_that_were_read_before(message: Message, djang
 
 
 def test_attachment_frame_says_name_size_and_type(picture: Attachment) -> None:
-    frame = attachment_frame(picture)
+    frame = attachment_frame(picture, Reader.CUSTOMER)
     assert list(frame) == list(documented()["attachments"][0])  # type: ignore[index]
     assert {name: frame[name] for name in ("name", "size", "content_type")} == {
         "name": "foto.png", "size": len(GOOD["image/png"]), "content_type": "image/png"
@@ -166,7 +166,7 @@ def test_public_state_names_the_person_and_nothing_of_them(conversation: Convers
 
 
 def test_file_is_served_to_whoever_has_its_address(picture: Attachment) -> None:
-    answer = Client().get(attachment_url(picture))
+    answer = Client().get(attachment_url(picture, Reader.CUSTOMER))
     assert (answer.status_code, answer.content) == (200, GOOD["image/png"])
     assert answer.headers["Content-Type"] == "image/png"
     assert answer.headers["Content-Disposition"] == 'inline; filename="foto.png"'
@@ -178,14 +178,14 @@ def test_file_is_served_to_whoever_has_its_address(picture: Attachment) -> None:
 @pytest.mark.parametrize("kind", ["application/pdf", "text/plain", "text/csv"])
 def test_file_that_is_no_picture_is_a_download(inbox: Inbox, kind: str) -> None:
     row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(GOOD[kind], kind, "a b.x"))
-    answer = Client().get(attachment_url(row))
+    answer = Client().get(attachment_url(row, Reader.CUSTOMER))
     assert answer.headers["Content-Disposition"] == 'attachment; filename="a b.x"'
 
 
 @pytest.mark.parametrize("kind", sorted(PLAYED))
 def test_sound_and_film_are_played_in_place(picture: Attachment, kind: str) -> None:
     Attachment.objects.update(content_type=kind)
-    answer = Client().get(attachment_url(picture))
+    answer = Client().get(attachment_url(picture, Reader.CUSTOMER))
     assert answer.headers["Content-Type"] == kind
     assert answer.headers["Content-Disposition"].startswith("inline")
 
@@ -195,13 +195,14 @@ def test_sound_and_film_are_played_in_place(picture: Attachment, kind: str) -> N
 )
 def test_type_that_we_do_not_know_is_not_repeated(picture: Attachment, kind: str) -> None:
     Attachment.objects.update(content_type=kind)
-    answer = Client().get(attachment_url(picture))
+    answer = Client().get(attachment_url(picture, Reader.CUSTOMER))
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="foto.png"'
 
 
 def test_file_opened_as_a_page_may_do_nothing(picture: Attachment) -> None:
-    policy = Client().get(attachment_url(picture)).headers["Content-Security-Policy"].split("; ")
+    answer = Client().get(attachment_url(picture, Reader.CUSTOMER))
+    policy = answer.headers["Content-Security-Policy"].split("; ")
     assert {"default-src 'none'", "sandbox"} <= set(policy)
     assert not [part for part in policy if part.startswith("script-src")]
 
@@ -211,25 +212,28 @@ def test_file_opened_as_a_page_may_do_nothing(picture: Attachment) -> None:
 )
 def test_file_that_is_not_here_says_so(picture: Attachment, status: str, words: str) -> None:
     Attachment.objects.update(status=status, error="the provider's own words")
-    answer = Client().get(attachment_url(picture))
+    answer = Client().get(attachment_url(picture, Reader.CUSTOMER))
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
     assert words in answer.text
     assert "own words" not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_address_lives_for_a_day(picture: Attachment) -> None:
+@pytest.mark.parametrize(("reader", "hours"), [(Reader.CUSTOMER, 24), (Reader.STAFF, 24), (Reader.HOLDER, 1)])
+def test_address_ends_with_its_time(picture: Attachment, bruno: User, reader: Reader, hours: int) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
-        address = attachment_url(picture)
-        clock.shift(timedelta(seconds=LINK_SECONDS))
-        assert Client().get(address).status_code == 200
+        as_bruno = Client()
+        as_bruno.force_login(bruno)
+        address = attachment_url(picture, reader)
+        clock.shift(timedelta(hours=hours))
+        assert as_bruno.get(address).status_code == 200
         clock.shift(timedelta(seconds=1))
-        assert Client().get(address).status_code == 404
-        assert Client().get(attachment_url(picture)).status_code == 200
+        assert as_bruno.get(address).status_code == 404
+        assert as_bruno.get(attachment_url(picture, reader)).status_code == 200
 
 
 def test_address_that_was_changed_anywhere_leads_nowhere(picture: Attachment) -> None:
-    address = attachment_url(picture)
+    address = attachment_url(picture, Reader.CUSTOMER)
     start = len("/files/")
     for place in range(start, len(address), 7):
         other = "A" if address[place] != "A" else "B"
@@ -241,43 +245,45 @@ def test_address_that_was_changed_anywhere_leads_nowhere(picture: Attachment) ->
 
 def test_address_for_one_file_opens_no_other(inbox: Inbox, picture: Attachment) -> None:
     other = add_attachment(inbox=inbox, uploader="visitor:2", upload=upload(GOOD["image/gif"], "image/gif"))
-    mine, theirs = attachment_url(picture).split(":"), attachment_url(other).split(":")
+    mine, theirs = (attachment_url(row, Reader.CUSTOMER).split(":") for row in (picture, other))
     assert Client().get(":".join([theirs[0], *mine[1:]])).status_code == 404
 
 
 @pytest.mark.parametrize("salt", ["", "django.core.signing", f"{ATTACHMENT_SALT}x"])
 def test_signature_made_for_something_else_opens_nothing(picture: Attachment, salt: str) -> None:
-    signed = signing.dumps(str(picture.pk), salt=salt or "other")
+    signed = signing.dumps([str(picture.pk), Reader.CUSTOMER], salt=salt or "other")
     assert Client().get(f"/files/{signed}").status_code == 404
 
 
 def test_signature_under_another_key_opens_nothing(picture: Attachment) -> None:
-    signed = signing.dumps(str(picture.pk), key=f"{settings.SECRET_KEY}x", salt=ATTACHMENT_SALT)
+    signed = signing.dumps(
+        [str(picture.pk), Reader.CUSTOMER], key=f"{settings.SECRET_KEY}x", salt=ATTACHMENT_SALT
+    )
     assert Client().get(f"/files/{signed}").status_code == 404
 
 
 def test_file_whose_row_is_gone_is_not_found(picture: Attachment) -> None:
-    address = attachment_url(picture)
+    address = attachment_url(picture, Reader.CUSTOMER)
     Attachment.objects.all().delete()
     assert Client().get(address).status_code == 404
 
 
 def test_file_that_is_lost_from_the_disk_is_not_found(picture: Attachment) -> None:
     picture.file.storage.delete(str(picture.file.name))
-    assert Client().get(attachment_url(picture)).status_code == 404
+    assert Client().get(attachment_url(picture, Reader.CUSTOMER)).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_file_can_only_be_read(picture: Attachment, method: str) -> None:
-    assert getattr(Client(), method)(attachment_url(picture)).status_code == 405
+    assert getattr(Client(), method)(attachment_url(picture, Reader.CUSTOMER)).status_code == 405
 
 
 def test_file_is_asked_about_without_its_content(picture: Attachment) -> None:
-    answer = Client().head(attachment_url(picture))
+    answer = Client().head(attachment_url(picture, Reader.CUSTOMER))
     assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_file_costs_one_query(picture: Attachment, django_assert_num_queries) -> None:
-    address = attachment_url(picture)
+    address = attachment_url(picture, Reader.CUSTOMER)
     with django_assert_num_queries(1):
         Client().get(address)

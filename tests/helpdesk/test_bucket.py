@@ -18,7 +18,7 @@ from django.test import Client
 from conversations.actions import add_attachment
 from conversations.actions.attachments import delete_unclaimed_attachments
 from conversations.models import Attachment, Inbox
-from conversations.queries.wire import attachment_url
+from conversations.queries.wire import Reader, attachment_url
 from core.errors import Unavailable
 from helpdesk import bucket, media
 from helpdesk.bucket import Bucket, BucketAway
@@ -185,7 +185,7 @@ def test_bucket_that_is_not_there_is_away(monkeypatch: pytest.MonkeyPatch) -> No
 def test_file_is_kept_in_the_bucket_and_served_by_us_only(inbox: Inbox, in_bucket: Simulator) -> None:
     row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(b"a;b\n", "text/csv", "list.csv"))
     assert [entry["to"] for entry in in_bucket.ledger()][-1] == row.file.name
-    answer = Client().get(attachment_url(row))
+    answer = Client().get(attachment_url(row, Reader.CUSTOMER))
     assert (answer.status_code, answer.content) == (200, b"a;b\n")
     assert "Location" not in answer.headers
 
@@ -209,7 +209,7 @@ def test_file_that_the_bucket_does_not_hand_out_now_may_be_asked_for_again(
 ) -> None:
     row = add_attachment(inbox=inbox, uploader=WHO, upload=upload(b"a;b\n", "text/csv", "list.csv"))
     in_bucket.set_faults(error=1)
-    answer = Client().get(attachment_url(row))
+    answer = Client().get(attachment_url(row, Reader.CUSTOMER))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
 
 

@@ -9,13 +9,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
-from django.core import signing
 from django.test import Client
 
 from accounts.models import User
 from conversations.actions import reply
 from conversations.models import Attachment, Conversation, Inbox, Message
-from conversations.queries.wire import ATTACHMENT_SALT
 from tests.live import LiveServer
 from tests.pictures import PNG
 
@@ -198,19 +196,6 @@ async def test_attachment_that_is_too_large_is_refused(twin: Twin, settings: Any
     settings.MAX_ATTACHMENT_BYTES = 1000
     await twin.hello()
     assert (await upload(twin, PNG + b"0" * 1000, "image/png")).status_code == 413
-
-
-@pytest.mark.parametrize("kind", ["text/plain", "application/pdf"])
-def test_file_that_is_no_picture_is_a_download(client: Client, inbox: Inbox, kind: str) -> None:
-    from django.core.files.base import ContentFile
-
-    row = Attachment.objects.create(
-        inbox=inbox, uploader="x", file=ContentFile(b"hello", "x"), name="a.txt", content_type=kind, size=5
-    )
-    address = f"/files/{signing.dumps(str(row.pk), salt=ATTACHMENT_SALT)}"
-    assert client.get(address)["Content-Disposition"].startswith("attachment")
-    assert client.get(address[:-1]).status_code == 404
-    assert client.get(f"/files/{signing.dumps(str(row.pk), salt='other')}").status_code == 404
 
 
 def test_pages_that_carry_the_widget_are_served_under_a_strict_policy(client: Client, inbox: Inbox) -> None:
