@@ -247,7 +247,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_database_that_is_away_means_come_again_and_never_go_away(line: Inbox, cut_off: None) -> None:
-    """Evolution API gives a webhook up for good after 400, 401, 403, 404 or 422."""
+    """Evolution #140: a bridge that could not store lost what came; Evolution never repeats after 4xx."""
     caller = await asked(line, part(body(incoming())))
     assert caller.said[0]["status"] == 503
     assert (b"retry-after", b"5") in caller.said[0]["headers"]

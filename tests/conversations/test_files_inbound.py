@@ -172,7 +172,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_file_is_served_as_a_download_of_no_active_type(line: Inbox, name: str) -> None:
-    """FreeScout GHSA-27vp (.pht), Libredesk (SVG), django-helpdesk (.html): uploads that ran."""
+    """FreeScout GHSA-27vp (.pht), LibreDesk (SVG), django-helpdesk (.html): uploads that ran."""
     content, claimed = HOSTILE[name]
     row = keep_file(line, File(name=name, content_type=claimed, content=content), uploader="u")
     answer = Client().get(attachment_url(row, Reader.CUSTOMER))

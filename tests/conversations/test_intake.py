@@ -145,6 +145,7 @@ def test_twenty_parallel_webhooks_of_a_contact_with_two_ids_make_one_contact(lin
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_on_the_same_receipts_store_each_once(line: Inbox) -> None:
+    """Zammad #5540: one worker was all there could be, and whatever stopped it stopped all mail."""
     for number in range(40):
         event(line, incoming(number, str(number)))
     in_parallel([partial(take_in_some, line.pk)] * 2)
@@ -362,6 +363,28 @@ def test_database_that_is_away_leaves_the_receipt_for_the_sweep(line: Inbox) -> 
     assert (row.verdict, row.handled_at, texts()) == (Verdict.RECEIVED, None, [])
     assert take_in_some(line.pk) == 1
     assert texts() == ["a"]
+
+
+def test_worker_killed_between_seen_and_stored_leaves_the_message_to_the_next(line: Inbox) -> None:
+    """Chatwoot #13523, after #6220 and #7003: what was seen was noted in Redis before it was stored.
+
+    Whoever died in between had the provider's repetition taken for a double, and the message was lost.
+    """
+
+    def die(**_: Any) -> None:
+        raise SystemExit
+
+    signals.message_received.connect(die)
+    try:
+        with pytest.raises(SystemExit):
+            take_in(event(line, incoming(1, "Oi")))
+    finally:
+        signals.message_received.disconnect(die)
+    assert texts() == []
+    # The provider was not answered and tells it again, in another envelope.
+    assert take_in(event(line, incoming(1, "Oi"))) == Verdict.DONE
+    assert take_in_some(line.pk) == 1
+    assert texts() == ["Oi"]
 
 
 def test_receipt_at_which_the_database_fails_again_and_again_lets_others_pass(line: Inbox) -> None:

@@ -1,21 +1,29 @@
 """Providers that do not tell: what they have is stored before they may forget it."""
 
+import itertools
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection
 from django.utils import timezone
 
 from conversations import tasks
 from conversations.actions import pulling
 from conversations.actions.intake import take_in_some
+from conversations.actions.sweeping import plan_pulls
 from conversations.channels import InboxBroken, SendLater
-from conversations.enums import Light
+from conversations.enums import DeliveryStatus, Light
 from conversations.exchange import Batch
-from conversations.models import InboundEvent, Inbox, InboxState, Message
-from tests.conversations.lines import incoming, planned
+from conversations.models import Conversation, Delivery, InboundEvent, Inbox, InboxState, Message
+from tests.conversations.lines import eventually, incoming, planned, say
 from tests.conversations.scripted import ScriptedAdapter, pulled
+from tests.live import LiveServer
 
+# More than there are places for all other jobs.
+MANY = 30
 Scripted = type[ScriptedAdapter]
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,6 +84,8 @@ def test_batch_is_stored_before_the_provider_is_asked_for_the_next(
 def test_worker_that_dies_before_it_stored_is_told_again(
     line: Inbox, scripted: Scripted, monkeypatch: Any
 ) -> None:
+    """FreeScout #2838: a fetch that was still at work was killed by the next one."""
+
     def die(inbox_id: int) -> None:
         raise SystemError("killed")
 
@@ -133,6 +143,63 @@ def test_turn_ends_so_that_new_settings_are_read(line: Inbox, scripted: Scripted
     asked(line)
     assert stored() == []
     assert len(scripted.batches) == 1
+
+
+def test_fetch_that_is_longer_than_a_turn_goes_on_where_it_ended(
+    line: Inbox, scripted: Scripted, monkeypatch: Any
+) -> None:
+    """FreeScout #2838, #1696: a mailbox that takes longer than a turn was never read."""
+    scripted.batches += [Batch((pulled(number),), {"at": number}) for number in range(5)]
+    for turn in range(5):
+        # Each look at the clock finds it so much later that a turn is over after one batch.
+        clock = itertools.count(step=pulling.TURN_SECONDS * 2 // 3)
+        monkeypatch.setattr(pulling, "time", SimpleNamespace(monotonic=clock.__next__))
+        asked(line)
+        assert stored() == [f"pull-{number}" for number in range(turn + 1)]
+    assert scripted.cursors[1:] == [{"at": number} for number in range(4)]
+
+
+def test_mailboxes_that_hang_hold_up_neither_mail_nor_replies(
+    chat: Conversation, scripted: Scripted, server: LiveServer, monkeypatch: Any
+) -> None:
+    """Zammad #5540, FreeScout #2489: channels were asked in turn, and one that hung stopped all."""
+    over = threading.Event()
+    ask = ScriptedAdapter.pull
+
+    def pull(self: ScriptedAdapter, config: Any, cursor: Any) -> Any:
+        if config.secret == "stuck":
+            over.wait(60)
+            return
+        yield from ask(self, config, cursor)
+
+    monkeypatch.setattr(ScriptedAdapter, "pull", pull)
+    mailboxes(MANY, secret="stuck")
+    plan_pulls()
+    try:
+        assert eventually(lambda: jobs("conversations.pull", "doing") == MANY)
+        scripted.batches.append(Batch((pulled(1, incoming(1, "a")),), {"at": 1}))
+        mailboxes(1)
+        plan_pulls()
+        delivery = say(chat, "On its way")
+        assert eventually(lambda: Message.objects.filter(text="a").exists())
+        assert eventually(lambda: Delivery.objects.get(pk=delivery.pk).status == DeliveryStatus.SENT)
+    finally:
+        over.set()
+
+
+def mailboxes(count: int, **config: Any) -> None:
+    Inbox.objects.bulk_create(
+        Inbox(name=f"{config}{number}", channel="scripted", config={"is_pulled": True, **config})
+        for number in range(count)
+    )
+
+
+def jobs(task: str, status: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND status = %s", [task, status]
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_inbox_that_was_switched_off_is_not_asked(line: Inbox, scripted: Scripted) -> None:

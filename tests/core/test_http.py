@@ -265,6 +265,7 @@ def test_fetch_redirect_on_the_same_host_is_followed(site: Site) -> None:
     ],
 )
 def test_fetch_redirect_elsewhere_is_refused_and_not_asked(site: Site, target: str) -> None:
+    """FreeScout GHSA-22wf, GHSA-6w8v: only the first address was checked, and it led inside."""
     site.answers["/a"] = to(target)
     with pytest.raises(http.OutboundRefused):
         http.fetch(f"{site.url}/a")
@@ -338,6 +339,7 @@ def test_public_address_is_allowed(settings: Any, address: str) -> None:
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "::ffff:10.1.2.3"])
 def test_allowed_block_opens_itself_only(settings: Any, address: str) -> None:
+    """Chatwoot #14489: once addresses were checked, nobody could allow webhooks in their own network."""
     settings.OUTBOUND_ALLOW = [" 10.1.0.0/16 "]
     assert may_connect(ip_address(address))
     assert not may_connect(ip_address("10.2.0.1"))

@@ -206,6 +206,7 @@ def test_defer_at_a_moment_waits_for_it() -> None:
 
 
 def test_rescue_puts_back_the_job_of_a_dead_worker() -> None:
+    """Chatwoot #10494, #15412: workers grew until they were killed, and what they were doing was lost."""
     begun_by(dead_worker(silent_for=60), args={"a": 1}, lock="l", queueing_lock="q")
     assert rescued() == 1
     assert jobs("status", "lock", "queueing_lock", "args::text") == [("todo", "l", "q", '{"a": 1}')]

@@ -135,6 +135,7 @@ async def test_group_without_members_is_given_up(two: tuple[SharedLayer, SharedL
 async def test_without_redis_sockets_come_and_go_and_hear_again_once_it_is_back(
     redis: Redis, two: tuple[SharedLayer, SharedLayer], caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Tiledesk #23: without its broker nothing arrived. Redis carries hints only, and may be away."""
     here, there = two
     old, left = await listener(there, "old"), await listener(there, "old")
     with caplog.at_level(logging.WARNING, "core.shared_layer"):

@@ -87,6 +87,7 @@ async def test_another_site_cannot_use_the_operators_session(quiet_server: LiveS
 async def test_a_customers_message_reaches_row_and_open_thread(
     desk: Desk, as_bruno: Client, conversation: Conversation, inbox: Inbox, quiet_server: LiveServer
 ) -> None:
+    """Chatwoot #9306: what customers wrote did not appear until the page was loaded again."""
     async with desk(as_bruno) as socket, quiet_server.visitor(inbox.key) as visitor:
         await visitor.send("First")
         row = (await socket.until("row"))["row"]
@@ -114,9 +115,26 @@ async def test_other_teams_hear_nothing(
         assert {frame["type"] for frame in clara.frames} <= {"ready", "error", "pong", "counts"}
 
 
+@pytest.mark.parametrize(
+    "name", ["%", "_", "*", "", "desk", "inbox", "{}%", "{}*", None, ["{}"], {"id": "{}"}]
+)
+async def test_no_pattern_opens_the_thread_of_another_team(
+    desk: Desk, as_clara: Client, conversation: Conversation, bruno: User, name: Any
+) -> None:
+    """FreeScout GHSA-gh3r, GHSA-w668: a name with wildcards let in on others' events."""
+    named = json.loads(json.dumps(name).replace("{}", str(conversation.pk)))
+    async with desk(as_clara) as socket:
+        await socket.tell(type="open", conversation=named, since=0)
+        await socket.until("error")
+        await in_db(reply)(conversation=conversation, text="Secret", by=await in_db(bruno.as_actor)())
+        await socket.settled()
+        assert {frame["type"] for frame in socket.frames} <= {"ready", "error", "pong", "counts"}
+
+
 async def test_missed_events_are_told_in_order_without_gap(
     desk: Desk, as_bruno: Client, bruno: User, conversation: Conversation
 ) -> None:
+    """Chatwoot #14683, #6411, #7882, #9625, #9823, #10557: a socket that was away came back with a gap."""
     for number in range(5):
         await in_db(reply)(conversation=conversation, text=str(number), by=await in_db(bruno.as_actor)())
     async with desk(as_bruno) as socket:
@@ -312,6 +330,7 @@ class Beats:
 async def test_a_lost_hint_is_healed(
     desk: Desk, as_bruno: Client, bruno: User, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Tiledesk #45, #100, #101: what went missing between server and socket never reached the screen."""
     Beats(monkeypatch)
     async with desk(as_bruno) as socket:
         await open_thread(socket, conversation, since=1)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from conversations.models import Conversation, Inbox
+from conversations.models import Attachment, Conversation, Inbox
 from core.actor import Actor
 from tests.browser import MARKS
 from tests.desk.conftest import said
@@ -221,6 +221,35 @@ def test_a_lost_connection_is_resumed_without_gap(sit: Sit, as_bruno: Client, cu
     seat.says("Three")
     texts = seat.page.locator(".message .prose").all_inner_texts()
     assert [text.strip() for text in texts] == ["One", "Two", "Three"]
+
+
+# What a browser hands to a page when a picture is pasted: a file and no text.
+PASTE = """field => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 2;
+  const content = Uint8Array.from(atob(canvas.toDataURL("image/png").split(",")[1]), (c) => c.charCodeAt(0));
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([content], "image.png", { type: "image/png" }));
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
+def test_a_picture_is_pasted_into_a_reply(sit: Sit, as_bruno: Client, customer: Customer) -> None:
+    """django-helpdesk #1444: a screenshot had to be saved and attached by hand."""
+    customer.say("Hello")
+    seat = sit(as_bruno).inbox().open("Visitor")
+    seat.page.keyboard.press("r")
+    seat.write("Look here")
+    seat.page.locator("[data-composer-text]").evaluate(PASTE)
+    expect(seat.page.locator("[data-files]")).to_contain_text("image.png")
+    seat.page.get_by_role("button", name="Send", exact=True).click()
+    reply = seat.page.locator(".message.from-operator:not(.pending)")
+    expect(reply).to_contain_text("Look here")
+    expect(reply.locator("img")).to_be_visible()
+    file = Attachment.objects.get()
+    assert (file.name, file.content_type) == ("image.png", "image/png")
+    assert file.message is not None
+    assert file.message.text == "Look here"
 
 
 def test_drafts_stay_with_their_conversation(sit: Sit, as_bruno: Client, inbox: Inbox) -> None:

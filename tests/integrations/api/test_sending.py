@@ -176,7 +176,10 @@ def test_trouble_with_a_file_is_not_the_inbox_s(status: int, error: type[Excepti
 
 
 def test_file_inside_the_network_is_not_fetched(settings: Any) -> None:
-    """An integrator's customer who can name a file's address must not see our network (SSRF)."""
+    """Chatwoot #14153, #14155: addresses that strangers name were fetched as they came (SSRF).
+
+    An integrator's customer who can name a file's address must not see our network.
+    """
     settings.OUTBOUND_ALLOW = []
     with answering(200, b"secret") as url, pytest.raises(SendRefused):
         adapter("api").fetch(File({"url": url}), settings_for(url), max_bytes=10)

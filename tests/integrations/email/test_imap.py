@@ -1,5 +1,6 @@
 """Mailboxes are read from a real server: every mail once, whatever happens to the connection."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -275,6 +276,32 @@ def test_server_inside_the_network_is_not_spoken_to(box: EmailConfig, settings: 
     settings.OUTBOUND_ALLOW = []
     with pytest.raises(InboxBroken, match="public"):
         next(ADAPTER.pull(box, {}))
+
+
+@pytest.mark.parametrize("greeting", [b"", b"* OK Dovecot ready.\r\n"])
+def test_server_that_says_nothing_is_left(
+    user: str, monkeypatch: pytest.MonkeyPatch, greeting: bytes
+) -> None:
+    """FreeScout #2489, #1696: a server that fell silent held up the fetch for good."""
+    monkeypatch.setattr(imap, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(imap, "CONNECT_SECONDS", 0.3)
+    over = threading.Event()
+
+    def greet() -> None:
+        with door.accept()[0] as taken:
+            taken.sendall(greeting)
+            over.wait(30)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        silent = mailbox(incoming="imap", imap_port=door.getsockname()[1], imap_user=user)
+        host = threading.Thread(target=greet)
+        host.start()
+        try:
+            with pytest.raises(SendLater):
+                next(ADAPTER.pull(silent, {}))
+        finally:
+            over.set()
+            host.join()
 
 
 def test_login_refused_for_now_is_tried_again(

@@ -67,7 +67,7 @@ def test_apple_mail_that_answers_only_by_references_is_threaded() -> None:
 
 
 def test_history_is_neither_missing_nor_repeated() -> None:
-    """Chatwoot #9718, #12045, LibreDesk #517."""
+    """Chatwoot #9718, #12045, #15746, LibreDesk #517."""
     item = fixture("gmail_html")
     assert "Shall we send it?" not in item.text + item.html
     assert "Shall we send it?" in item.details["full_text"]

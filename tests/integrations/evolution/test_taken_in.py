@@ -3,23 +3,50 @@
 import hashlib
 import json
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from accounts.models import User
+from conversations.actions import reply
 from conversations.actions.intake import take_in
 from conversations.enums import Direction, Light, Verdict
 from conversations.models import Contact, Conversation, InboundEvent, Inbox, InboxState, Message
 from integrations.evolution.adapter import EvolutionAdapter
-from tests.fakes.evolution import API_KEY
-from tests.integrations.evolution.case import DAVI, FIXTURES, GROUP, NOWHERE, captured, config, webhook
+from tests.conversations.lines import eventually
+from tests.fakes.evolution import API_KEY, Evolution
+from tests.fakes.provider import Simulator, running
+from tests.integrations.evolution.case import (
+    DAVI,
+    FIXTURES,
+    GROUP,
+    NOWHERE,
+    SECRET,
+    captured,
+    config,
+    webhook,
+)
+from tests.live import LiveServer
 
 pytestmark = pytest.mark.django_db
+MANY = 20
 
 
 @pytest.fixture
 def phone() -> Inbox:
     return Inbox.objects.create(name="Shop's phone", channel="evolution", config=config(NOWHERE))
+
+
+@pytest.fixture
+def evolution() -> Iterator[Simulator]:
+    with running(Evolution, secret=SECRET) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def live_phone(transactional_db: None, evolution: Simulator) -> Inbox:
+    return Inbox.objects.create(name="Shop's phone", channel="evolution", config=config(evolution.url))
 
 
 def tell(inbox: Inbox, *names: str, **envelope: Any) -> list[Verdict]:
@@ -55,6 +82,33 @@ def test_hidden_address_and_number_become_one_person(phone: Inbox) -> None:
     assert Message.objects.count() == 4
     assert Contact.objects.exclude(identities=None).count() == 1
     assert Conversation.objects.values("contact").distinct().count() == 1
+
+
+def test_bridge_that_repeats_and_shuffles_loses_and_doubles_nothing(
+    live_phone: Inbox, server: LiveServer, evolution: Simulator, bruno: User
+) -> None:
+    """Evolution #140, #1446, #2014 (lost), #1283 (doubled), PR #917: its bridge to Chatwoot.
+
+    Evolution tells at least once, in any order, and tells of our own answers as of anything else.
+    """
+    evolution.set_faults(duplicates=4, shuffle=0.5)
+    evolution.hook(hook=f"{server.url}/hooks/{live_phone.key}")
+    said = [f"message {number}" for number in range(MANY)]
+    for text in said:
+        evolution.say(text=text)
+    assert eventually(lambda: Message.objects.filter(direction=Direction.IN).count() >= MANY)
+    conversation = Conversation.objects.get()
+    for number in range(3):
+        reply(conversation=conversation, by=bruno.as_actor(), text=f"answer {number}")
+    assert eventually(lambda: len(evolution.ledger()) == 3)
+    # Told back by the bridge as messages of the phone, under the key that sending was answered with.
+    for row in evolution.ledger():
+        evolution.say(mine=True, id=row["provider_id"], text=row["text"], times=3)
+    assert eventually(lambda: not evolution.webhooks()["waiting"])
+    assert eventually(lambda: not InboundEvent.objects.filter(verdict=Verdict.RECEIVED).exists())
+    assert sorted(texts()) == sorted(said)
+    answers = [f"answer {number}" for number in range(3)]
+    assert sorted(texts(Direction.OUT)) == [row["text"] for row in evolution.ledger()] == answers
 
 
 def test_edit_is_kept_and_a_deletion_forgets(phone: Inbox) -> None:

@@ -90,7 +90,7 @@ def test_chatwoot_15450_update_told_again_is_stored_once(server: LiveServer, bot
 
 
 def test_chatwoot_no_secret_token_check_at_the_door(quiet_server: LiveServer, bot: Inbox) -> None:
-    """Chatwoot's door for Telegram takes a message from whoever knows the address."""
+    """Chatwoot #14280 signs Meta's doors only: Telegram's takes a message from whoever knows the address."""
     for secret in (None, "", "wrong", SECRET[:-1]):
         assert post(quiet_server, bot, message(text="I am Davi"), secret) == 401
     assert not InboundEvent.objects.exists()

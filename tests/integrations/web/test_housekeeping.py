@@ -93,6 +93,7 @@ def test_token_is_kept_for_a_day_and_then_replaced(inbox: Inbox) -> None:
 
 @pytest.mark.parametrize("claim", [Claim(""), Claim("", hash="x"), Claim("42"), Claim("42", hash="é" * 64)])
 def test_claim_without_proof_is_not_signed(inbox: Inbox, claim: Claim) -> None:
+    """Chatwoot #14945: a missing proof, or half of one, was not always asked for."""
     assert not is_signed(inbox, claim)
 
 

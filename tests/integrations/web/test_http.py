@@ -118,6 +118,14 @@ async def test_without_a_good_token_nothing_is_told(twin: Twin, token: str) -> N
         assert (await call).status_code == 401
 
 
+@pytest.mark.parametrize("name", ["token", "access_token", "authorization", "jwt"])
+async def test_token_in_an_address_opens_nothing(twin: Twin, name: str) -> None:
+    """Chatwoot #15775: addresses with the token stand in logs, histories and referrers."""
+    await twin.hello()
+    for value in (twin.token, f"Bearer {twin.token}"):
+        assert (await twin.client.get("/events", params={name: value})).status_code == 401
+
+
 async def test_bad_bodies_are_error_frames(twin: Twin) -> None:
     await twin.hello()
     answer = await twin.client.post("/messages", content="{", headers=twin.headers)

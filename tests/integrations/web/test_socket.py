@@ -81,6 +81,22 @@ async def test_twenty_parallel_sends_of_one_client_id_store_one(
     assert await Message.objects.acount() == 1
 
 
+async def test_first_messages_of_many_tabs_open_one_conversation(
+    quiet_server: LiveServer, inbox: Inbox
+) -> None:
+    """Chatwoot #6128: one visitor of a website had several conversations within a moment."""
+    async with quiet_server.visitor(inbox.key) as first:
+        tabs = [quiet_server.visitor(inbox.key, token=first.token) for _ in range(8)]
+        for tab in tabs:
+            await tab.__aenter__()
+        acks = await asyncio.gather(*(tab.send(f"from tab {number}") for number, tab in enumerate(tabs)))
+        for tab in tabs:
+            await tab.socket.close()
+    assert await Conversation.objects.acount() == await Contact.objects.acount() == 1
+    assert sorted(ack["seq"] for ack in acks) == list(range(1, 9))
+    assert await Message.objects.acount() == 8
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -206,6 +222,7 @@ async def test_switched_off_inbox_is_unknown(quiet_server: LiveServer, inbox: In
 async def test_origin_list_of_the_inbox_is_kept(
     quiet_server: LiveServer, inbox: Inbox, origin: str, *, allowed: bool
 ) -> None:
+    """LibreDesk, April 2026: sockets were opened to pages of any site."""
     await Inbox.objects.filter(pk=inbox.pk).aupdate(allowed_origins=["https://shop.example/"])
     visitor = Visitor(f"ws://127.0.0.1:{quiet_server.port}/ws/chat/", inbox.key, {}, origin=origin)
     await visitor.open()
@@ -357,12 +374,13 @@ async def test_signed_identity_leads_to_the_same_customer_on_any_device(
 async def test_unsigned_identity_does_not_lead_to_a_known_customer(
     quiet_server: LiveServer, inbox: Inbox, signature: str
 ) -> None:
+    """Chatwoot #2694, #14944: an empty hash was believed, or a flag that the client set itself."""
     good = hmac.new(inbox.secret.encode(), b"42", hashlib.sha256).hexdigest()
     async with quiet_server.visitor(inbox.key, identity={"external_id": "42", "hash": good}) as davi:
         await davi.send("secret-canary")
     if signature == "other's":
         signature = hmac.new(inbox.secret.encode(), b"43", hashlib.sha256).hexdigest()
-    claim = {"external_id": "42", "hash": signature}
+    claim = {"external_id": "42", "hash": signature, "hmac_verified": True, "is_verified": True}
     async with quiet_server.visitor(inbox.key, identity=claim) as thief:
         assert thief.welcome["conversation"] is None
         await thief.send("hello")
@@ -404,6 +422,7 @@ async def test_resolved_conversation_is_told(quiet_server: LiveServer, inbox: In
 async def test_claim_without_proof_does_not_go_on_as_the_proven_customer(
     quiet_server: LiveServer, inbox: Inbox
 ) -> None:
+    """Chatwoot #14884: who was let in could change the identity without any proof."""
     good = hmac.new(inbox.secret.encode(), b"42", hashlib.sha256).hexdigest()
     async with quiet_server.visitor(inbox.key, identity={"external_id": "42", "hash": good}) as davi:
         await davi.send("secret-canary")
