@@ -116,7 +116,8 @@ async def test_other_teams_hear_nothing(
 
 
 @pytest.mark.parametrize(
-    "name", ["%", "_", "*", "", "desk", "inbox", "{}%", "{}*", None, ["{}"], {"id": "{}"}]
+    "name",
+    ["%", "_", "*", "", "desk", "inbox", "{}", "{}%", "{}*", "urn:uuid:{}", None, ["{}"], {"id": "{}"}],
 )
 async def test_no_pattern_opens_the_thread_of_another_team(
     desk: Desk, as_clara: Client, conversation: Conversation, bruno: User, name: Any

