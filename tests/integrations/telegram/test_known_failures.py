@@ -4,15 +4,19 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
+from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Team, User
+from agents.models import Agent, Run
 from conversations.actions import pulling, reply
-from conversations.enums import DeliveryStatus, Verdict
+from conversations.enums import DeliveryStatus, Status, Verdict
 from conversations.exchange import Batch, Pulled
 from conversations.models import Contact, Conversation, Delivery, InboundEvent, Inbox, Message
 from tests.fakes.provider import Simulator, running
@@ -123,6 +127,43 @@ def test_customer_and_operator_talk_through_a_webhook(
     assert Delivery.objects.get().provider_id == telegram.ledger()[0]["provider_id"]
     until(lambda: not telegram.webhooks()["waiting"])
     assert Message.objects.filter(direction="in").count() == 1
+
+
+def test_question_of_before_an_outage_is_not_answered_by_the_agent_but_by_people(
+    server: LiveServer, bot: Inbox, bruno: User, settings: Any
+) -> None:
+    """Case L: Telegram keeps what it could not tell; a day later the question may have another answer."""
+    settings.LLM = dict.fromkeys(settings.LLM, "") | {
+        "LLM_TIMEOUT_SECONDS": "30",
+        "LLM_FIRST_TOKEN_SECONDS": "20",
+    }
+    Agent.objects.create(name="Lia").inboxes.add(bot)
+    written = timezone.now().replace(microsecond=0) - timedelta(hours=25)
+    assert post(server, bot, message(text="Is it too late?", date=int(written.timestamp()))) == 200
+    until(Message.objects.exists)
+    late = Conversation.objects.get()
+    # The agent answers who writes now, and would have had the time for the other.
+    now = message(text="Hello", date=int(timezone.now().timestamp()), **another_chat())
+    assert post(server, bot, {**now, "update_id": 2}) == 200
+    until(lambda: Message.objects.filter(author_kind="agent").exists())
+    assert not Run.objects.filter(conversation=late).exists()
+    late.refresh_from_db()
+    assert (late.status, late.waiting_since is not None) == (Status.OPEN, True)
+    (item,) = said(bruno, late)
+    assert (item["text"], item["sent_at"]) == ("Is it too late?", written.isoformat())
+
+
+def another_chat() -> dict[str, Any]:
+    eva = {"id": 556, "is_bot": False, "first_name": "Eva"}
+    return {"from": eva, "chat": {"id": 556, "type": "private", "first_name": "Eva"}}
+
+
+def said(operator: User, conversation: Conversation) -> list[dict[str, Any]]:
+    """The messages of a thread, as the desk shows them."""
+    client = Client()
+    client.force_login(operator, backend="django.contrib.auth.backends.ModelBackend")
+    items = client.get(f"/admin/inbox/{conversation.pk}/thread/").json()["items"]
+    return [item["message"] for item in items if item.get("message")]
 
 
 def test_customer_is_heard_by_polling_without_any_address(
