@@ -115,6 +115,13 @@ class ChannelAdapter(Protocol):
         """
         ...
 
+    def max_body(self, config: Any) -> int:
+        """Returns how many bytes a webhook of this inbox may have, where the door must take more than usual.
+
+        0: no more than of any channel (`MAX_WEBHOOK_BYTES`).
+        """
+        ...
+
     def stored(self, webhook: Webhook) -> Webhook:
         """Returns the request as it is kept: without secrets that `parse` has no need of.
 

@@ -13,10 +13,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -26,14 +23,12 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from conversations.channels import ChannelAdapter, adapter
 from conversations.exchange import Webhook
+from conversations.requests import Receive, Scope, Send, read_body, respond, webhook_of
 from core.crash_points import crash_point
 from core.errors import HelpdeskError, Unauthenticated, Unavailable
 from core.threads import borrowed, in_thread
 
 logger = logging.getLogger(__name__)
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PREFIX = "/hooks/"
 # Settings of an inbox are read again after so long, and before anything is refused by them.
@@ -91,12 +86,13 @@ class Door:
         endpoint = await self._endpoint(key) if key.isprintable() else None
         if endpoint is None:
             return 404, "There is no such inbox."
-        body = await read_body(scope, receive)
+        limit = max(settings.MAX_WEBHOOK_BYTES, endpoint.adapter.max_body(endpoint.config))
+        body = await read_body(scope, receive, limit=limit)
         if body is None:
             return 413, "The body is too large."
         webhook = webhook_of(scope, body)
         if scope["method"] in {"GET", "HEAD"}:
-            said = endpoint.adapter.handshake(webhook, endpoint.config)
+            said = await self._greeted(key, endpoint, webhook)
             return (403, "Refused.") if said is None else (200, said)
         endpoint = await self._proven(key, endpoint, webhook)
         # The database ends a statement by itself; a network that swallows everything does not.
@@ -170,6 +166,17 @@ class Door:
         fresh.adapter.verify(webhook, fresh.config)
         return fresh
 
+    async def _greeted(self, key: str, endpoint: Endpoint, webhook: Webhook) -> str | None:
+        """Returns the answer to a provider that asks whether the address is ours; None refuses.
+
+        Refuses by settings of this moment only, too: the owner saves the token and lets the provider ask.
+        """
+        said = endpoint.adapter.handshake(webhook, endpoint.config)
+        if said is not None:
+            return said
+        fresh = await self._endpoint(key, anew=True)
+        return fresh.adapter.handshake(webhook, fresh.config) if fresh is not None else None
+
     async def _endpoint(self, key: str, *, anew: bool = False) -> Endpoint | None:
         now = time.monotonic()
         read_at, found = self._known.get(key, (-math.inf, None))
@@ -232,45 +239,6 @@ def event_id(spoken: ChannelAdapter, webhook: Webhook) -> str:
     if given and len(given) <= MAX_ID and given.isprintable():
         return given
     return f"sha256:{hashlib.sha256(webhook.body).hexdigest()}"
-
-
-def webhook_of(scope: Scope, body: bytes) -> Webhook:
-    """Returns the request as an adapter wants it: under the public address, whatever proxy stands between."""
-    query = scope["query_string"].decode("latin-1")
-    url = f"{settings.PUBLIC_URL}{scope['path']}" + (f"?{query}" if query else "")
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return Webhook(scope["method"], url, dict(parse_qsl(query, keep_blank_values=True)), headers, body)
-
-
-async def read_body(scope: Scope, receive: Receive) -> bytes | None:
-    """Returns the whole body, or None for one larger than allowed; raises OSError when it ends too early."""
-    limit = settings.MAX_WEBHOOK_BYTES
-    announced = dict(scope["headers"]).get(b"content-length", b"0")
-    if announced.isdigit() and int(announced) > limit:
-        return None
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError
-        body += message.get("body", b"")
-        if len(body) > limit:
-            return None
-        if not message.get("more_body"):
-            return bytes(body)
-
-
-async def respond(send: Send, status: int, text: str) -> None:
-    """Answers in plain text."""
-    headers: Mapping[str, str] = {
-        "content-type": "text/plain; charset=utf-8",
-        "x-content-type-options": "nosniff",
-        "content-security-policy": "default-src 'none'",
-        **({"retry-after": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}),
-    }
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": text.encode()})
 
 
 def _parameters() -> dict[str, Any]:

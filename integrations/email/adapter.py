@@ -13,7 +13,7 @@ from integrations.email import imap, providers, smtp
 from integrations.email.config import EmailConfig
 from integrations.email.incoming import parse_mail
 from integrations.email.outgoing import compose, reachable
-from integrations.email.webhooks import handed, is_notice, verify
+from integrations.email.webhooks import handed, is_notice, max_body, verify
 
 # What most servers take, files encoded.
 FILE_LIMIT = 18 * 1024 * 1024
@@ -49,6 +49,10 @@ class EmailAdapter(BaseAdapter):
     def verify(self, webhook: Webhook, config: EmailConfig) -> None:
         """By the proof of the provider that this mailbox is set to."""
         verify(webhook, config)
+
+    def max_body(self, config: EmailConfig) -> int:
+        """The largest mail that this mailbox takes, in the form in which it is handed over."""
+        return max_body(config)
 
     def pulls(self, config: EmailConfig) -> bool:
         """By IMAP."""

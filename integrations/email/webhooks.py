@@ -28,6 +28,8 @@ RAW_FIELDS = {"mailgun": "body-mime", "sendgrid": "email"}
 # Mailgun signs a time, and repeats a delivery for eight hours.
 OLDEST_SECONDS = 24 * 3600
 MAX_FIELDS = 1000
+# What a mail grows by in a form or in JSON; Postmark sends its files once more beside it.
+GROWTH = {"imap": 0.0, "webhook": 1.0, "mailgun": 1.3, "sendgrid": 1.3, "postmark": 2.3}
 # What only the notices of Mailgun and Postmark have.
 NOTICES = {"event-data", "RecordType"}
 
@@ -58,6 +60,11 @@ def verify(webhook: Webhook, config: EmailConfig) -> None:
         genuine = False
     if not genuine:
         raise Unauthenticated
+
+
+def max_body(config: EmailConfig) -> int:
+    """Returns how many bytes a request with the largest mail may have; 0 where none are handed over."""
+    return int(config.max_mail_bytes * GROWTH[config.incoming])
 
 
 def handed(webhook: Webhook, config: EmailConfig) -> Handed:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import hmac
 import json
 import socket
 import threading
@@ -18,9 +19,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from conversations import door as doors
 from conversations.channels import adapter
-from conversations.door import Door, event_id, webhook_of
+from conversations.door import Door, event_id
 from conversations.exchange import Webhook
 from conversations.models import InboundEvent, Inbox, Message
+from conversations.requests import webhook_of
 from helpdesk.asgi import application
 from tests.conversations.lines import eventually, incoming, planned
 from tests.live import LiveServer
@@ -149,6 +151,20 @@ async def test_body_of_exactly_the_limit_in_many_pieces_is_stored_whole(line: In
     assert bytes((await InboundEvent.objects.aget()).body) == content
 
 
+def test_mail_as_large_as_its_mailbox_takes_passes_the_door(quiet_server: LiveServer, settings: Any) -> None:
+    """A mailbox that takes 40 MB got no mail above 32 MB from its provider, which gave it up at a 413."""
+    config = {"address": "support@shop.example", "incoming": "webhook", "webhook_secret": "k"}
+    box = Inbox.objects.create(name="Mail", channel="email", config=config)
+    mail = b"From: davi@mail.example\r\n\r\n" + b"x" * (40 * 1024 * 1024 - 30)
+    assert len(mail) > settings.MAX_WEBHOOK_BYTES
+    proof = f"sha256={hmac.new(b'k', mail, hashlib.sha256).hexdigest()}"
+    headers = {"content-type": "message/rfc822", "x-mail-signature": proof}
+    url = f"{quiet_server.url}/hooks/{box.key}"
+    assert httpx.post(url, content=mail, headers=headers, timeout=60).status_code == 200
+    assert bytes(InboundEvent.objects.get().body) == mail
+    assert httpx.post(url, content=mail + b"x" * 31, headers=headers, timeout=60).status_code == 413
+
+
 async def test_sender_who_goes_in_the_middle_leaves_nothing(line: Inbox) -> None:
     caller = await asked(line, part(body(incoming()), more=True), {"type": "http.disconnect"})
     assert (caller.said[0]["status"], caller.stored) == (503, 0)
@@ -219,6 +235,17 @@ def test_handshake_is_answered_to_who_knows_the_secret(
     assert httpx.request(method, url).status_code == 403
     assert answer.headers["content-type"].startswith("text/plain")
     assert not InboundEvent.objects.exists()
+
+
+def test_handshake_knows_a_secret_that_was_just_saved(line: Inbox, quiet_server: LiveServer) -> None:
+    """The owner saves the token and presses the provider's button: Meta took the refusal for final."""
+    url = f"{quiet_server.url}/hooks/{line.key}"
+    assert httpx.get(url, params={"token": "new", "challenge": "42"}).status_code == 403
+    line.config = {"secret": "new"}
+    line.save()
+    answer = httpx.get(url, params={"token": "new", "challenge": "42"})
+    assert (answer.status_code, answer.text) == (200, "42")
+    assert httpx.get(url, params={"token": "s3cret", "challenge": "42"}).status_code == 403
 
 
 def test_address_is_the_public_one_whatever_proxy_stands_between(settings: Any) -> None:
