@@ -30,3 +30,7 @@ conversation_resolved = Signal()
 
 contacts_merged = Signal()
 """Two contacts became one. Arguments: `keep`, `other` (now without identities), `by`."""
+
+identity_moved = Signal()
+"""An identity went to another contact: people split it off, or a provider vouched for it. Arguments:
+`conversations` (the ids of those that went along), `former` and `contact` (ids)."""

@@ -9,3 +9,7 @@ class TicketsConfig(AppConfig):
 
     name = "tickets"
     verbose_name = _("Tickets")
+
+    def ready(self) -> None:
+        """Connects the receivers."""
+        from tickets import receivers  # noqa: F401  # deferred: app ready

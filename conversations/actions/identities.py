@@ -1,6 +1,7 @@
 """One person under several ids: joined by a provider's word, merged and split by people."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -90,11 +91,21 @@ def _of_others(known: list[ContactIdentity], ids: set[str], sender: Sender) -> s
 
 def _point_to(row: ContactIdentity, first: ContactIdentity) -> None:
     """Makes an identity that had conversations of its own another id of the first."""
-    Conversation.objects.filter(identity=row).update(contact_id=first.contact_id)
     ContactIdentity.objects.filter(same_as=row).update(same_as=first, contact_id=first.contact_id)
-    row.first_contact_id = row.first_contact_id or row.contact_id
+    former = row.contact_id
+    row.first_contact_id = row.first_contact_id or former
     row.contact_id, row.same_as = first.contact_id, first
     row.save(update_fields=["contact", "same_as", "first_contact"])
+    if former != first.contact_id:
+        _bring(Q(identity=row), former=former, contact=first.contact_id)
+
+
+def _bring(theirs: Q, *, former: UUID, contact: UUID) -> None:
+    """Gives conversations to the contact to whom their identity went."""
+    rows = Conversation.objects.filter(theirs).select_for_update().order_by("pk")
+    moved = list(rows.values_list("pk", flat=True))
+    Conversation.objects.filter(pk__in=moved).update(contact_id=contact)
+    signals.identity_moved.send(ContactIdentity, conversations=moved, former=former, contact=contact)
 
 
 @transaction.atomic
@@ -107,13 +118,18 @@ def merge_contacts(*, keep: Contact, other: Contact, by: Actor) -> Contact:
     """
     if not by.is_staff:
         raise Forbidden
-    pair = Contact.objects.select_for_update().filter(pk__in=[keep.pk, other.pk]).order_by("pk")
-    rows = {row.pk: row for row in pair}
+    # Identities first, then conversations, then contacts: the order in which all take their locks.
+    both = [keep.pk, other.pk]
+    identities = list(ContactIdentity.objects.select_for_update().filter(contact__in=both).order_by("pk"))
+    list(Conversation.objects.select_for_update().filter(contact__in=both).order_by("pk").values("pk"))
+    rows = {row.pk: row for row in Contact.objects.select_for_update().filter(pk__in=both).order_by("pk")}
     if keep.pk == other.pk or any(row.merged_into_id for row in rows.values()):
         detail = _("These contacts cannot be merged.")
         raise Conflict(detail)
     keep, other = rows[keep.pk], rows[other.pk]
-    for identity in ContactIdentity.objects.filter(contact=other):
+    for identity in identities:
+        if identity.contact_id != other.pk:
+            continue
         identity.first_contact_id = identity.first_contact_id or other.pk
         identity.contact = keep
         identity.save(update_fields=["contact", "first_contact"])
@@ -145,12 +161,11 @@ def split_identity(*, identity: ContactIdentity, by: Actor) -> Contact:
         raise Conflict(detail)
     former = row.first_contact if row.first_contact_id != row.contact_id else None
     contact = former or Contact.objects.create(locale=row.contact.locale)
-    if contact.merged_into_id is not None:
-        contact.merged_into = None
-        contact.save(update_fields=["merged_into"])
     ContactIdentity.objects.filter(same_as=row).update(contact=contact)
     ContactIdentity.objects.filter(pk=row.pk).update(contact=contact, first_contact=None)
     # A further id may have conversations from before it was known to be one.
-    theirs = Q(identity=row) | Q(identity__same_as=row)
-    Conversation.objects.filter(theirs).update(contact=contact)
+    _bring(Q(identity=row) | Q(identity__same_as=row), former=row.contact_id, contact=contact.pk)
+    if contact.merged_into_id is not None:
+        contact.merged_into = None
+        contact.save(update_fields=["merged_into"])
     return contact
