@@ -76,6 +76,8 @@ def edit(inbox: Inbox, item: Edited) -> str | None:
 def take_back(inbox: Inbox, item: Deleted) -> str | None:
     """Forgets the content of a message that its sender took back: text, files and what the log knew of it."""
     message = message_of(inbox, item.external_id)
+    # Before the conversation, as whoever sends or is told of a failure has them.
+    list(Delivery.objects.select_for_update().filter(message=message).order_by("part").values("pk"))
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
     if message.deleted_at:
@@ -179,7 +181,9 @@ def _is_ours(inbox: Inbox, item: Echo) -> bool:
     if recent.filter(status=DeliveryStatus.SENDING).exists():
         raise NotYet
     unknown = recent.filter(status=DeliveryStatus.UNKNOWN).select_for_update(of=("self",))
-    doubted = next((row for row in unknown.order_by("seq", "part") if _may_be(row, item)), None)
+    doubted = next(
+        (row for row in unknown.order_by("conversation_id", "seq", "part") if _may_be(row, item)), None
+    )
     if doubted is None:
         return False
     advance(doubted, Receipt(DeliveryStatus.SENT, provider_id=item.external_id, at=item.sent_at))
@@ -204,6 +208,8 @@ def _words(text: str) -> str:
 def record_connection(inbox: Inbox, item: Connection) -> None:
     """Notes how a provider says that an inbox stands; what waited for it to be well is sent at once."""
     is_well = item.light == Light.GREEN
+    if is_well:
+        wake_deliveries(inbox)
     InboxState.objects.update_or_create(
         inbox=inbox,
         defaults={
@@ -214,5 +220,3 @@ def record_connection(inbox: Inbox, item: Connection) -> None:
             **({"failures": 0, "not_before": None} if is_well else {}),
         },
     )
-    if is_well:
-        wake_deliveries(inbox)

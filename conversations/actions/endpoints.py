@@ -99,6 +99,8 @@ def _incomplete(error: ValidationError) -> str:
 @transaction.atomic(durable=True)
 def _write_check(inbox: Inbox, check: Check) -> InboxState:
     now = timezone.now()
+    if check.light == Light.GREEN:
+        wake_deliveries(inbox)
     state, _made = InboxState.objects.select_for_update().get_or_create(inbox=inbox)
     state.light, state.detail, state.checked_at = check.light, check.detail[:LONGEST_DETAIL], now
     # A code to scan stays until another one comes or nobody needs one.
@@ -106,16 +108,21 @@ def _write_check(inbox: Inbox, check: Check) -> InboxState:
         state.details = dict(check.details)
     if check.light == Light.GREEN:
         state.failures, state.not_before = 0, None
-        wake_deliveries(inbox)
     state.save(update_fields=["light", "detail", "checked_at", "details", "failures", "not_before"])
     return state
 
 
 def wake_deliveries(inbox: Inbox) -> None:
-    """Has what waits after a failure tried now: whoever has mended an inbox does not want to wait an hour."""
+    """Has what waits after a failure tried now: whoever has mended an inbox does not want to wait an hour.
+
+    Comes before the inbox's state is changed: whoever sends has the delivery first.
+    """
     waiting = Delivery.objects.filter(inbox=inbox, status=DeliveryStatus.QUEUED, next_try_at__isnull=False)
     woken = set(waiting.order_by("created_at").values_list("conversation_id", flat=True)[:WOKEN])
-    waiting.filter(conversation_id__in=woken).update(next_try_at=None)
+    rows = waiting.filter(conversation_id__in=woken).select_for_update()
+    locked = list(rows.order_by("conversation_id", "seq", "part").values_list("pk", flat=True))
+    list(InboxState.objects.select_for_update().filter(inbox=inbox).values("pk"))
+    Delivery.objects.filter(pk__in=locked).update(next_try_at=None)
     for conversation_id in woken:
         plan_delivery(str(conversation_id))
 

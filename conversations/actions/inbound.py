@@ -163,9 +163,14 @@ def _place(inbox: Inbox, sender: Sender, origin: Incoming | None) -> tuple[Conve
     # A twin may have stored it, and opened its conversation, before the identity was ours.
     twin = stored_message(inbox, origin.external_id) if origin else None
     found = twin.conversation_id if twin else thread_conversation(inbox, thread)
-    if found is not None:
-        return lock(found, by=Actor.system()), identity.contact
-    return _opened(inbox, identity, subject=thread.subject), identity.contact
+    if found is None:
+        conversation = _opened(inbox, identity, subject=thread.subject)
+    else:
+        conversation = lock(found, by=Actor.system())
+    _learn(identity.contact, sender)
+    if conversation.contact_id == identity.contact_id:
+        conversation.contact = identity.contact
+    return conversation, identity.contact
 
 
 def thread_conversation(inbox: Inbox, thread: Thread) -> UUID | None:
@@ -192,9 +197,9 @@ def locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
         _learn(found.contact, sender)
         return found
     identity = _locked_identity(inbox, sender)
-    if found := _current(inbox, sender.external_id):
-        return found
-    return _opened(inbox, identity)
+    conversation = _current(inbox, sender.external_id) or _opened(inbox, identity)
+    _learn(conversation.contact, sender)
+    return conversation
 
 
 def _opened(inbox: Inbox, identity: ContactIdentity, *, subject: str = "") -> Conversation:
@@ -232,7 +237,6 @@ def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
             contact.delete()
         elif not sender.name:
             plan_asking(found)
-    _learn(found.contact, sender)
     return identities.get(pk=found.same_as_id) if found.same_as_id else found
 
 

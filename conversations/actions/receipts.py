@@ -66,7 +66,8 @@ def _record_reading(inbox: Inbox, item: Receipt) -> str | None:
         inbox=inbox, conversation__identity__in=known, claimed_at__lte=upto
     )
     behind = [status for status in TAKEN if RANK[status] < RANK[item.status]]
-    moved = [advance(delivery, item) for delivery in theirs.filter(status__in=behind).order_by("seq", "part")]
+    ordered = theirs.filter(status__in=behind).order_by("conversation_id", "seq", "part")
+    moved = [advance(delivery, item) for delivery in ordered]
     return None if any(moved) else _("nothing changed")
 
 

@@ -155,7 +155,8 @@ def retry_delivery(*, delivery: Delivery, by: Actor) -> Delivery:
 def retry_message(*, message: Message, by: Actor) -> Message:
     """Sends every failed part of a message again; raises Conflict when none has failed."""
     with transaction.atomic():
-        failed = list(Delivery.objects.filter(message=message, status=DeliveryStatus.FAILED).order_by("part"))
+        parts = Delivery.objects.select_for_update().filter(message=message, status=DeliveryStatus.FAILED)
+        failed = list(parts.order_by("part"))
         if not failed:
             detail = _("Only a message that was not delivered can be sent again.")
             raise Conflict(detail)
