@@ -1,7 +1,7 @@
 """What happens to messages after they were written: edited, taken back, reacted to, told back."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
@@ -39,6 +39,8 @@ from conversations.models import UNFINISHED, Attachment, Conversation, Delivery,
 from core.actor import Actor
 from core.html import plain_to_html
 
+# Where a message keeps when each person reacted to it.
+REACTED_AT = "reacted_at"
 # How long a call of ours may take to return the id that its echo names.
 SETTLING = timedelta(minutes=2)
 
@@ -99,11 +101,13 @@ def take_back(inbox: Inbox, item: Deleted) -> str | None:
 
 @transaction.atomic
 def react(inbox: Inbox, item: Reacted) -> str | None:
-    """Notes what somebody thinks of a message, one emoji for each person."""
+    """Notes what somebody thinks of a message, one emoji for each person: the one they chose last."""
     message = message_of(inbox, item.external_id)
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
     who = item.sender.name or row.contact.display_name
+    if message.deleted_at or not _note_reaction_time(message, who, item.at):
+        return _("nothing changed")
     reactions = {
         emoji: others
         for emoji, names in message.reactions.items()
@@ -111,13 +115,27 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
     }
     if item.emoji:
         reactions.setdefault(item.emoji[:16], []).append(who)
-    if reactions == message.reactions:
+    is_same, message.reactions = reactions == message.reactions, reactions
+    message.save(update_fields=["reactions", "details"])
+    if is_same:
         return _("nothing changed")
-    message.reactions = reactions
-    message.save(update_fields=["reactions"])
     add_event(row, EventType.MESSAGE_REACTED, message=message, emoji=item.emoji[:16], name=who)
     save_locked(row)
     return None
+
+
+def _note_reaction_time(message: Message, who: str, at: datetime | None) -> bool:
+    """Notes when somebody reacted, by the provider's clock; False where they have chosen anew since.
+
+    Kept for a reaction that was taken away as well: the one before it may be told later.
+    """
+    times = dict(message.details.get(REACTED_AT, {}))
+    if at is None:
+        return True
+    if who in times and at < datetime.fromisoformat(times[who]):
+        return False
+    message.details = {**message.details, REACTED_AT: {**times, who: at.isoformat()}}
+    return True
 
 
 def record_echo(inbox: Inbox, item: Echo) -> str | None:

@@ -8,7 +8,7 @@ from conversations.queries.delivered import delivery_frame
 from conversations.queries.wire import moment
 
 # What of a message's details is long, or for machines; the whole text of a mail is read when asked for.
-APART = {"full_text", "raw"}
+APART = {"full_text", "raw", "reacted_at"}
 # A provider's clock that differs by less tells nobody anything.
 WORTH_TELLING = 120
 

@@ -94,6 +94,26 @@ def test_change_reaches_no_message_of_another_inbox(chat: Conversation) -> None:
     assert hello(chat).text == "Oi"
 
 
+def test_reaction_that_is_told_late_replaces_no_newer_one(chat: Conversation, line: Inbox) -> None:
+    """Providers tell out of order, and repeat: what somebody chose last holds, were it nothing."""
+    now = timezone.now()
+    older, newer = now - timedelta(minutes=2), now - timedelta(minutes=1)
+    assert react(line, Reacted("hello", DAVI, "👍", newer)) is None
+    assert react(line, Reacted("hello", DAVI, "👎", older)) == "nothing changed"
+    assert react(line, Reacted("hello", Sender("eva", name="Eva"), "👎", older)) is None
+    assert hello(chat).reactions == {"👍": ["Davi"], "👎": ["Eva"]}
+    assert react(line, Reacted("hello", DAVI, "", now)) is None
+    assert react(line, Reacted("hello", DAVI, "👍", newer)) == "nothing changed"
+    assert hello(chat).reactions == {"👎": ["Eva"]}
+
+
+def test_reaction_that_overtakes_the_one_it_takes_away_holds(chat: Conversation, line: Inbox) -> None:
+    now = timezone.now()
+    assert react(line, Reacted("hello", DAVI, "", now)) == "nothing changed"
+    assert react(line, Reacted("hello", DAVI, "👍", now - timedelta(seconds=1))) == "nothing changed"
+    assert hello(chat).reactions == {}
+
+
 # --- Taken back --------------------------------------------------------------------------------------------
 def with_file(line: Inbox) -> Message:
     item = incoming(
