@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from conversations.actions.receipts import show
 from conversations.channels import (
     ChannelConfig,
     InboxBroken,
@@ -23,7 +24,7 @@ from conversations.channels import (
 )
 from conversations.enums import DeliveryStatus, Light
 from conversations.exchange import Check, Template
-from conversations.models import Delivery, Inbox, InboxState, MessageTemplate
+from conversations.models import UNFINISHED, Delivery, Inbox, InboxState, MessageTemplate
 from conversations.tasks import plan_delivery
 from core.actor import Actor
 from core.errors import Forbidden
@@ -110,6 +111,26 @@ def _write_check(inbox: Inbox, check: Check) -> InboxState:
         state.failures, state.not_before = 0, None
     state.save(update_fields=["light", "detail", "checked_at", "details", "failures", "not_before"])
     return state
+
+
+@transaction.atomic
+def switch_inbox(*, inbox: Inbox, is_active: bool, by: Actor) -> Inbox:
+    """Switches an inbox on or off: off, it takes nothing in and holds what is to be sent; on, it goes on.
+
+    The day for which a message is tried begins anew. Raises Forbidden for all but staff.
+    """
+    _require_staff(by)
+    Inbox.objects.filter(pk=inbox.pk).update(is_active=is_active)
+    inbox.is_active = is_active
+    held = Delivery.objects.filter(inbox=inbox, status__in=UNFINISHED)
+    if is_active:
+        rows = held.exclude(attempts=0).select_for_update().order_by("conversation_id", "seq", "part")
+        locked = list(rows.values_list("pk", flat=True))
+        Delivery.objects.filter(pk__in=locked).update(created_at=timezone.now())
+        wake_deliveries(inbox)
+    for delivery in held.order_by("-created_at")[:WOKEN]:
+        show(delivery)
+    return inbox
 
 
 def wake_deliveries(inbox: Inbox) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -179,7 +179,7 @@ def write(delivery: Delivery, **fields: Any) -> None:
 def show(delivery: Delivery) -> None:
     """Tells the desks that look at the conversation how far a message has come."""
     parts = Delivery.objects.filter(message_id=delivery.message_id).order_by("part")
-    state = delivery_frame(parts.values("status", "error"))
+    state = delivery_frame(parts.values("status", "error", is_active=F("inbox__is_active")))
     publish(
         [conversation_group(delivery.conversation_id)],
         {

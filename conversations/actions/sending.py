@@ -130,13 +130,14 @@ def _plan_later(conversation_id: str, until: datetime) -> None:
 def claim(conversation_id: str) -> Claim | Wait | None:
     """Takes the oldest thing to send, or says until when to wait; None when nothing is left.
 
-    Order is kept: what has to wait holds up what was written after it.
+    Order is kept: what has to wait holds up what was written after it. An inbox that is switched off holds
+    everything; the sweep finds it once the inbox is on again.
     """
     waiting = Delivery.objects.filter(conversation_id=conversation_id, status__in=UNFINISHED)
     related = ("inbox", "conversation__identity", "conversation__contact", "message__reply_to", "attachment")
     locked = waiting.select_for_update(of=("self",)).select_related(*related)
     delivery = locked.order_by("seq", "part").first()
-    if delivery is None:
+    if delivery is None or not delivery.inbox.is_active:
         return None
     channel = adapter(delivery.inbox.channel)
     now = timezone.now()

@@ -29,7 +29,8 @@ def sweep() -> None:
     due = Delivery.objects.filter(
         Q(status=DeliveryStatus.SENDING, claimed_at__lt=now - LEASE)
         | Q(status__in=UNFINISHED, next_try_at__lte=now - YOUNG)
-        | Q(status=DeliveryStatus.QUEUED, next_try_at=None, created_at__lt=now - YOUNG)
+        | Q(status=DeliveryStatus.QUEUED, next_try_at=None, created_at__lt=now - YOUNG),
+        inbox__is_active=True,
     )
     for conversation_id in due.values_list("conversation_id", flat=True).distinct()[:AT_ONCE]:
         plan_delivery(str(conversation_id))

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.actions.endpoints import connect_inbox, sync_templates, test_inbox
+from conversations.actions.endpoints import connect_inbox, switch_inbox, sync_templates, test_inbox
 from conversations.admin.common import actor_of
 from conversations.admin.forms import InboxForm, form_for, setting_names
 from conversations.channels import adapter
@@ -128,6 +128,12 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             level, said = messages.ERROR, error.detail
         self.log_change(request, inbox, f"{DONE[verb]} {said}")
         messages.add_message(request, level, said)
+
+    def save_model(self, request: HttpRequest, obj: Inbox, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
+        """Saves what was entered; what waits hears of being switched on or off."""
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data:
+            switch_inbox(inbox=obj, is_active=obj.is_active, by=actor_of(request))
 
     def response_add(
         self, request: HttpRequest, obj: Inbox, post_url_continue: str | None = None

@@ -1,7 +1,7 @@
 """How far a message has come, over all the parts in which it is sent."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -9,7 +9,7 @@ from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
 
 from conversations.enums import DeliveryStatus, Direction
-from conversations.models import Delivery, Message
+from conversations.models import UNFINISHED, Delivery, Message
 
 # The worst first: a message is where its worst part is.
 WORST_FIRST = (
@@ -25,17 +25,22 @@ LOOKED_AT = 50
 
 
 class State(TypedDict):
-    """The state of a message as the desk shows it. `error` is for people, and empty unless it failed."""
+    """The state of a message as the desk shows it. `error` is for people, and empty unless it failed.
+
+    `is_held`: it waits for its inbox to be switched on.
+    """
 
     status: str
     error: str
     can_retry: bool
+    is_held: NotRequired[bool]
 
 
 def parts_of(message: str) -> ArraySubquery:
     """Returns an annotation with the states of a message's parts; `message` is the way to its id."""
     parts = Delivery.objects.filter(message_id=OuterRef(message)).order_by("part")
-    return ArraySubquery(parts.values(state=JSONObject(status="status", error="error")))
+    state = JSONObject(status="status", error="error", is_active="inbox__is_active")
+    return ArraySubquery(parts.values(state=state))
 
 
 def delivery_frame(parts: Iterable[Mapping[str, Any]]) -> State | None:
@@ -44,7 +49,10 @@ def delivery_frame(parts: Iterable[Mapping[str, Any]]) -> State | None:
     if worst is None:
         return None
     has_failed = worst["status"] == DeliveryStatus.FAILED
-    return State(status=worst["status"], error=worst["error"] if has_failed else "", can_retry=has_failed)
+    state = State(status=worst["status"], error=worst["error"] if has_failed else "", can_retry=has_failed)
+    if worst["status"] in UNFINISHED and not worst.get("is_active", True):
+        state["is_held"] = True
+    return state
 
 
 def delivery_states(conversation_id: UUID, *, limit: int = LOOKED_AT) -> dict[str, State]:

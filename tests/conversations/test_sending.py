@@ -4,15 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import TestCase
 from django.utils import timezone
 
 from conversations.actions import Sender, receive
+from conversations.actions.endpoints import switch_inbox
 from conversations.actions.sending import Claim, Wait, claim
 from conversations.actions.settling import BREAKER_AT, note_trouble, settle
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.enums import DeliveryStatus, EventType, Light
 from conversations.exchange import Sent
+from conversations.groups import conversation_group
 from conversations.models import Conversation, Delivery, Event, Inbox, InboxState
+from conversations.queries.delivered import delivery_states
+from core.errors import Forbidden
 from tests.conversations.lines import (
     hand_out,
     only_delivery,
@@ -106,6 +111,42 @@ def test_one_conversation_that_waits_holds_up_no_other(
     hand_out(chat)
     hand_out(other)
     assert told_provider(scripted) == ["to davi", "to eva"]
+
+
+# --- An inbox that is switched off --------------------------------------------------------------------------
+def test_inbox_that_is_switched_off_holds_what_is_to_be_sent_and_goes_on(
+    chat: Conversation, scripted: Scripted, bruno: Any
+) -> None:
+    """It went on sending: whoever switches a number off wants it silent, and nothing lost."""
+    say(chat, "first")
+    scripted.outcomes.append(SendLater("busy"))
+    hand_out(chat)
+    say(chat, "second")
+    switch_inbox(inbox=chat.inbox, is_active=False, by=bruno.as_actor())
+    pass_time(2 * DAY)
+    assert hand_out(chat) is None
+    assert told_provider(scripted) == ["first"]
+    states = delivery_states(chat.pk).values()
+    assert [(state["status"], state.get("is_held")) for state in states] == [("queued", True)] * 2
+    switch_inbox(inbox=chat.inbox, is_active=True, by=bruno.as_actor())
+    assert hand_out(chat) is None
+    # What was tried before is not given up for the days on which it had to wait.
+    assert told_provider(scripted) == ["first", "first", "second"]
+    assert not any("is_held" in state for state in delivery_states(chat.pk).values())
+
+
+def test_desks_are_told_that_a_message_is_held(chat: Conversation, bruno: Any, listener: Any) -> None:
+    say(chat)
+    group = conversation_group(chat.pk)
+    listener.join(group)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        switch_inbox(inbox=chat.inbox, is_active=False, by=bruno.as_actor())
+    assert listener.heard(group)[-1]["is_held"] is True
+
+
+def test_customers_switch_no_inbox(chat: Conversation) -> None:
+    with pytest.raises(Forbidden):
+        switch_inbox(inbox=chat.inbox, is_active=False, by=chat.contact.as_actor())
 
 
 # --- What a provider may answer ----------------------------------------------------------------------------

@@ -80,6 +80,18 @@ def test_delivery_is_found_when_it_is_due(
     assert planned("conversations.deliver") == [{"conversation_id": str(chat.pk)}] * is_found
 
 
+def test_delivery_of_an_inbox_that_is_switched_off_is_found_when_it_is_on_again(chat: Conversation) -> None:
+    say(chat)
+    forget_jobs()
+    pass_time(4)
+    Inbox.objects.update(is_active=False)
+    sweep()
+    assert planned("conversations.deliver") == []
+    Inbox.objects.update(is_active=True)
+    sweep()
+    assert planned("conversations.deliver") == [{"conversation_id": str(chat.pk)}]
+
+
 def test_file_that_nobody_fetches_is_found(line: Inbox) -> None:
     told(line, incoming(1, files=[{"reference": {"id": "f"}, "name": "a.png"}]))
     forget_jobs()

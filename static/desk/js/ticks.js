@@ -5,7 +5,7 @@ import { t } from "./state.js";
 
 const list = hook("items");
 const deliveries = new WeakMap();
-const NEEDS_FOOT = new Set(["failed", "unknown"]);
+const NEEDS_FOOT = new Set(["failed", "unknown", "held"]);
 const OVER = new Set(["read", "failed"]);
 
 /** Remembers what is known of a message's delivery; null where nobody has to deliver it. */
@@ -40,6 +40,7 @@ function stateOf(node, readSeq) {
   const delivery = deliveries.get(node);
   const isSeen = Number(node.dataset.seq) <= readSeq;
   if (!delivery) return isSeen ? "read" : "sent";
+  if (delivery.is_held) return "held";
   return isSeen && ["sent", "delivered"].includes(delivery.status) ? "read" : delivery.status;
 }
 
