@@ -55,6 +55,8 @@ class Capabilities:
     `captions`: the first file carries the text, of `caption_limit` characters at most. `receipts`: the
     provider tells of delivery and reading. `marks_read`: it can be told that we have read. `quotes`: it shows
     which message ours answers. `copies`: others can get our messages as well.
+    `opens`: somebody who never wrote can be written to, at an address (`recipient`). `subjects`: a
+    conversation begins with a subject, and one person may have several.
     """
 
     sends: bool = True
@@ -72,6 +74,8 @@ class Capabilities:
     marks_read: bool = False
     quotes: bool = False
     copies: bool = False
+    opens: bool = False
+    subjects: bool = False
     repeat: Repeat = Repeat.DOUBTFUL
 
 

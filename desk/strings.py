@@ -152,6 +152,15 @@ def _composer() -> dict[str, str]:
             "The customer has not written yet; until then {channel} takes only approved templates."
         ),
         "template-place": _("Text for {name}"),
+        "template-image": _("Picture above the text"),
+        "template-video": _("Video above the text"),
+        "template-document": _("Document above the text"),
+        "new-mail": _("Somebody who wrote before, or any e-mail address."),
+        "new-number": _(
+            "Somebody who wrote before, or a number with its country, such as +55 11 98765-4321."
+        ),
+        "new-known-only": _("Choose somebody who wrote before; this channel reaches nobody else."),
+        "new-closed": _("This channel takes no message to this person now. Once they write, you can answer."),
         "assign-to-me": _("Assign to me"),
         "assign-to-nobody": _("Back to the queue"),
         "people": _("People"),

@@ -27,7 +27,7 @@ def deliveries(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Js
 @json_view
 def templates(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     """The templates that may be sent here."""
-    return {"templates": channels.templates(find(actor, conversation_id))}
+    return {"templates": channels.templates(find(actor, conversation_id).inbox_id)}
 
 
 @require_GET

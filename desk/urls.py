@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from desk import thread_views, ticket_views, views
+from desk import new_views, thread_views, ticket_views, views
 
 if TYPE_CHECKING:
     from desk.site import DeskSite
@@ -14,9 +14,14 @@ def desk_urls(site: "DeskSite") -> list[URLPattern]:
     """Returns the desk's pages, behind the site's login, and what their scripts ask for."""
     page = site.admin_view
     inbox, tickets = "inbox/<uuid:conversation_id>/", "tickets/<int:number>/"
+    new = "inbox/new/<int:inbox_id>/"
     return [
         path("inbox/", page(views.inbox), name="desk_inbox"),
         path("inbox/rows/", views.rows, name="desk_rows"),
+        path(new, new_views.begin, name="desk_new"),
+        path(f"{new}people/", new_views.people, name="desk_new_people"),
+        path(f"{new}templates/", new_views.templates, name="desk_new_templates"),
+        path(f"{new}files/", new_views.upload, name="desk_new_upload"),
         path(inbox, page(views.inbox), name="desk_conversation"),
         path(f"{inbox}thread/", views.thread, name="desk_thread"),
         path(f"{inbox}context/", views.panel, name="desk_context"),

@@ -45,17 +45,13 @@ def uuid_or_none(value: object, name: str) -> UUID | None:
 
 def reply(conversation: Conversation, data: Json, actor: Actor) -> Json:
     """Sends a message, and resolves in the same step when `resolve` is true."""
-    wanted = data.get("attachments", [])
-    if not isinstance(wanted, list):
-        raise Invalid(field="attachments")
-    ids = [key for value in wanted if (key := uuid_or_none(value, "attachments"))]
     with transaction.atomic():
         message = actions.reply(
             conversation=conversation,
             text=word(data, "text"),
             by=actor,
             client_id=uuid_or_none(data.get("client_id"), "client_id"),
-            attachment_ids=ids,
+            attachment_ids=ids(data, "attachments"),
             uploader=uploader(actor),
             reply_to=uuid_or_none(data.get("reply_to"), "reply_to"),
             cc=listed(data, "cc"),
@@ -73,7 +69,10 @@ def note(conversation: Conversation, data: Json, actor: Actor) -> Json:
 
 
 def send_template(conversation: Conversation, data: Json, actor: Actor) -> Json:
-    """Sends an approved template: `template` is its number, `variables` what goes into its places."""
+    """Sends an approved template: `template` is its number, `variables` what goes into its places.
+
+    `attachments` is the file above its text, where it has one.
+    """
     key = number(data.get("template"), "template")
     template = MessageTemplate.objects.filter(pk=key, inbox_id=conversation.inbox_id).first()
     if template is None:
@@ -84,6 +83,8 @@ def send_template(conversation: Conversation, data: Json, actor: Actor) -> Json:
         variables=words(data, "variables"),
         by=actor,
         client_id=uuid_or_none(data.get("client_id"), "client_id"),
+        attachment_ids=ids(data, "attachments"),
+        uploader=uploader(actor),
     )
     return {"message": str(message.pk), "seq": message.seq}
 
@@ -161,6 +162,14 @@ def words(data: Json, name: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise Invalid(field=name)
     return value
+
+
+def ids(data: Json, name: str) -> list[UUID]:
+    """Returns a list of ids, empty when it is missing; raises Invalid for other types."""
+    wanted = data.get(name, [])
+    if not isinstance(wanted, list):
+        raise Invalid(field=name)
+    return [key for value in wanted if (key := uuid_or_none(value, name))]
 
 
 def listed(data: Json, name: str) -> list[str]:

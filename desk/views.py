@@ -16,7 +16,7 @@ from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
 from desk.http import Json, body, json_view, staff_user
-from desk.queries.channels import inboxes
+from desk.queries.channels import inboxes, writing
 from desk.queries.context import context
 from desk.queries.people import operators, teams
 from desk.queries.rows import (
@@ -67,6 +67,7 @@ def inbox(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResp
         **rows_state(actor, queue, inbox_id=chosen),
         "opened": opened,
         "inboxes": inboxes(),
+        "writing": writing(actor),
         "operators": operators(),
         "teams": teams(),
         "priorities": priorities(),

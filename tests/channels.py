@@ -21,7 +21,13 @@ class PostAdapter(ScriptedAdapter):
 
     label = "Post"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        text_limit=100, window=DAY, templates=True, receipts=True, quotes=True, copies=True
+        text_limit=100,
+        window=DAY,
+        templates=True,
+        receipts=True,
+        quotes=True,
+        copies=True,
+        opens=True,
     )
 
     def recipient(self, address: str, config: ScriptedConfig) -> Sender | None:
@@ -38,6 +44,7 @@ class PatientAdapter(PostAdapter):
 
 ADAPTERS = {
     "web": "integrations.web.adapter.WebAdapter",
+    "email": "integrations.email.adapter.EmailAdapter",
     "post": "tests.channels.PostAdapter",
     "patient": "tests.channels.PatientAdapter",
 }
@@ -48,6 +55,14 @@ def post(settings: Any, team: Team) -> Inbox:
     """An inbox whose channel has a window and templates."""
     settings.CHANNEL_ADAPTERS = ADAPTERS
     return Inbox.objects.create(name="Post office", channel="post", team=team, title="Aurora")
+
+
+@pytest.fixture
+def mailbox(post: Inbox, team: Team) -> Inbox:
+    """A mailbox beside it."""
+    return Inbox.objects.create(
+        name="Mail", channel="email", team=team, config={"address": "support@shop.example"}
+    )
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from conversations.models import Contact, Conversation, Inbox
 from core.actor import Actor
 from tests.browser import chromium as chromium  # noqa: PLC0414 (a fixture for all, as those below)
 from tests.channels import letter as letter  # noqa: PLC0414
+from tests.channels import mailbox as mailbox  # noqa: PLC0414
 from tests.channels import post as post  # noqa: PLC0414
 from tests.channels import template as template  # noqa: PLC0414
 from tests.live import LiveServer, close_database_threads

@@ -2,6 +2,7 @@
 
 from conversations.actions.assignment import assign, hand_back, hand_over, set_priority, take_over
 from conversations.actions.attachments import add_attachment, delete_unclaimed_attachments
+from conversations.actions.beginning import begin
 from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.inbound import Received, receive
 from conversations.actions.intake import delete_old_receipts, replay
@@ -26,6 +27,7 @@ __all__ = [
     "add_attachment",
     "add_event",
     "assign",
+    "begin",
     "delete_old_receipts",
     "delete_unclaimed_attachments",
     "forget_text",

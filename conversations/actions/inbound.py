@@ -159,7 +159,7 @@ def _place(inbox: Inbox, sender: Sender, origin: Incoming | None) -> tuple[Conve
     if thread is None:
         conversation = locked_conversation(inbox, sender)
         return conversation, conversation.contact
-    identity = _locked_identity(inbox, sender)
+    identity = locked_identity(inbox, sender)
     # A twin may have stored it, and opened its conversation, before the identity was ours.
     twin = stored_message(inbox, origin.external_id) if origin else None
     found = twin.conversation_id if twin else thread_conversation(inbox, thread)
@@ -196,7 +196,7 @@ def locked_conversation(inbox: Inbox, sender: Sender) -> Conversation:
     if found := _current(inbox, sender.external_id):
         _learn(found.contact, sender)
         return found
-    identity = _locked_identity(inbox, sender)
+    identity = locked_identity(inbox, sender)
     conversation = _current(inbox, sender.external_id) or _opened(inbox, identity)
     _learn(conversation.contact, sender)
     return conversation
@@ -222,8 +222,11 @@ def _current(inbox: Inbox, external_id: str) -> Conversation | None:
     return conversation
 
 
-def _locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
-    """Returns the identity's row locked; the unique constraint decides who of many creates it."""
+def locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
+    """Returns the identity's row locked; the unique constraint decides who of many creates it.
+
+    Of somebody with several ids in the inbox, the one that conversations hang on.
+    """
     identities = ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact", "same_as")
     found = identities.filter(inbox=inbox, external_id=sender.external_id).first()
     if found is None:

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from conversations.models import Conversation, Inbox, MessageTemplate
-from conversations.queries.windows import APPROVED, channel_frame
+from conversations.models import Inbox, MessageTemplate
+from conversations.queries.inboxes import current_conversations, inboxes_of
+from conversations.queries.recipients import address_of
+from conversations.queries.windows import APPROVED, capabilities, channel_frame, is_window_open
+from core.actor import Actor
 
 # The channels that are drawn (templates/desk/channels.html).
 GLYPHS = {"web", "whatsapp_cloud", "evolution", "telegram", "instagram", "messenger", "email", "api"}
@@ -22,9 +25,39 @@ def glyph(inbox: Inbox) -> str:
     return inbox.channel if inbox.channel in GLYPHS else "api"
 
 
-def templates(row: Conversation) -> list[dict[str, Any]]:
-    """Returns the templates that may be sent in a conversation, with the places to fill."""
-    found = MessageTemplate.objects.filter(inbox_id=row.inbox_id, status__iexact=APPROVED)
+def writing(actor: Actor) -> list[dict[str, Any]]:
+    """Returns the inboxes through which the actor may write to somebody first, and what each asks for."""
+    rows = inboxes_of(actor).only("name", "channel")
+    return [
+        {
+            "id": row.pk,
+            "name": row.name,
+            "channel": channel_frame(row),
+            "opens": can.opens,
+            "subjects": can.subjects,
+            "has_window": can.window is not None,
+        }
+        for row in rows
+        if (can := capabilities(row)).sends
+    ]
+
+
+def people(inbox: Inbox, actor: Actor, *, search: str) -> list[dict[str, Any]]:
+    """Returns whom the actor may choose to write to, and whether free text reaches them now."""
+    return [
+        {
+            "id": row.identity_id,
+            "name": row.contact.display_name,
+            "address": address_of(row.identity),
+            "is_open": is_window_open(row),
+        }
+        for row in current_conversations(inbox, actor, search=search)
+    ]
+
+
+def templates(inbox_id: int) -> list[dict[str, Any]]:
+    """Returns the templates that may be sent through an inbox, with the places to fill."""
+    found = MessageTemplate.objects.filter(inbox_id=inbox_id, status__iexact=APPROVED)
     return [
         {
             "id": template.pk,

@@ -31,6 +31,8 @@ class EmailAdapter(BaseAdapter):
         receipts=True,
         quotes=True,
         copies=True,
+        opens=True,
+        subjects=True,
         # The same Message-ID each time: mail programs and our own parser know it again (but see `repeat`).
         repeat=Repeat.SAFE,
     )

@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from conversations.adapters import BaseAdapter
 from conversations.channels import Capabilities, ChannelConfig, Repeat
-from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sent, Webhook
-from integrations.evolution import connection, events, media, proof, sending
+from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sender, Sent, Webhook
+from integrations.evolution import connection, events, media, people, proof, sending
 
 SHORTEST_SECRET = 32
 
@@ -67,6 +67,7 @@ class EvolutionAdapter(BaseAdapter):
         file_limit=16 * 1024 * 1024,
         receipts=True,
         quotes=True,
+        opens=True,
         marks_read=True,
         repeat=Repeat.ECHO,
     )
@@ -109,6 +110,11 @@ class EvolutionAdapter(BaseAdapter):
     def fetch(self, file: File, config: Any, *, max_bytes: int) -> Media:
         """From the server, which decrypts it."""
         return media.fetched(file, config, max_bytes=max_bytes)
+
+    def recipient(self, address: str, config: EvolutionConfig) -> Sender | None:
+        """Whoever has a number with its country, such as +55 11 98765-4321."""
+        del config
+        return people.typed(address)
 
     def test(self, config: Any) -> Check:
         """Whether the phone is connected."""

@@ -17,6 +17,8 @@ LONGEST_ID = 200
 PHONE, HIDDEN, GROUP = "@s.whatsapp.net", "@lid", "@g.us"
 # Device numbers (`…:12@…`) change with each device that a person links.
 _DEVICE = re.compile(r":\d+(?=@)")
+# With its country (E.164).
+_NUMBER = re.compile(r"[1-9][0-9]{7,14}")
 _CHAT_KEYS = ("remoteJid", "remoteJidAlt", "senderPn", "senderLid", "previousRemoteJid")
 _MEMBER_KEYS = ("participant", "participantAlt", "participantPn", "participantLid")
 
@@ -69,6 +71,13 @@ def person(address: Any, name: str = "", *others: Any) -> Sender:
         phone=f"+{number}" if number.isdigit() else "",
         aliases=tuple(each for each in ids[1:] if len(each) <= LONGEST_ID),
     )
+
+
+def typed(text: str) -> Sender | None:
+    """Returns the person at a number that somebody typed, with its country; None for what is no number."""
+    # What people put between the digits; anything else is a mistake.
+    number = re.sub(r"[\s().\-/]", "", text).removeprefix("+")
+    return person(f"{number}{PHONE}") if _NUMBER.fullmatch(number) else None
 
 
 def _person(key: Mapping[str, Any], names: tuple[str, ...], name: str) -> Sender:

@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from conversations.adapters import BaseAdapter
 from conversations.channels import Capabilities, Repeat
-from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sent, Template, Webhook
+from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sender, Sent, Template, Webhook
 from integrations.meta import signature
-from integrations.whatsapp_cloud import account, parsing, sending
+from integrations.whatsapp_cloud import account, parsing, people, sending
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 
 
@@ -29,6 +29,7 @@ class WhatsAppCloudAdapter(BaseAdapter):
         receipts=True,
         marks_read=True,
         quotes=True,
+        opens=True,
         repeat=Repeat.CALLBACK,
     )
     config = WhatsAppConfig
@@ -92,6 +93,11 @@ class WhatsAppCloudAdapter(BaseAdapter):
         """Subscribes the app and sets our address for this number; Meta's secret is the app's own."""
         del secret
         return account.connect(config, url=url)
+
+    def recipient(self, address: str, config: WhatsAppConfig) -> Sender | None:
+        """Whoever has a number with its country, such as +55 11 98765-4321, or an id that WhatsApp made."""
+        del config
+        return people.typed(address)
 
     def templates(self, config: WhatsAppConfig) -> Sequence[Template]:
         """Returns all of them, approved or not."""

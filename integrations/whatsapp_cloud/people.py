@@ -14,6 +14,8 @@ from conversations.exchange import Sender
 # Two letters of a country, a dot, up to 128 letters and digits; one of several linked businesses has ENT.
 USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 NUMBER = re.compile(r"\+?\d{4,20}")
+# With its country (E.164).
+FULL_NUMBER = re.compile(r"[1-9][0-9]{7,14}")
 
 
 def is_user_id(text: str) -> bool:
@@ -56,6 +58,16 @@ def person(ids: Sequence[str], contact: Mapping[str, Any]) -> Sender:
         aliases=tuple(known[1:]),
         is_verified=True,
     )
+
+
+def typed(text: str) -> Sender | None:
+    """Returns the person at a number or id that somebody typed; None for what is neither."""
+    text = text.strip()
+    if is_user_id(text):
+        return Sender(external_id=text)
+    # What people put between the digits; anything else is a mistake.
+    number = re.sub(r"[\s().\-/]", "", text).removeprefix("+")
+    return Sender(external_id=number, phone=f"+{number}") if FULL_NUMBER.fullmatch(number) else None
 
 
 def contact_of(ids: Sequence[str], contacts: Sequence[Any]) -> Mapping[str, Any]:

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.models import Team, User
+from accounts.models import User
 from conversations.actions import note, receive, reply
 from conversations.enums import Direction
-from conversations.exchange import Incoming, Sender
+from conversations.exchange import Incoming, Sender, Thread
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from conversations.queries.recipients import recipients
 from core.errors import Invalid, NotFound
@@ -70,15 +70,8 @@ EVA, MAX, ANA, EVE = (
 )
 
 
-@pytest.fixture
-def mailbox(team: Team) -> Inbox:
-    return Inbox.objects.create(name="Mail", channel="email", team=team, config={"address": SHOP})
-
-
 def mail(inbox: Inbox, author: dict[str, str], thread: str = "", **people: Any) -> Conversation:
     """A mail that came in, with the people it names."""
-    from conversations.exchange import Thread
-
     sender = Sender(author["address"], name=author["name"], email=author["address"])
     origin = Incoming(
         uuid4().hex, sender, details={"kind": "email", "from": [author], **people},
@@ -138,7 +131,7 @@ def test_a_copy_gives_no_sight_of_the_conversation(mailbox: Inbox, bruno: User) 
     assert not Conversation.objects.visible_to(contact.as_actor()).filter(pk=row.pk).exists()
 
 
-def test_an_answer_goes_to_whom_the_customer_sent_copies(mailbox: Inbox, team: Team) -> None:
+def test_an_answer_goes_to_whom_the_customer_sent_copies(mailbox: Inbox) -> None:
     Inbox.objects.create(name="Sales", channel="email", config={"address": "sales@shop.example"})
     row = mail(
         mailbox, EVA, to=[{"name": "", "address": SHOP}, ANA],

@@ -2,17 +2,19 @@
 
 import pytest
 from django.test import Client
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from accounts.models import User
 from conversations.actions import note, reply
 from conversations.channels import SendRefused
-from conversations.models import Conversation, Event, Inbox, Message
+from conversations.models import Conversation, Event, Inbox, Message, MessageTemplate
 from tests.browser import MARKS
+from tests.channels import DAY, silent_for
 from tests.conversations.lines import hand_out
 from tests.conversations.scripted import ScriptedAdapter
 from tests.desk.conftest import said
 from tests.desk.seats import PHONE, WIDE, Product, Seat, Sit
+from tests.pictures import PNG
 
 pytestmark = [*MARKS]
 
@@ -121,6 +123,66 @@ def test_a_channel_without_copies_has_no_line_for_them(
     seat = sit(as_bruno).inbox(f"{conversation.pk}/")
     expect(seat.page.locator("[data-composer-text]")).to_be_visible()
     expect(seat.page.locator("[data-composer-copies]")).to_be_hidden()
+
+
+# --- Writing first -----------------------------------------------------------------------------------------
+
+
+def test_a_mail_to_somebody_new_is_written_by_keyboard(
+    sit: Sit, as_bruno: Client, mailbox: Inbox, letter: Conversation
+) -> None:
+    seat = sit(as_bruno).inbox()
+    seat.page.keyboard.press("w")
+    dialog = seat.page.get_by_role("dialog", name="New conversation")
+    dialog.get_by_label("Inbox").select_option(label="Mail · E-mail")
+    dialog.get_by_role("combobox", name="To").fill("nobody")
+    dialog.get_by_label("Subject").fill("Your parcel")
+    dialog.get_by_label("Message").fill("It is late")
+    dialog.get_by_role("button", name="Send").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Nobody can be written to at nobody.")
+    # Chromium notes each refusal of the server.
+    seat.complaints.clear()
+    dialog.get_by_role("combobox", name="To").fill("max@example.com")
+    dialog.get_by_label("Message").focus()
+    seat.page.keyboard.press("Tab")
+    seat.page.keyboard.press("Tab")
+    seat.page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(seat.page.locator("[data-thread-name]")).to_have_text("max@example.com")
+    seat.says("It is late")
+    row = Conversation.objects.get(inbox=mailbox)
+    assert (row.subject, row.identity.external_id) == ("Your parcel", "max@example.com")
+
+
+def test_whom_one_knows_is_found_and_written_to_by_what_the_window_takes(
+    sit: Sit, as_bruno: Client, letter: Conversation, post: Inbox, template: MessageTemplate
+) -> None:
+    template.details = {"header_format": "IMAGE"}
+    template.save()
+    silent_for(said(post, "max"), DAY)
+    seat = sit(as_bruno).inbox()
+    seat.page.get_by_role("button", name="New conversation").click()
+    dialog = seat.page.get_by_role("dialog", name="New conversation")
+    to = dialog.get_by_role("combobox", name="To")
+    to.fill("eva")
+    people = dialog.get_by_role("listbox", name="People").get_by_role("option")
+    expect(people).to_have_text(["Evaeva"])
+    to.press("ArrowDown")
+    to.press("Enter")
+    expect(to).to_have_value("Eva · eva")
+    expect(dialog.get_by_label("Message")).to_be_visible()
+    to.fill("ma")
+    people.filter(has_text="Max").click()
+    expect(dialog.get_by_label("Message")).to_be_hidden()
+    dialog.get_by_label("Text for {{1}}").fill("Max")
+    dialog.get_by_label("Text for {{2}}").fill("7")
+    expect(dialog.locator("[data-template-preview]")).to_have_text("Hello Max, your parcel 7 is here.")
+    picture: FilePayload = {"name": "a.png", "mimeType": "image/png", "buffer": PNG}
+    dialog.get_by_label("Picture above the text").set_input_files(picture)
+    dialog.get_by_role("button", name="Send").click()
+    expect(seat.page.locator(".message.from-operator .picture img")).to_be_visible()
+    seat.says("Hello Max, your parcel 7 is here.")
+    assert Message.objects.get(direction="out").conversation.identity.external_id == "max"
 
 
 # --- What was not delivered --------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ def ticket(conversation: Conversation, bruno: User) -> Ticket:
 def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]]:
     """Every address of the desk, by how it is asked and whose data it shows."""
     inbox, tickets = f"/admin/inbox/{conversation.pk}/", f"/admin/tickets/{ticket.number}/"
+    new = f"/admin/inbox/new/{conversation.inbox_id}/"
     return {
         "pages": ["/admin/inbox/", "/admin/tickets/"],
         "own pages": [inbox, tickets],
@@ -49,10 +50,18 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
             f"{inbox}deliveries/",
             f"{inbox}templates/",
             f"{inbox}recipients/",
+            f"{new}people/",
+            f"{new}templates/",
             f"{inbox}messages/{conversation.messages.get().pk}/",
             f"{tickets}state/",
         ],
-        "writes": [f"{inbox}files/", f"{tickets}change/", *(f"{inbox}{verb}/" for verb in VERBS)],
+        "writes": [
+            new,
+            f"{new}files/",
+            f"{inbox}files/",
+            f"{tickets}change/",
+            *(f"{inbox}{verb}/" for verb in VERBS),
+        ],
     }
 
 

@@ -2,6 +2,7 @@
 
 import "./head.js";
 import { startActions } from "./actions.js";
+import { startNew } from "./begin.js";
 import "./channel.js";
 import { startComposer } from "./composer.js";
 import { startCopies } from "./copies.js";
@@ -30,6 +31,7 @@ startDeliveries();
 startFullText();
 startQuotes();
 startTemplates();
+startNew();
 startThread();
 startOutbox();
 connect();

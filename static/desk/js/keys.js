@@ -1,6 +1,7 @@
 // One key for each frequent thing. Nothing happens while somebody types, nor in a dialog.
 
 import { actIfOffered, assignToMe, newTicket } from "./actions.js";
+import { writeFirst } from "./begin.js";
 import { setMode, write } from "./composer.js";
 import { toggleContext } from "./context.js";
 import { hook } from "./dom.js";
@@ -16,6 +17,7 @@ const KEYS = {
   t: () => actIfOffered("take-over"),
   e: () => actIfOffered("resolve"),
   c: newTicket,
+  w: writeFirst,
   d: toggleContext,
   "/": () => hook("search").focus(),
   "?": () => hook("shortcuts-dialog").showModal(),
