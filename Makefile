@@ -53,7 +53,7 @@ prove: $(DEV) ## Kill everything while customers write and judge by their ledger
 
 .PHONY: messages
 messages: $(RUN) ## Collect strings to translate and compile the catalogues (needs gettext)
-	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --no-wrap --ignore var --ignore .venv
+	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --no-wrap --ignore var --ignore .venv --ignore tests
 	@sed -i.bak -e '/^"Report-Msgid-Bugs-To/d' -e '/^"POT-Creation-Date/d' locale/*/LC_MESSAGES/django.po && rm locale/*/LC_MESSAGES/*.bak
 	@$(PY) manage.py compilemessages --ignore .venv
 

@@ -26,6 +26,7 @@ from conversations.exchange import (
     Webhook,
 )
 from core.errors import HelpdeskError
+from core.reasons import reason
 from core.retry_after import LONGEST
 
 
@@ -222,8 +223,8 @@ class SendFailed(HelpdeskError):
     status = 502
 
     def __init__(self, detail: str = "", *, provider_code: str = "", retry_after: float = 0.0) -> None:
-        """Takes what people read, the provider's own code, and seconds to wait (0: as we think fit)."""
-        super().__init__(detail)
+        """Takes what people read (a reason), the provider's own code, and seconds to wait (0: ours)."""
+        super().__init__(detail or reason((type(self).__doc__ or "").strip()))
         self.provider_code = provider_code
         # Whatever a provider says, a message is not kept longer than it is tried.
         self.retry_after = min(LONGEST, max(0.0, retry_after))

@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from conversations.actions.receipts import show
@@ -28,6 +27,7 @@ from conversations.models import UNFINISHED, Delivery, Inbox, InboxState, Messag
 from conversations.tasks import plan_delivery
 from core.actor import Actor
 from core.errors import Forbidden
+from core.reasons import reason
 
 # As many conversations are woken at once; the others find the way free when their own time comes.
 WOKEN = 500
@@ -94,7 +94,7 @@ def _asked(inbox: Inbox, ask: Callable[[Any], Check]) -> Check:
 def _incomplete(error: ValidationError) -> str:
     """Names the settings that are missing or wrong, never their values."""
     names = {str(each["loc"][0]) for each in error.errors(include_input=False) if each["loc"]}
-    return _("These settings are missing or wrong: %s.") % ", ".join(sorted(names))
+    return reason("These settings are missing or wrong: %s.", ", ".join(sorted(names)))
 
 
 @transaction.atomic(durable=True)

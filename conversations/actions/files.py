@@ -8,7 +8,6 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import DatabaseError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from conversations.actions.attachments import shown_name
 from conversations.actions.record import lock, tell_change
@@ -21,6 +20,7 @@ from core import queue
 from core.actor import Actor
 from core.errors import TooLarge
 from core.pictures import safe_content
+from core.reasons import reason
 from core.storable import storable
 from core.threads import in_network_thread, in_own_thread, in_thread
 
@@ -51,7 +51,7 @@ def keep_file(inbox: Inbox, file: File, *, uploader: str, number: int = 0) -> At
     if file.content is not None:
         put(row, Media(file.content))
     elif file.size > settings.MAX_ATTACHMENT_BYTES:
-        row.status, row.error = FileStatus.FAILED, _("The file is larger than allowed.")
+        row.status, row.error = FileStatus.FAILED, reason("The file is larger than allowed.")
     row.save(force_insert=True)
     return row
 
@@ -65,7 +65,7 @@ def _name(file: File, number: int) -> str:
 def put(row: Attachment, media: Media) -> None:
     """Gives a row its content, made harmless; the row is not saved. Raises OSError."""
     if len(media.content) > settings.MAX_ATTACHMENT_BYTES:
-        row.status, row.error = FileStatus.FAILED, _("The file is larger than allowed.")
+        row.status, row.error = FileStatus.FAILED, reason("The file is larger than allowed.")
         return
     content, kind = safe_content(media.content, media.content_type or row.content_type)
     row.file.save(uuid4().hex, ContentFile(content), save=False)

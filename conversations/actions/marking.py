@@ -13,6 +13,7 @@ from conversations.models import Conversation, Inbox, Message
 from conversations.tasks import acknowledge as acknowledge_task
 from conversations.tasks import mark_read as mark_read_task
 from core import queue
+from core.reasons import in_english
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ async def mark_read(conversation_id: str, *, typing: bool = False) -> None:
         to = identity.address or identity.external_id
         await in_network_thread(channel.mark_read, ids, config, to=to, typing=typing)
     except SendFailed as error:
-        logger.info("message %s could not be marked as read: %s", newest.pk, error.detail)
+        logger.info("message %s could not be marked as read: %s", newest.pk, in_english(error.detail))
     except Exception:
         logger.exception("an adapter failed while it marked message %s as read", newest.pk)
 
@@ -81,6 +82,6 @@ async def acknowledge(inbox_id: int, external_id: str) -> None:
         config = channel.config.model_validate(inbox.config)
         await in_network_thread(channel.acknowledge, external_id, config)
     except (SendFailed, DatabaseError, Inbox.DoesNotExist) as error:
-        logger.info("message %s could not be acknowledged: %s", external_id, error)
+        logger.info("message %s could not be acknowledged: %s", external_id, in_english(str(error)))
     except Exception:
         logger.exception("an adapter failed while it acknowledged message %s", external_id)

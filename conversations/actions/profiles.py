@@ -6,6 +6,7 @@ from uuid import UUID
 from conversations.channels import SendFailed, adapter
 from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity
+from core.reasons import in_english
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ async def learn(identity_id: int) -> None:
     try:
         found = await in_network_thread(channel.profile, identity.external_id, config)
     except SendFailed as error:
-        logger.info("nobody says who identity %s is: %s", identity_id, error.detail)
+        logger.info("nobody says who identity %s is: %s", identity_id, in_english(error.detail))
         return
     if found is not None:
         await in_thread(_fill, identity.contact_id, found)

@@ -17,7 +17,6 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from conversations.actions.receipts import write
@@ -38,6 +37,7 @@ from conversations.queries.wire import Reader, attachment_url
 from conversations.tasks import deliver_later, plan_delivery
 from core import queue
 from core.crash_points import crash_point
+from core.reasons import reason
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _call(found: Claim) -> Sent | SendFailed:
     try:
         config = channel.config.model_validate(found.config)
     except ValidationError:
-        return InboxBroken(_("The settings of this inbox are not complete."))
+        return InboxBroken(reason("The settings of this inbox are not complete."))
     try:
         return channel.send(found.outgoing, config)
     except SendFailed as error:
@@ -145,7 +145,7 @@ def claim(conversation_id: str) -> Claim | Wait | None:
     if wait := _held_up(delivery, repeat, now):
         return wait
     if now - delivery.created_at > GIVEN_UP_AFTER and delivery.attempts:
-        error = _("Given up after a day: %s") % delivery.error
+        error = reason("Given up after a day: %s", delivery.error)
         write(delivery, status=DeliveryStatus.FAILED, error=error[:500])
         plan_delivery(conversation_id)
         return None
@@ -247,7 +247,7 @@ def _file(file: Attachment) -> OutFile:
             with file.file.open("rb") as content:
                 return cast("bytes", content.read())
         except FileNotFoundError as error:
-            raise SendRefused(_("The file is not there any more.")) from error
+            raise SendRefused(reason("The file is not there any more.")) from error
         except OSError as error:
             raise SendLater(str(error)) from error
 

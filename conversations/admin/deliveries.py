@@ -17,6 +17,7 @@ from conversations.admin.common import OneClick, ReadOnly, actor_of, attempt, is
 from conversations.enums import DeliveryStatus
 from conversations.models import Delivery, MessageTemplate
 from core.errors import Conflict
+from core.reasons import said
 
 HEADERS = {"IMAGE": _("a picture"), "VIDEO": _("a video"), "DOCUMENT": _("a document")}
 VARIABLE = re.compile(r"(\{\{\s*[^{}]{1,80}\s*\}\})")
@@ -35,19 +36,24 @@ class DeliveryAdmin(OneClick[Delivery]):
     show_full_result_count = False
     actions = ("retry",)
     fields = (
-        *("status", "error", "error_code", "inbox", "said", "seq", "part", "attempts", "doubtful"),
+        *("status", "why", "error_code", "inbox", "message_text", "seq", "part", "attempts", "doubtful"),
         *("resent", "provider_id", "next_try_at", "created_at"),
         *("sent_at", "delivered_at", "read_at", "failed_at"),
     )
-    readonly_fields = ("said",)
+    readonly_fields = ("why", "message_text")
 
     @admin.display(description=_("error"))
     def short_error(self, delivery: Delivery) -> str:
         """The beginning of the error."""
-        return short(delivery.error)
+        return short(said(delivery.error))
+
+    @admin.display(description=_("error"))
+    def why(self, delivery: Delivery) -> str:
+        """The whole error."""
+        return said(delivery.error) or "–"
 
     @admin.display(description=_("message"))
-    def said(self, delivery: Delivery) -> SafeString:
+    def message_text(self, delivery: Delivery) -> SafeString:
         """The beginning of the message, and the way to it."""
         address = reverse("admin:conversations_message_change", args=[delivery.message_id])
         text = short(delivery.text or delivery.message.text or str(delivery.message))

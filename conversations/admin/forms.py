@@ -157,7 +157,7 @@ def form_field(name: str, info: FieldInfo) -> forms.Field:
     }
     if kind is bool:
         return forms.BooleanField(**{**common, "required": False})
-    if choices := _choices(kind):
+    if choices := _choices(kind, info):
         return forms.ChoiceField(choices=choices, **common)
     if kind is SecretStr:
         return SecretField(**common)
@@ -207,10 +207,15 @@ def _kind(annotation: Any) -> Any:
     return inner[0] if is_optional else annotation
 
 
-def _choices(kind: Any) -> list[tuple[Any, Any]]:
-    """Returns what may be chosen, where the type says so."""
+def _choices(kind: Any, info: FieldInfo) -> list[tuple[Any, Any]]:
+    """Returns what may be chosen, where the type says so, by the names that the field gives as `labels`."""
+    told = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    labels = told.get("labels")
+    names = labels if isinstance(labels, dict) else {}
     if get_origin(kind) is Literal:
-        return [(value, gettext_later(str(value).capitalize())) for value in get_args(kind)]
+        return [
+            (value, gettext_later(str(names.get(value, str(value).capitalize())))) for value in get_args(kind)
+        ]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return [(each.value, getattr(each, "label", None) or str(each.value).capitalize()) for each in kind]
     return []

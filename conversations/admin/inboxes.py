@@ -20,6 +20,7 @@ from conversations.enums import Light
 from conversations.models import Inbox, InboxState
 from core.actor import Actor
 from core.errors import HelpdeskError
+from core.reasons import said
 
 LEVELS = {Light.GREEN: messages.SUCCESS, Light.YELLOW: messages.WARNING, Light.RED: messages.ERROR}
 # What the browser may show as a picture of a code: never a drawing with a script in it.
@@ -45,8 +46,10 @@ def fetched(inbox: Inbox, by: Actor) -> tuple[int, str]:
 
 
 def _told(state: InboxState) -> tuple[int, str]:
-    said = f"{Light(state.light).label}: {state.detail}" if state.detail else str(Light(state.light).label)
-    return LEVELS.get(Light(state.light), messages.INFO), said
+    told = str(Light(state.light).label)
+    if state.detail:
+        told = f"{told}: {said(state.detail)}"
+    return LEVELS.get(Light(state.light), messages.INFO), told
 
 
 # By the name of the button.
@@ -74,7 +77,7 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         state = state_of(inbox)
         words = Light(state.light).label
         return format_html(
-            '<span class="light light-{}" title="{}">{}</span>', state.light, state.detail, words
+            '<span class="light light-{}" title="{}">{}</span>', state.light, said(state.detail), words
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Inbox | None = None) -> Any:
@@ -123,11 +126,11 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
 
     def _ask(self, request: HttpRequest, inbox: Inbox, verb: str) -> None:
         try:
-            level, said = VERBS[verb](inbox, actor_of(request))
+            level, told = VERBS[verb](inbox, actor_of(request))
         except HelpdeskError as error:
-            level, said = messages.ERROR, error.detail
-        self.log_change(request, inbox, f"{DONE[verb]} {said}")
-        messages.add_message(request, level, said)
+            level, told = messages.ERROR, said(error.detail)
+        self.log_change(request, inbox, f"{DONE[verb]} {told}")
+        messages.add_message(request, level, told)
 
     def save_model(self, request: HttpRequest, obj: Inbox, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """Saves what was entered; what waits hears of being switched on or off."""
@@ -180,6 +183,7 @@ def panel_of(inbox: Inbox) -> Mapping[str, Any]:
     is_widget = inbox.channel == WIDGET
     return {
         "state": state,
+        "detail": said(state.detail),
         "label": spoken.label,
         "copy": spoken.setup_text(**told),
         "steps": spoken.setup_steps(**told),

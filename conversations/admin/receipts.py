@@ -18,6 +18,7 @@ from conversations.admin.common import OneClick, actor_of, attempt, is_admin, sh
 from conversations.channels import adapter
 from conversations.enums import Verdict
 from conversations.models import InboundEvent, Inbox
+from core.reasons import said
 
 SHOWN_BYTES = 64 * 1024
 HEX_ROW = 16
@@ -74,10 +75,10 @@ class InboundEventAdmin(OneClick[InboundEvent]):
     show_full_result_count = False
     actions = ("replay_chosen",)
     fields = (
-        *("verdict", "detail", "inbox", "received_at", "handled_at", "attempts", "provider_event_id"),
+        *("verdict", "why", "inbox", "received_at", "handled_at", "attempts", "provider_event_id"),
         *("shown_headers", "shown_body"),
     )
-    readonly_fields = ("shown_headers", "shown_body")
+    readonly_fields = ("why", "shown_headers", "shown_body")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundEvent]:
         """Leaves the bytes where they are: a page of mails would be hundreds of megabytes."""
@@ -86,7 +87,12 @@ class InboundEventAdmin(OneClick[InboundEvent]):
     @admin.display(description=_("why"))
     def short_detail(self, event: InboundEvent) -> str:
         """The beginning of the reason."""
-        return short(event.detail)
+        return short(said(event.detail))
+
+    @admin.display(description=_("why"))
+    def why(self, event: InboundEvent) -> str:
+        """The whole reason."""
+        return said(event.detail) or "–"
 
     @admin.display(description=_("headers"))
     def shown_headers(self, event: InboundEvent) -> SafeString:

@@ -10,6 +10,7 @@ from django.db.models.functions import JSONObject
 
 from conversations.enums import DeliveryStatus, Direction
 from conversations.models import UNFINISHED, Delivery, Message
+from core.reasons import said
 
 # The worst first: a message is where its worst part is.
 WORST_FIRST = (
@@ -44,12 +45,16 @@ def parts_of(message: str) -> ArraySubquery:
 
 
 def delivery_frame(parts: Iterable[Mapping[str, Any]]) -> State | None:
-    """Returns the state of a message from those of its parts; None for one that nobody has to deliver."""
+    """Returns the state of a message from those of its parts, for a reader of the active language.
+
+    None for one that nobody has to deliver.
+    """
     worst = min(parts, key=lambda part: WORST_FIRST.index(part["status"]), default=None)
     if worst is None:
         return None
     has_failed = worst["status"] == DeliveryStatus.FAILED
-    state = State(status=worst["status"], error=worst["error"] if has_failed else "", can_retry=has_failed)
+    error = said(worst["error"]) if has_failed else ""
+    state = State(status=worst["status"], error=error, can_retry=has_failed)
     if worst["status"] in UNFINISHED and not worst.get("is_active", True):
         state["is_held"] = True
     return state

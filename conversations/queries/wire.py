@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from conversations.enums import AuthorKind, EventType
 from conversations.models import Attachment, Conversation, Event, Inbox, Message
+from core.reasons import said
 
 ATTACHMENT_SALT = "conversations.attachment"
 # What of a payload a customer may know, where that is not all of it. What a message said before its author
@@ -112,6 +113,8 @@ def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
     payload = event.payload
     if event.type in PUBLIC and not internal:
         payload = {name: payload[name] for name in PUBLIC[event.type] if name in payload}
+    if event.type == EventType.DELIVERY_FAILED:
+        payload = {**payload, "error": said(str(payload.get("error", "")))}
     frame: dict[str, Any] = {"type": "event", "seq": event.seq, "event": event.type, **payload}
     if event.message is not None:
         reader = Reader.STAFF if internal else Reader.CUSTOMER

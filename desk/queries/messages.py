@@ -6,6 +6,7 @@ from typing import Any
 from conversations.models import Message
 from conversations.queries.delivered import delivery_frame
 from conversations.queries.wire import moment
+from core.reasons import said
 
 # What of a message's details is long, or for machines; the whole text of a mail is read when asked for.
 APART = {"full_text", "raw", "reacted_at"}
@@ -17,7 +18,7 @@ def desk_message(
     frame: dict[str, Any], message: Message, parts: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Adds to a message's frame what only the desk may know: how it was addressed, what became of it."""
-    errors = {str(row.pk): row.error for row in message.attachments.all()}
+    errors = {str(row.pk): said(row.error) for row in message.attachments.all()}
     return {
         **frame,
         "attachments": [{**file, "error": errors.get(file["id"], "")} for file in frame["attachments"]],

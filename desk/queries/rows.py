@@ -16,6 +16,7 @@ from conversations.models import Conversation, ConversationQuerySet, Inbox, Inbo
 from conversations.queries.windows import channel_frame, window_frame
 from core.actor import Actor, ActorKind
 from core.errors import Invalid, NotFound
+from core.reasons import said
 from desk.enums import Queue
 
 PAGE = 50
@@ -204,7 +205,7 @@ def light_frame(inbox: Inbox) -> dict[str, str] | None:
         state = inbox.state
     except InboxState.DoesNotExist:
         return None
-    return {"color": state.light, "detail": state.detail} if state.light in TROUBLED else None
+    return {"color": state.light, "detail": said(state.detail)} if state.light in TROUBLED else None
 
 
 def groups() -> list[Group]:

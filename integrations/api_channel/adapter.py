@@ -18,6 +18,7 @@ from conversations.enums import Light
 from conversations.exchange import Check, File, Media, OutFile, Outgoing, Parsed, Sent, Webhook
 from core.errors import TooLarge, Unauthenticated
 from core.http import Fetched, OutboundError, OutboundTooLarge, fetch
+from core.reasons import reason
 from integrations.api_channel import bodies, signing
 
 LONGEST_ID = 255
@@ -119,7 +120,7 @@ class ApiAdapter(BaseAdapter):
         if answer.status in NOT_NOW:
             raise SendLater(f"{answer.status}: {shown(answer)}", retry_after=asked_pause(answer))
         if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
-            raise InboxBroken(_("The callback address redirects; enter the address it leads to."))
+            raise InboxBroken(reason("The callback address redirects; enter the address it leads to."))
         if not _is_ok(answer):
             raise SendRefused(f"{answer.status}: {shown(answer)}", provider_code=str(answer.status))
         return Sent(_id_in(answer) or outgoing.key)
@@ -144,10 +145,10 @@ class ApiAdapter(BaseAdapter):
     def test(self, config: Any) -> Check:
         """Sends a ping to the callback."""
         if not config.callback_url:
-            return bright(_("No callback: messages wait in the API until your program fetches them."))
+            return bright(reason("No callback: messages wait in the API until your program fetches them."))
         answer = _post(config, f"ping_{uuid4().hex}", "ping", {})
         if _is_ok(answer):
-            return bright(_("Your program answered %d.") % answer.status)
+            return bright(reason("Your program answered %d.", answer.status))
         return Check(Light.RED, f"{answer.status}: {shown(answer)}")
 
 

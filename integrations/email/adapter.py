@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from conversations.adapters import BaseAdapter, bright
 from conversations.channels import Capabilities, InboxBroken, Repeat
 from conversations.exchange import Batch, Check, Details, Outgoing, Parsed, Sender, Sent, Webhook
+from core.reasons import reason
 from integrations.email import imap, providers, smtp
 from integrations.email.config import EmailConfig
 from integrations.email.incoming import parse_mail
@@ -91,14 +92,14 @@ class EmailAdapter(BaseAdapter):
         """Signs in wherever this mailbox reads and sends."""
         if config.incoming == "imap":
             if not config.imap_host:
-                raise InboxBroken(_("The IMAP server is missing."))
+                raise InboxBroken(reason("The IMAP server is missing."))
             imap.look(config)
         elif not config.webhook_secret.get_secret_value():
-            raise InboxBroken(_("The webhook secret is missing."))
+            raise InboxBroken(reason("The webhook secret is missing."))
         if config.outgoing != "smtp":
             if not config.api_key.get_secret_value():
-                raise InboxBroken(_("The key of the mail provider is missing."))
-            return bright(_("Reading works. Whether sending does shows with the first answer."))
+                raise InboxBroken(reason("The key of the mail provider is missing."))
+            return bright(reason("Reading works. Whether sending does shows with the first answer."))
         with smtp.opened(config) as connection:
             connection.noop()
-        return bright(_("Reading and sending work."))
+        return bright(reason("Reading and sending work."))

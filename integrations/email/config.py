@@ -5,6 +5,7 @@ from typing import Literal
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from pydantic import Field, SecretStr, field_validator
+from pydantic.config import JsonDict
 
 from conversations.channels import ChannelConfig
 from integrations.email.headers import ADDRESS
@@ -14,6 +15,24 @@ Security = Literal["tls", "starttls", "none"]
 Incoming = Literal["imap", "webhook", "mailgun", "postmark", "sendgrid"]
 Outgoing = Literal["smtp", "mailgun", "postmark", "brevo", "resend", "mailjet", "sparkpost"]
 MEGABYTE = 1024 * 1024
+# As people write them; the others are words.
+LABELS: JsonDict = {
+    "labels": {
+        "tls": "TLS",
+        "starttls": "STARTTLS",
+        "none": _("None"),
+        "imap": "IMAP",
+        "smtp": "SMTP",
+        "webhook": _("Webhook"),
+        "mailgun": "Mailgun",
+        "postmark": "Postmark",
+        "sendgrid": "SendGrid",
+        "brevo": "Brevo",
+        "resend": "Resend",
+        "mailjet": "Mailjet",
+        "sparkpost": "SparkPost",
+    }
+}
 
 
 class EmailConfig(ChannelConfig):
@@ -24,10 +43,10 @@ class EmailConfig(ChannelConfig):
 
     address: str = Field(title=_("Address"), description=_("Such as support@shop.example."))
     display_name: str = Field("", title=_("Name shown to customers"))
-    incoming: Incoming = Field("imap", title=_("Mail comes by"))
+    incoming: Incoming = Field("imap", title=_("Mail comes by"), json_schema_extra=LABELS)
     imap_host: str = Field("", title=_("IMAP server"))
     imap_port: int = Field(993, ge=1, le=65535, title=_("IMAP port"))
-    imap_security: Security = Field("tls", title=_("IMAP encryption"))
+    imap_security: Security = Field("tls", title=_("IMAP encryption"), json_schema_extra=LABELS)
     imap_user: str = Field("", title=_("IMAP user"), description=_("Empty: the address."))
     imap_password: SecretStr = Field(SecretStr(""), title=_("IMAP password"))
     folder: str = Field("INBOX", title=_("Folder"))
@@ -43,10 +62,10 @@ class EmailConfig(ChannelConfig):
         title=_("Webhook secret"),
         description=_("Mailgun: its signing key. Postmark and SendGrid: user:password of the address."),
     )
-    outgoing: Outgoing = Field("smtp", title=_("Mail goes by"))
+    outgoing: Outgoing = Field("smtp", title=_("Mail goes by"), json_schema_extra=LABELS)
     smtp_host: str = Field("", title=_("SMTP server"))
     smtp_port: int = Field(465, ge=1, le=65535, title=_("SMTP port"))
-    smtp_security: Security = Field("tls", title=_("SMTP encryption"))
+    smtp_security: Security = Field("tls", title=_("SMTP encryption"), json_schema_extra=LABELS)
     smtp_user: str = Field("", title=_("SMTP user"), description=_("Empty: as for IMAP."))
     smtp_password: SecretStr = Field(
         SecretStr(""), title=_("SMTP password"), description=_("Empty: as for IMAP.")

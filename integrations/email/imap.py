@@ -21,6 +21,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from conversations.channels import InboxBroken, SendLater
 from conversations.exchange import Batch, Details, Pulled
 from core.outbound import OutboundError, connected
+from core.reasons import reason
 from integrations.email.config import EmailConfig
 
 CONNECT_SECONDS = 10.0
@@ -203,7 +204,7 @@ def _fetched(
     missing = set(uids) - set(found)
     # What was deleted meanwhile is gone; what is still there must not be passed over.
     if missing and set(client.search(["UID", ",".join(map(str, sorted(missing)))])) & missing:
-        raise SendLater(f"{config.imap_host} left out mails that it has.")
+        raise SendLater(reason("%s left out mails that it has.", config.imap_host))
     for uid in sorted(found):
         more = {WHOLE_SIZE: str(sizes[uid])} if uid in large else {}
         digest = hashlib.sha256(found[uid]).hexdigest()

@@ -12,6 +12,7 @@ from typing import Any
 from conversations.channels import SendRefused
 from conversations.enums import AuthorKind
 from conversations.exchange import Outgoing, Sender
+from core.reasons import reason
 from integrations.email.config import EmailConfig
 from integrations.email.headers import ADDRESS
 from integrations.email.incoming import bare_subject
@@ -64,7 +65,7 @@ class Letter:
 def compose(outgoing: Outgoing, config: EmailConfig) -> Letter:
     """Writes the mail of one answer, the same each time. Raises SendRefused for what is no address."""
     if not ADDRESS.fullmatch(outgoing.to):
-        raise SendRefused(f"{one_line(outgoing.to)[:100]} is no e-mail address.")
+        raise SendRefused(reason("%s is no e-mail address.", one_line(outgoing.to)[:100]))
     copies = [each for each in _copies(outgoing) if each != outgoing.to]
     own_id = message_id(config, outgoing.key)
     message = EmailMessage(policy=POLICY)
@@ -128,7 +129,7 @@ def _address(name: str, address: str) -> Address:
         # Servers that know nothing of UTF-8 in addresses know this form of a domain.
         return Address(one_line(name)[:100], local, domain.encode("idna").decode())
     except (ValueError, IndexError, UnicodeError) as error:
-        raise SendRefused(f"{one_line(address)[:100]} is no e-mail address.") from error
+        raise SendRefused(reason("%s is no e-mail address.", one_line(address)[:100])) from error
 
 
 def _place(message: EmailMessage, outgoing: Outgoing) -> None:

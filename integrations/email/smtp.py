@@ -14,6 +14,7 @@ from typing import Any
 
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from core.outbound import OutboundError, connected
+from core.reasons import reason
 from integrations.email.config import EmailConfig
 from integrations.email.outgoing import Letter
 
@@ -91,7 +92,9 @@ def send(letter: Letter, config: EmailConfig) -> None:
     with opened(config) as connection:
         limit = connection.esmtp_features.get("size", "")
         if limit.isdigit() and 0 < int(limit) < len(content):
-            raise SendRefused(f"The server takes {limit} bytes at most.", provider_code=str(TOO_LARGE))
+            raise SendRefused(
+                reason("The server takes %s bytes at most.", limit), provider_code=str(TOO_LARGE)
+            )
         _judge(connection.mail(letter.sender), sender=True)
         first, *copies = letter.recipients
         _judge(connection.rcpt(first))
@@ -115,7 +118,7 @@ def opened(config: EmailConfig) -> Iterator[smtplib.SMTP]:
         yield connection
     except smtplib.SMTPResponseException as error:
         _judge((error.smtp_code, error.smtp_error))
-        raise SendLater(f"{config.smtp_host} answered out of turn.") from error
+        raise SendLater(reason("%s answered out of turn.", config.smtp_host)) from error
     except (smtplib.SMTPException, OSError) as error:
         raise _lost(error, watch, has_begun=connection is not None and connection.has_begun) from error
     except OutboundError as error:
@@ -169,7 +172,9 @@ def _lost(error: Exception, watch: _Watch, *, has_begun: bool) -> SendFailed:
     """What it means that a connection failed or ended."""
     if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError):
         return InboxBroken(f"{error}"[:300])
-    detail = "The mail server took too long." if watch.is_over else f"{error}"[:300] or type(error).__name__
+    detail = f"{error}"[:300] or type(error).__name__
+    if watch.is_over:
+        detail = reason("The mail server took too long.")
     return (SendUnclear if has_begun else SendLater)(detail)
 
 

@@ -9,11 +9,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from django.utils.translation import gettext as _
-
 from conversations.adapters import SEND_SECONDS, call, shown
 from conversations.channels import InboxBroken, SendLater, SendRefused, SendUnclear
 from core.http import Fetched
+from core.reasons import reason
 from integrations.evolution.fields import items, mapping
 
 # Said while Baileys reconnects (issue 2229 of Evolution); nothing had been sent.
@@ -55,7 +54,7 @@ def judge(answer: Fetched) -> Fetched:
     detail, code = f"{answer.status}: {shown(answer)}", str(answer.status)
     words = detail.lower()
     if _is_nobody(answer):
-        raise SendRefused(_("This number is not on WhatsApp."), provider_code="not_on_whatsapp")
+        raise SendRefused(reason("This number is not on WhatsApp."), provider_code="not_on_whatsapp")
     if answer.status == HTTPStatus.REQUEST_TIMEOUT or any(each in words for each in MAYBE):
         raise SendUnclear(detail, provider_code=code)
     if any(each in words for each in NOT_NOW):

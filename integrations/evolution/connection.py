@@ -8,12 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from conversations.adapters import answer_json
 from conversations.channels import InboxBroken, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Check, Connection, Ignored, Parsed
+from core.reasons import reason
 from integrations.evolution import proof
 from integrations.evolution.calls import ask
 from integrations.evolution.fields import mapping, number, string
@@ -47,25 +46,25 @@ def read(event: str, data: Mapping[str, Any]) -> Iterator[Parsed]:
         check = standing(state, number(data.get("statusReason")))
     else:
         check = Check(
-            Light.RED, _("The instance was removed or logged out on the server."), {"state": "close"}
+            Light.RED, reason("The instance was removed or logged out on the server."), {"state": "close"}
         )
     yield Connection(check.light, check.detail, check.details)
 
 
-def standing(state: str, reason: int = 0) -> Check:
+def standing(state: str, cause: int = 0) -> Check:
     """Returns what a state means for people."""
-    details = {"state": state, **({"reason": reason} if reason else {})}
+    details = {"state": state, **({"reason": cause} if cause else {})}
     light = LIGHTS.get(state, Light.RED)
     if light == Light.GREEN:
-        return Check(light, _("Connected to WhatsApp."), details)
+        return Check(light, reason("Connected to WhatsApp."), details)
     if light == Light.YELLOW:
-        return Check(light, _("Connecting to WhatsApp. If this stays, scan the QR code."), details)
+        return Check(light, reason("Connecting to WhatsApp. If this stays, scan the QR code."), details)
     reasons = {
-        LOGGED_OUT: _("The phone has logged this device out. Connect again and scan the QR code."),
-        FORBIDDEN: _("WhatsApp has blocked this number."),
-        REPLACED: _("Another program has taken over the connection."),
+        LOGGED_OUT: reason("The phone has logged this device out. Connect again and scan the QR code."),
+        FORBIDDEN: reason("WhatsApp has blocked this number."),
+        REPLACED: reason("Another program has taken over the connection."),
     }
-    return Check(light, reasons.get(reason, _("Not connected to WhatsApp.")), details)
+    return Check(light, reasons.get(cause, reason("Not connected to WhatsApp.")), details)
 
 
 def scan(data: Mapping[str, Any]) -> Check:
@@ -76,10 +75,11 @@ def scan(data: Mapping[str, Any]) -> Check:
         picture = ""
     told = {"state": "connecting", "qr": picture, "pairing_code": string(code.get("pairingCode"))}
     if picture or told["pairing_code"]:
-        return Check(Light.YELLOW, _("Scan the QR code with WhatsApp: Settings, Linked devices."), told)
-    detail = string(data.get("message")) or _("The server has no QR code yet. Connect again in a moment.")
+        return Check(Light.YELLOW, reason("Scan the QR code with WhatsApp: Settings, Linked devices."), told)
+    detail = string(data.get("message"))[:300]
+    detail = detail or reason("The server has no QR code yet. Connect again in a moment.")
     light = Light.RED if number(data.get("statusCode")) else Light.YELLOW
-    return Check(light, detail[:300], {"state": "connecting"})
+    return Check(light, detail, {"state": "connecting"})
 
 
 def test(config: Any) -> Check:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from conversations.enums import DeliveryStatus
 from conversations.exchange import Deleted, Echo, Edited, Ignored, Incoming, Parsed, Reacted, Receipt
+from core.reasons import reason
 from integrations.evolution import connection, content, people
 from integrations.evolution.fields import items, load, mapping, moment, string, truth
 
@@ -227,7 +228,7 @@ def _receipt(target: str, told: str, key: Mapping[str, Any], entry: Entry) -> Pa
         status,
         provider_id=target[:LONGEST_ID],
         at=moment(entry.get("readTimestamp") or entry.get("datetime")),
-        error=_("WhatsApp could not deliver the message.") if failed else "",
+        error=reason("WhatsApp could not deliver the message.") if failed else "",
         error_code="ERROR" if failed else "",
     )
 

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr
 
 from conversations.channels import Capabilities, Repeat, SendRefused
 from conversations.exchange import Check, Outgoing, Sent
+from core.reasons import reason
 from integrations.meta.adapter import MetaAdapter, other_account
 from integrations.meta.config import ID, NO_ID, MetaConfig
 from integrations.meta.graph import graph
@@ -108,10 +109,10 @@ class InstagramAdapter(MetaAdapter):
         """Lets Instagram fetch the file; says at once what it would refuse."""
         file = outgoing.files[0]
         if not file.content_type.startswith(self.capabilities.file_types):
-            raise SendRefused(_("Instagram takes pictures, video, sound and PDF files only."))
+            raise SendRefused(reason("Instagram takes pictures, video, sound and PDF files only."))
         # Pictures have a limit of their own, smaller than the channel's.
         if file.content_type.startswith("image/") and file.size > IMAGE_LIMIT:
-            raise SendRefused(_("Instagram takes pictures of at most 8 MB."))
+            raise SendRefused(reason("Instagram takes pictures of at most 8 MB."))
         return super().send_file(outgoing, config)
 
     def test(self, config: Any) -> Check:

@@ -7,13 +7,12 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit
 
-from django.utils.translation import gettext as _
-
 from conversations.adapters import SEND_SECONDS, BaseAdapter, asked_pause, bright, call, shown
 from conversations.channels import InboxBroken, SendLater, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sender, Sent, Webhook
 from core.http import Fetched
+from core.reasons import reason
 from integrations.meta import notifications, sending, signature
 from integrations.meta.graph import graph
 from integrations.meta.notifications import Account
@@ -92,7 +91,7 @@ class MetaAdapter(BaseAdapter):
         del config
         url = text(file.reference.get("url"))
         if not url:
-            raise SendRefused(_("The file has no address."))
+            raise SendRefused(reason("The file has no address."))
         try:
             answer = call("GET", url, deadline=SEND_SECONDS, max_bytes=max_bytes, judge=_fetched)
         except InboxBroken as error:
@@ -122,10 +121,10 @@ class MetaAdapter(BaseAdapter):
         apps = [mapping(app) for app in listed(found.get("data"))]
         fields = {text(field) for app in apps for field in listed(app.get("subscribed_fields"))}
         if "messages" in fields:
-            return bright(_("The token works, and the account sends its messages."))
+            return bright(reason("The token works, and the account sends its messages."))
         return Check(
             Light.YELLOW,
-            _("The token works, but the account does not send its messages to the app: connect it."),
+            reason("The token works, but the account does not send its messages to the app: connect it."),
         )
 
     def connect(self, config: Any, *, url: str, secret: str) -> Check:
@@ -142,8 +141,12 @@ class MetaAdapter(BaseAdapter):
 
 def other_account(found: str, expected: str) -> Check:
     """The token is good, but for another account than the one that is set."""
-    said = _("The token belongs to the account %(found)s, but the settings name %(expected)s.")
-    return Check(Light.RED, said % {"found": found or "?", "expected": expected})
+    detail = reason(
+        "The token belongs to the account %(found)s, but the settings name %(expected)s.",
+        found=found or "?",
+        expected=expected,
+    )
+    return Check(Light.RED, detail)
 
 
 def _fetched(answer: Fetched) -> Fetched:
@@ -152,7 +155,7 @@ def _fetched(answer: Fetched) -> Fetched:
         return answer
     code = str(answer.status)
     if answer.status in GONE:
-        raise SendRefused(_("Meta does not keep this file any more."), provider_code=code)
+        raise SendRefused(reason("Meta does not keep this file any more."), provider_code=code)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise SendLater(f"{code}: {shown(answer)}", provider_code=code, retry_after=asked_pause(answer))
     raise SendRefused(f"{code}: {shown(answer)}", provider_code=code)

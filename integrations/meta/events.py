@@ -20,6 +20,7 @@ from conversations.exchange import (
     Receipt,
     Sender,
 )
+from core.reasons import reason
 from integrations.meta.messages import content, referral
 from integrations.meta.values import derived_id, is_true, listed, mapping, message_id, moment, text
 
@@ -198,8 +199,9 @@ def _policy(event: Event) -> Iterator[Parsed]:
     """Meta stops a page that breaks its rules, warns it, or lets it go again."""
     action = text(event.data.get("action"))
     light = {"block": Light.RED, "unblock": Light.GREEN}.get(action, Light.YELLOW)
-    said = _("Meta enforces its rules (%(action)s): %(reason)s")
-    yield Connection(light, said % {"action": action, "reason": text(event.data.get("reason")) or "–"})
+    why = text(event.data.get("reason")) or "–"
+    detail = reason("Meta enforces its rules (%(action)s): %(reason)s", action=action, reason=why)
+    yield Connection(light, detail)
 
 
 def _derived(kind: str, event: Event) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from django.utils.translation import gettext as _
-
 from conversations.channels import Capabilities, SendRefused, SendUnclear
 from conversations.enums import AuthorKind
 from conversations.exchange import OutFile, Outgoing, Sent
+from core.reasons import reason
 from integrations.meta.config import MetaConfig
 from integrations.meta.graph import WINDOW_CLOSED, graph
 from integrations.meta.plain import plain
@@ -38,7 +37,7 @@ def text_message(outgoing: Outgoing, capabilities: Capabilities) -> Body:
     if is_within(listed, capabilities):
         words = listed
     if not is_within(words, capabilities):
-        raise SendRefused(_("The text is longer than this channel allows."))
+        raise SendRefused(reason("The text is longer than this channel allows."))
     return {"text": words, **quick_replies(outgoing.choices)}
 
 

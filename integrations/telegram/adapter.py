@@ -15,6 +15,7 @@ from conversations.channels import Capabilities, Repeat, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Batch, Check, Details, File, Media, Outgoing, Parsed, Sent, Webhook
 from core.errors import TooLarge, Unauthenticated
+from core.reasons import reason
 from integrations.telegram.client import FETCH_LIMIT, UPLOAD_LIMIT, ask, download, tell
 from integrations.telegram.config import Mode, TelegramConfig
 from integrations.telegram.markup import TEXT_LIMIT
@@ -101,16 +102,16 @@ class TelegramAdapter(BaseAdapter):
     def fetch(self, file: File, config: TelegramConfig, *, max_bytes: int) -> Media:
         """Asks where the file is, which holds for an hour, and fetches it; 20 MB are the most for a bot."""
         if file.size > min(FETCH_LIMIT, max_bytes):
-            raise TooLarge(_("The file is too large to be fetched."))
+            raise TooLarge(reason("The file is too large to be fetched."))
         try:
             found = ask(config, "getFile", result=dict, file_id=str(file.reference.get("file_id", "")))
         except SendRefused as error:
             if "too big" in error.detail:
-                raise TooLarge(_("Telegram gives bots no file above 20 MB.")) from error
+                raise TooLarge(reason("Telegram gives bots no file above 20 MB.")) from error
             raise
         path = found.get("file_path")
         if not isinstance(path, str) or not path:
-            raise SendRefused(_("Telegram does not say where the file is."))
+            raise SendRefused(reason("Telegram does not say where the file is."))
         content = download(config, path, max_bytes=min(FETCH_LIMIT, max_bytes))
         return Media(content, file.content_type, file.name or path.rpartition("/")[2])
 
@@ -126,8 +127,12 @@ class TelegramAdapter(BaseAdapter):
         }
         trouble = _trouble(config, info)
         if trouble:
-            return Check(Light.YELLOW, config.scrubbed(f"{name}: {trouble}"), details)
-        return bright(_("%s is connected.") % name, **details)
+            return Check(
+                Light.YELLOW,
+                config.scrubbed(reason("%(bot)s: %(trouble)s", bot=name, trouble=trouble)),
+                details,
+            )
+        return bright(reason("%s is connected.", name), **details)
 
     def connect(self, config: TelegramConfig, *, url: str, secret: str) -> Check:
         """Sets the webhook with its secret, or takes it away for polling. Nothing that waits is dropped."""
@@ -135,7 +140,7 @@ class TelegramAdapter(BaseAdapter):
         del secret
         if config.mode == Mode.POLLING:
             tell(config, "deleteWebhook", {"drop_pending_updates": False})
-            return bright(_("The bot is polled; it needs no address."))
+            return bright(reason("The bot is polled; it needs no address."))
         payload = {
             "url": url,
             "secret_token": config.webhook_secret(),
@@ -143,7 +148,7 @@ class TelegramAdapter(BaseAdapter):
             "drop_pending_updates": False,
         }
         tell(config, "setWebhook", payload)
-        return bright(_("Telegram sends messages to %s.") % url)
+        return bright(reason("Telegram sends messages to %s.", url))
 
 
 def _updates(body: bytes) -> Iterator[Mapping[str, Any]]:
@@ -168,17 +173,14 @@ def _trouble(config: TelegramConfig, info: Mapping[str, Any]) -> str:
     """Says what is wrong with the webhook, or ""."""
     url, pending = info.get("url"), int(info.get("pending_update_count") or 0)
     if config.mode == Mode.POLLING:
-        return _("a webhook is still set; connect to take it away.") if url else ""
+        return reason("a webhook is still set; connect to take it away.") if url else ""
     if not url:
-        return _("no webhook is set; connect, or choose polling.")
+        return reason("no webhook is set; connect, or choose polling.")
     failed_at = info.get("last_error_date") or 0
     if time.time() - failed_at < RECENT_SECONDS:
         at = datetime.fromtimestamp(failed_at, UTC)
         said = info.get("last_error_message", "")
-        return _("Telegram could not reach us at %(at)s UTC: %(error)s") % {
-            "at": f"{at:%H:%M}",
-            "error": said,
-        }
+        return reason("Telegram could not reach us at %(at)s UTC: %(error)s", at=f"{at:%H:%M}", error=said)
     if pending > MANY_PENDING:
-        return _("%d messages wait at Telegram.") % pending
+        return reason("%d messages wait at Telegram.", pending)
     return ""

@@ -12,12 +12,11 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from django.utils.translation import gettext as _
-
 from conversations.adapters import SEND_SECONDS, TOO_MANY, answer_json, call, raise_for_status, shown
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused
 from core.errors import TooLarge
 from core.http import Fetched
+from core.reasons import reason
 from integrations.telegram.config import TelegramConfig
 
 # The largest file that a bot may fetch, and the largest it may send (https://core.telegram.org/bots/api#file).
@@ -50,7 +49,7 @@ def ask(
     address = _address(config, method) + (f"?{query}" if query else "")
     found = _private(config, lambda: _result(call("GET", address, deadline=deadline, judge=judged)))
     if not isinstance(found, result):
-        raise SendLater(_("What answers at the address of the Bot API is something else."))
+        raise SendLater(reason("What answers at the address of the Bot API is something else."))
     return found
 
 
@@ -97,7 +96,7 @@ def judged(answer: Fetched) -> Fetched:
     if answer.status in TOO_MANY:
         raise SendLater(detail, provider_code=code, retry_after=_seconds(body))
     if answer.status in TOKEN_WRONG:
-        raise InboxBroken(_("Telegram does not know this bot token (%s).") % detail, provider_code=code)
+        raise InboxBroken(reason("Telegram does not know this bot token (%s).", detail), provider_code=code)
     if answer.status == HTTPStatus.CONFLICT:
         raise InboxBroken(_conflict(detail), provider_code=code)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -144,7 +143,7 @@ def _result(answer: Fetched) -> Any:
 
 def _file_judged(answer: Fetched) -> Fetched:
     if answer.status == HTTPStatus.NOT_FOUND:
-        raise SendRefused(_("Telegram no longer has this file."), provider_code="404")
+        raise SendRefused(reason("Telegram no longer has this file."), provider_code="404")
     return judged(answer)
 
 
@@ -165,8 +164,8 @@ def _seconds(body: Mapping[str, Any]) -> float:
 
 def _conflict(detail: str) -> str:
     if "webhook" in detail.lower():
-        return _("A webhook is set for this bot, so nothing can be polled (%s).") % detail
-    return _("Another program fetches this bot's messages; stop it, or use another bot (%s).") % detail
+        return reason("A webhook is set for this bot, so nothing can be polled (%s).", detail)
+    return reason("Another program fetches this bot's messages; stop it, or use another bot (%s).", detail)
 
 
 def _plain(value: Any) -> str:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Outgoing, Sent
+from core.reasons import reason
 from integrations.telegram.client import UPLOAD_LIMIT, Upload, tell
 from integrations.telegram.config import TelegramConfig
 from integrations.telegram.markup import CAPTION_LIMIT, TEXT_LIMIT, pieces_of, shown_units, to_telegram
@@ -55,7 +54,7 @@ class Line:
     def tell(self, method: str, payload: Payload, upload: Upload | None = None) -> Any:
         left = self.ends_at - time.monotonic()
         if left <= 0:
-            raise SendLater(_("There was no time left to send it."))
+            raise SendLater(reason("There was no time left to send it."))
         return tell(self.config, method, payload, upload, deadline=left)
 
 
@@ -79,7 +78,7 @@ def sent(outgoing: Outgoing, config: TelegramConfig) -> Sent:
         except SendFailed as error:
             if not provider_id:
                 raise
-            raise SendUnclear(_("Only a part was sent: %s") % error.detail) from error
+            raise SendUnclear(reason("Only a part was sent: %s", error.detail)) from error
     return Sent(provider_id)
 
 
@@ -96,7 +95,7 @@ def _steps(outgoing: Outgoing) -> Iterator[Step]:
     yield from (Step(piece) for piece in pieces_of(text, TEXT_LIMIT))
     yield from (Step(file=file) for file in files)
     if not text and not outgoing.files:
-        raise SendRefused(_("There is nothing to send."))
+        raise SendRefused(reason("There is nothing to send."))
 
 
 def _fits(text: str, limit: int) -> bool:
@@ -137,7 +136,7 @@ def _carried_out(step: Step, payload: Payload, line: Line, to: str) -> str:
         result = _with_file(step.file, step.text, payload, line)
     number = result.get("message_id") if isinstance(result, dict) else None
     if not isinstance(number, int):
-        raise SendUnclear(_("Telegram took the message and did not say under which number."))
+        raise SendUnclear(reason("Telegram took the message and did not say under which number."))
     return f"{to}:{number}"
 
 
@@ -157,7 +156,7 @@ def _formatted(name: str, text: str, payload: Payload, limit: int, call: Call) -
 def _with_file(file: OutFile, text: str, payload: Payload, line: Line) -> Any:
     """Sends a file as what it is; as a document where Telegram does not take it as a picture or a voice."""
     if file.size > UPLOAD_LIMIT:
-        raise SendRefused(_("Telegram takes files of 50 MB at most."), provider_code="413")
+        raise SendRefused(reason("Telegram takes files of 50 MB at most."), provider_code="413")
     content = file.read()
 
     def upload(method: str, field: str) -> Any:

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.utils.translation import gettext as _
-
 from conversations.adapters import bright, call
 from conversations.channels import InboxBroken, SendLater, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Check, File, Media, Template
 from core.errors import TooLarge
+from core.reasons import reason
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 from integrations.whatsapp_cloud.graph import bearer, graph, judged
 from integrations.whatsapp_cloud.sending import FILE_HEADERS
@@ -80,7 +79,7 @@ def templates(config: WhatsAppConfig) -> list[Template]:
         if not paging.get("next"):
             return found
         after = {"after": str(paging["cursors"]["after"])}
-    raise SendLater(_("Meta took too long to list the templates."))
+    raise SendLater(reason("Meta took too long to list the templates."))
 
 
 def _template(row: Mapping[str, Any]) -> Template:
@@ -117,12 +116,14 @@ def check(config: WhatsAppConfig) -> Check:
     name, shown = str(number.get("verified_name") or ""), str(number.get("display_phone_number") or "")
     quality = str(number.get("quality_rating") or "")
     if not apps.get("data"):
-        detail = _("%s can send, but Meta passes no message on to us yet: connect the inbox.") % shown
+        detail = reason("%s can send, but Meta passes no message on to us yet: connect the inbox.", shown)
         return Check(Light.YELLOW, detail, {"number": shown, "name": name})
     if quality == "RED":
-        detail = _("%s works, but Meta rates its quality as low.") % shown
+        detail = reason("%s works, but Meta rates its quality as low.", shown)
         return Check(Light.YELLOW, detail, {"number": shown, "name": name, "quality": quality})
-    return bright(_("Connected as %s") % f"{name} {shown}".strip(), number=shown, name=name, quality=quality)
+    return bright(
+        reason("Connected as %s", f"{name} {shown}".strip()), number=shown, name=name, quality=quality
+    )
 
 
 def connect(config: WhatsAppConfig, *, url: str) -> Check:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from conversations.enums import Light
 from conversations.exchange import Connection, Ignored, Incoming, Sender
+from core.reasons import reason
 from integrations.whatsapp_cloud.graph import BROKEN, explained
 from integrations.whatsapp_cloud.people import sender_of
 
@@ -34,7 +35,7 @@ def alert(name: str, value: Row) -> Connection | Ignored:
     if name == "account_update":
         return _account(value)
     if name == "phone_number_quality_update" and value.get("event") in QUALITY:
-        text = _("Meta's rating of the number: %s") % value["event"]
+        text = reason("Meta's rating of the number: %s", value["event"])
         return Connection(QUALITY[value["event"]], text, dict(value))
     if name == "account_alerts":
         return _account_alert(value)
@@ -51,7 +52,7 @@ def _account(value: Row) -> Connection | Ignored:
     light = BANS.get(state) or ACCOUNT_LIGHTS.get(event)
     if light is None:
         return Ignored(f"account_update: {event}")
-    text = _("Meta about the account: %s") % " ".join(filter(None, [event, state]))
+    text = reason("Meta about the account: %s", " ".join(filter(None, [event, state])))
     return Connection(light, text, dict(value))
 
 
@@ -62,7 +63,7 @@ def _account_alert(value: Row) -> Connection | Ignored:
     kind = str(told.get("alert_type") or "")
     if told.get("alert_severity") not in {"CRITICAL", "WARNING"}:
         return Ignored(f"account_alerts: {kind}")
-    text = _("Meta about the account: %s") % (told.get("alert_description") or kind)
+    text = reason("Meta about the account: %s", told.get("alert_description") or kind)
     return Connection(Light.YELLOW, text, dict(value))
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from conversations.adapters import SEND_SECONDS, answer_json, asked_pause, call, raise_for_status
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused
 from core.http import Fetched
+from core.reasons import reason
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 
 # Seconds to wait where Meta does not say: one number to one person may send every six seconds, and a number
@@ -102,7 +102,7 @@ def judged(answer: Fetched) -> Fetched:
     if error is None:
         raise_for_status(answer)
         if answer.status >= 400:  # noqa: PLR2004 (where errors begin)
-            raise SendRefused(_("Meta answered %s without a reason.") % answer.status)
+            raise SendRefused(reason("Meta answered %s without a reason.", answer.status))
         return answer
     raise failure(error, answer)
 
@@ -136,11 +136,13 @@ def explained(error: dict[str, Any]) -> str:
     """Says an error so that an operator knows what to do, else in Meta's own words, with the code."""
     code = error.get("code")
     if code in EXPLAINED:
-        return f"{_(EXPLAINED[code])} ({code})"
+        return reason("%(why)s (%(code)s)", why=reason(EXPLAINED[code]), code=code)
     data = error.get("error_data")
     details = data.get("details") if isinstance(data, dict) else ""
-    words = details or error.get("message") or error.get("title") or _("Meta gives no reason.")
-    return f"{str(words)[:500]} ({code})"
+    words = str(details or error.get("message") or error.get("title") or "")
+    if words:
+        return f"{words[:400]} ({code})"
+    return reason("%(why)s (%(code)s)", why=reason("Meta gives no reason."), code=code)
 
 
 def regained_after(answer: Fetched) -> float:

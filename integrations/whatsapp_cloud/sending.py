@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from conversations.adapters import SEND_SECONDS
 from conversations.channels import SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Outgoing, Sent
+from core.reasons import reason
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 from integrations.whatsapp_cloud.graph import graph
 from integrations.whatsapp_cloud.kinds import SAY
@@ -55,7 +56,7 @@ def send(outgoing: Outgoing, config: WhatsAppConfig) -> Sent:
     try:
         return Sent(str(answer["messages"][0]["id"]))
     except (LookupError, TypeError) as error:
-        raise SendUnclear(_("WhatsApp took the message without naming it.")) from error
+        raise SendUnclear(reason("WhatsApp took the message without naming it.")) from error
 
 
 def envelope(outgoing: Outgoing) -> dict[str, Any]:
@@ -81,16 +82,16 @@ def content(outgoing: Outgoing, config: WhatsAppConfig) -> dict[str, Any]:
         return {"type": "template", "template": template(outgoing.details, header(outgoing, config))}
     text = to_whatsapp(outgoing.text)
     if len(outgoing.files) > 1:
-        raise SendRefused(_("WhatsApp takes one file at a time."))
+        raise SendRefused(reason("WhatsApp takes one file at a time."))
     if outgoing.files:
         return media(outgoing, with_lines(text, outgoing.choices), config)
     if interactive := choices(text, outgoing.choices):
         return {"type": "interactive", "interactive": interactive}
     text = with_lines(text, outgoing.choices)
     if not text:
-        raise SendRefused(_("There is nothing to send."))
+        raise SendRefused(reason("There is nothing to send."))
     if len(text) > TEXT_LIMIT:
-        raise SendRefused(_("WhatsApp takes %s characters at most.") % TEXT_LIMIT)
+        raise SendRefused(reason("WhatsApp takes %s characters at most.", TEXT_LIMIT))
     return {"type": "text", "text": {"body": text, "preview_url": "https://" in text}}
 
 
@@ -117,7 +118,7 @@ def header(outgoing: Outgoing, config: WhatsAppConfig) -> list[dict[str, Any]]:
     (file,) = outgoing.files
     types, limit = SHOWN.get(wanted or "", (frozenset({plain_type(file)}), DOCUMENT_LIMIT))
     if wanted is None or plain_type(file) not in types or file.size > limit:
-        raise SendRefused(_("WhatsApp does not show this file above a template."))
+        raise SendRefused(reason("WhatsApp does not show this file above a template."))
     body = {"id": upload(file, config)}
     if wanted == "document":
         body["filename"] = file.name[:240] or "file"
@@ -143,7 +144,7 @@ def media(outgoing: Outgoing, caption: str, config: WhatsAppConfig) -> dict[str,
     """Uploads the file and returns the message that shows it."""
     (file,) = outgoing.files
     if len(caption) > CAPTION_LIMIT:
-        raise SendRefused(_("WhatsApp takes %s characters beside a file at most.") % CAPTION_LIMIT)
+        raise SendRefused(reason("WhatsApp takes %s characters beside a file at most.", CAPTION_LIMIT))
     kind = shown_as(file, caption=caption, wants_sticker=outgoing.details.get("kind") == "sticker")
     body: dict[str, Any] = {"id": upload(file, config)}
     if caption:
@@ -183,7 +184,7 @@ def upload(file: OutFile, config: WhatsAppConfig) -> str:
         )
         return str(answer["id"])
     except (SendUnclear, KeyError) as error:
-        raise SendLater(_("The file could not be uploaded to WhatsApp.")) from error
+        raise SendLater(reason("The file could not be uploaded to WhatsApp.")) from error
 
 
 def form(file: OutFile, boundary: str) -> bytes:

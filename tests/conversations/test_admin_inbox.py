@@ -349,6 +349,15 @@ def test_settings_speak_the_reader_s_language(db: None) -> None:
     assert str(form.base_fields["config_signing_secret"].label) == "Signing secret"
 
 
+def test_choices_are_named_as_people_write_them(db: None) -> None:
+    """They were the stored values with a capital: Imap, Tls."""
+    fields = form_for("email").base_fields
+    names = ("incoming", "imap_security", "outgoing")
+    page = "".join(fields[f"config_{name}"].widget.render(name, "") for name in names)
+    for label in ("IMAP", "SMTP", "TLS", "STARTTLS", "SendGrid", "None", "Webhook"):
+        assert f">{label}</option>" in page
+
+
 # --- how it stands -----------------------------------------------------------------------------------------
 def test_panel_shows_light_error_and_times(as_ana: Client, api: Inbox) -> None:
     now = timezone.now()

@@ -3,18 +3,21 @@
 from itertools import permutations
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from conversations.actions import add_event, lock, note, reply
+from conversations.actions.receipts import write
 from conversations.enums import DeliveryStatus, EventType
 from conversations.models import Conversation, Delivery, Message
 from conversations.queries.delivered import WORST_FIRST, delivery_frame, delivery_states
 from conversations.queries.threads import events_after, last_messages
 from conversations.queries.wire import event_frame, message_frame
 from core.actor import Actor
+from core.reasons import reason
 
 statuses = st.sampled_from(DeliveryStatus.values)
 
@@ -88,3 +91,28 @@ def test_an_answer_names_what_it_answers(letter: Conversation, bruno: User) -> N
     Message.objects.filter(pk=said.pk).update(reply_to=asked)
     frame = message_frame(last_messages(letter.pk)[-1])
     assert frame["reply_to"] == {"id": str(asked.pk), "author": "Eva", "text": "Is it here?"}
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("en", "This number is not on WhatsApp."),
+        ("pt-br", "Este número não está no WhatsApp."),
+        ("es", "Este número no está en WhatsApp."),
+    ],
+)
+def test_why_a_message_failed_is_told_in_the_language_of_whoever_reads(
+    letter: Conversation, bruno: User, language: str, shown: str
+) -> None:
+    """It was translated once and for all by the worker that had sent it."""
+    reply(conversation=letter, text="Hello", by=bruno.as_actor())
+    delivery = Delivery.objects.get()
+    with translation.override("es"):
+        write(delivery, status=DeliveryStatus.FAILED, error=reason("This number is not on WhatsApp."))
+    (event,) = (
+        each for each in events_after(letter.pk, 0, internal=True) if each.type == EventType.DELIVERY_FAILED
+    )
+    with translation.override(language):
+        (state,) = delivery_states(letter.pk).values()
+        assert state["error"] == shown
+        assert event_frame(event, internal=True)["error"] == shown

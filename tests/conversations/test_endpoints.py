@@ -25,6 +25,7 @@ from conversations.exchange import Check, Template
 from conversations.models import Conversation, Delivery, Inbox, InboxState, MessageTemplate
 from core.actor import Actor
 from core.errors import Forbidden
+from core.reasons import said
 from tests.fakes.api_channel import SECRET, ApiChannel
 from tests.fakes.provider import Simulator, running
 from tests.integrations.api.case import config
@@ -65,7 +66,7 @@ def test_working_inbox_gets_a_green_light(api: Inbox, ana: User, program: Simula
     api.config = config(program.url)
     state = endpoints.test_inbox(inbox=api, by=ana.as_actor())
     state.refresh_from_db()
-    assert (state.light, state.detail) == (Light.GREEN, "Your program answered 200.")
+    assert (state.light, said(state.detail)) == (Light.GREEN, "Your program answered 200.")
     assert state.checked_at
 
 

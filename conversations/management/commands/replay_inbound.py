@@ -20,6 +20,7 @@ from conversations.enums import Verdict
 from conversations.exchange import Webhook
 from conversations.models import InboundEvent, Inbox, Message
 from core.actor import Actor
+from core.reasons import in_english
 
 CONTENT_TYPES = {".json": "application/json", ".eml": "message/rfc822", ".msg": "message/rfc822"}
 MEBIBYTE = 1024  # ru_maxrss counts in KiB
@@ -128,7 +129,7 @@ def verdicts(taken: list[int]) -> dict[str, Any]:
     by_verdict = Counter(verdict for verdict, _ in found)
     names = {Verdict.DONE: "done", Verdict.IGNORED: "ignored", Verdict.RECEIVED: "waiting"}
     names[Verdict.QUARANTINED] = "quarantined"
-    reasons = Counter(line for _, detail in found for line in detail.splitlines()[:1])
+    reasons = Counter(line for _, detail in found for line in in_english(detail).splitlines()[:1])
     return {
         **{name: by_verdict[verdict] for verdict, name in names.items()},
         "why": dict(reasons.most_common(10)),

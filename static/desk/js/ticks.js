@@ -28,11 +28,13 @@ export function setDelivery(id, delivery, readSeq) {
   showTick(node, readSeq);
 }
 
-/** Says whether any message is still on its way, or may yet be seen. */
+/** Says whether there is more to learn of any message: on its way, not seen yet, or failed for no reason told. */
 export function hasUnfinished() {
   return [...list.querySelectorAll("[data-id]")].some((node) => {
     const delivery = deliveries.get(node);
-    return delivery && !OVER.has(delivery.status);
+    // The socket does not say why something failed, since it says the same to readers of all languages.
+    const isUntold = delivery?.status === "failed" && delivery.error === undefined;
+    return delivery && (isUntold || !OVER.has(delivery.status));
   });
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from core.http import Fetched
+from core.reasons import in_english
 from integrations.whatsapp_cloud.graph import error_of, explained, judged
 
 
@@ -132,4 +133,4 @@ def test_success_is_no_error_even_with_one_in_it() -> None:
     ],
 )
 def test_error_without_a_sentence_of_ours_is_said_in_metas_words(error: dict[str, Any], words: str) -> None:
-    assert explained(error) == words
+    assert in_english(explained(error)) == words
