@@ -24,10 +24,12 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 import aiohttp  # noqa: E402 (needs the path, as all below)
 import psycopg  # noqa: E402
 
+from benchmarks.faults.backup import Backup, restore, take  # noqa: E402
 from benchmarks.faults.cases import CASES, Case, strike  # noqa: E402
 from benchmarks.faults.cluster import PROVIDERS, Cluster  # noqa: E402
 from benchmarks.faults.customers import PATIENCE, Crowd  # noqa: E402
-from benchmarks.faults.judge import DOUBLES_ALLOWED, UNKNOWN, Verdict, judge, waiting  # noqa: E402
+from benchmarks.faults.disk import SmallDisk  # noqa: E402
+from benchmarks.faults.judge import DOUBLES_ALLOWED, UNKNOWN, Verdict, judge, settled  # noqa: E402
 from benchmarks.faults.nuisances import NUISANCES, Complaints  # noqa: E402
 from benchmarks.faults.payloads import external_id  # noqa: E402
 from benchmarks.processes import Home, leave_when_told  # noqa: E402
@@ -72,16 +74,26 @@ def _unknown(database_url: str) -> list[tuple[Any, ...]]:
 class Run:
     """One run with one seed."""
 
-    def __init__(self, case: Case, *, seed: int, msgs: int, kills: int) -> None:
-        self.case, self.seed, self.msgs = case, seed, msgs
+    def __init__(
+        self, case: Case, *, seed: int, msgs: int, kills: int, every: tuple[float, float] | None = None
+    ) -> None:
+        self.case, self.seed, self.msgs, self.every = case, seed, msgs, every
         self.kills = kills if case.kills else 0
         self.watch = Watch()
         self.complaints: Complaints = []
+        self.backup: Backup | None = None
 
     def measure(self) -> tuple[Verdict, dict[str, Any]]:
         """Runs it; returns the verdict and the row of figures."""
-        with Home() as home:
-            cluster = Cluster(home, self.seed, points=self.case is CASES["mixed"], model=self.case.model)
+        with Home() as home, contextlib.ExitStack() as stack:
+            cluster = Cluster(
+                home,
+                self.seed,
+                points=self.case is CASES["mixed"],
+                model=self.case.model,
+                disk=stack.enter_context(SmallDisk(home)) if self.case.small_disk else None,
+                clocks=self.case.clocks,
+            )
             with cluster.running() as told:
                 crowd = Crowd(cluster.webs, told, self.seed)
                 began = time.monotonic()
@@ -89,6 +101,8 @@ class Run:
                 seconds = time.monotonic() - began
                 ledgers = {name: cluster.ledger(name) for name in PROVIDERS}
                 verdict = judge(home.database_url, crowd.ledger, ledgers)
+                if self.backup is not None:
+                    self.complaints += restore(home, self.backup, crowd.ledger, told)
         row = {
             **verdict.row(),
             "recovery_max_s": round(_recovery(cluster.kills.times, crowd.ledger.acked_at), 2),
@@ -165,8 +179,10 @@ class Run:
         while cluster.kills.total < self.kills or len(crowd.ledger.acked) < self.msgs:
             if time.monotonic() > ends_at:
                 return
-            low, high = self.case.kills or (1, 1)
+            low, high = self.every or self.case.kills or (1, 1)
             await asyncio.sleep(cluster.random.uniform(low, high))
+            if self.case.backup and self.backup is None and len(crowd.ledger.acked) >= self.msgs / 2:
+                self.backup = await asyncio.to_thread(take, cluster.home, crowd.ledger)
             if self.case.kills is not None:
                 strike(cluster, self.case.kind)
 
@@ -175,15 +191,10 @@ class Run:
         began = time.monotonic()
         while time.monotonic() - began < SETTLE_SECONDS * 1.5:
             with contextlib.suppress(psycopg.Error):
-                if await asyncio.to_thread(_is_settled, cluster.home.database_url):
+                if await asyncio.to_thread(settled, cluster.home.database_url):
                     break
             await asyncio.sleep(0.5)
         self.watch.settled_after = time.monotonic() - began
-
-
-def _is_settled(database_url: str) -> bool:
-    with psycopg.connect(database_url, connect_timeout=2) as connection:
-        return not any(waiting(connection))
 
 
 def _conversation(database_url: str, channel: str, who: int) -> str:
@@ -209,11 +220,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, action="append", help="repeat for several runs (default: 1)")
     parser.add_argument("--msgs", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument(
+        "--every", type=float, nargs=2, metavar="SECONDS", help="between two kills (default: the case's own)"
+    )
     options = parser.parse_args()
     leave_when_told()
     passed = failed = 0
     for seed in options.seed or [1]:
-        run = Run(CASES[options.case], seed=seed, msgs=options.msgs, kills=options.kills)
+        run = Run(CASES[options.case], seed=seed, msgs=options.msgs, kills=options.kills, every=options.every)
         verdict, row = run.measure()
         print(json.dumps({"case": options.case, **row}), flush=True)
         for line in verdict.failures:

@@ -34,6 +34,12 @@ class Case:
     # Arguments of the fake model; the name of one of `nuisances`.
     model: tuple[str, ...] = ("--tokens", "8")
     nuisance: str = ""
+    # Whether a backup is taken when half of the messages are there, and restored at the end.
+    backup: bool = False
+    # Whether PostgreSQL lies on a disk of its own that can be filled (needs root, for a tmpfs).
+    small_disk: bool = False
+    # Whether the web processes live by clocks that jump (needs libfaketime).
+    clocks: bool = False
 
 
 CASES = {
@@ -70,13 +76,25 @@ CASES = {
     "K": Case(
         "receipts come up to five times and in any order", None, faults={"duplicates": 5, "shuffle": 5}
     ),
+    "M": Case(
+        "the clocks of the web processes jump, two hours ahead and three days back",
+        (4, 8),
+        kind="clock",
+        clocks=True,
+    ),
+    "N": Case("the disk of PostgreSQL is full for 3 to 8 seconds", (10, 15), kind="disk", small_disk=True),
     "O": Case("bodies of 100 MB", None, nuisance="huge bodies"),
     "P": Case(
         "clients that send a byte a second, and sockets that do not read", None, nuisance="slow clients"
     ),
     "Q": Case("500 sockets connect at once, again and again", None, nuisance="storm"),
     "S": Case("web processes and workers are told to end, one after the other", (3, 5), kind="deploy"),
+    "U": Case("a backup is taken in the middle and restored elsewhere", None, backup=True),
 }
+
+
+# What a clock says compared with the truth.
+CLOCKS = ("+0", "+2h", "-3d")
 
 
 def strike(cluster: Cluster, kind: str) -> None:
@@ -92,6 +110,10 @@ def strike(cluster: Cluster, kind: str) -> None:
             cluster.kill_part("redis")
         case "freeze":
             cluster.freeze(cluster.random.uniform(3, 9))
+        case "disk":
+            cluster.fill_disk(cluster.random.uniform(3, 8))
+        case "clock":
+            cluster.turn_clock(cluster.random.choice(CLOCKS))
         case "deploy":
             cluster.stop_part(cluster.random.choice(KILLED))
         case _:

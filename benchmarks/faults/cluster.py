@@ -21,6 +21,8 @@ from typing import Any
 
 import httpx
 
+from benchmarks.faults import clock
+from benchmarks.faults.disk import SmallDisk
 from benchmarks.faults.parts import Kills, Part, answers, children, end, signal_to
 from benchmarks.faults.payloads import SECRETS
 from benchmarks.processes import ROOT, Home, free_port
@@ -52,9 +54,17 @@ class Cluster:
     workers: tuple[str, ...] = ("worker1", "worker2")
 
     def __init__(
-        self, home: Home, seed: int, *, points: bool = True, model: tuple[str, ...] = ("--tokens", "8")
+        self,
+        home: Home,
+        seed: int,
+        *,
+        points: bool = True,
+        model: tuple[str, ...] = ("--tokens", "8"),
+        disk: SmallDisk | None = None,
+        clocks: bool = False,
     ) -> None:
         self.home, self.random, self.points, self.model = home, random.Random(seed), points, model
+        self.disk, self.clocks = disk, clocks
         self.kills = Kills()
         self.parts: dict[str, Part] = {}
         self.ports = {name: free_port() for name in ("web1", "web2", "redis", "model", *self.providers)}
@@ -127,7 +137,8 @@ class Cluster:
         manage = [sys.executable, "manage.py"]
         for name in ("web1", "web2"):
             command = [*manage, "serve", "--no-worker", "--port", str(self.ports[name])]
-            yield Part(name, command, self._variables(PORT=str(self.ports[name])))
+            own_clock = clock.variables(self.home.path / f"{name}.clock") if self.clocks else {}
+            yield Part(name, command, self._variables(PORT=str(self.ports[name]), **own_clock))
         for name in self.workers:
             yield Part(name, [*manage, "work"], self._variables())
 
@@ -199,6 +210,19 @@ class Cluster:
         if pid and signal_to(pid, signal.SIGSTOP):
             self.kills.note(f"{kind} frozen")
             threading.Timer(seconds, signal_to, (pid, signal.SIGCONT)).start()
+
+    def fill_disk(self, seconds: float) -> None:
+        """Leaves PostgreSQL no room for so long."""
+        if self.disk is not None:
+            self.kills.note("disk full")
+            self.disk.fill()
+            threading.Timer(seconds, self.disk.free).start()
+
+    def turn_clock(self, offset: str) -> None:
+        """Lets one web process believe in another time."""
+        name = f"web{self.random.randint(1, 2)}"
+        self.kills.note(f"clock at {offset}")
+        clock.turn(self.home.path / f"{name}.clock", offset)
 
     def kill_everything(self) -> None:
         """The power fails: all processes of ours and PostgreSQL at once."""

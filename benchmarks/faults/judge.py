@@ -87,6 +87,22 @@ def waiting(connection: "psycopg.Connection[tuple[int, int, int]]") -> tuple[int
     return row
 
 
+def settled(database_url: str) -> bool:
+    """Says whether nothing is left to do."""
+    with psycopg.connect(database_url, connect_timeout=2) as connection:
+        return not any(waiting(connection))
+
+
+def judge_stored(ledger: Ledger, database_url: str) -> Verdict:
+    """Compares what was acknowledged with what one database has; decides nothing."""
+    verdict = Verdict()
+    with psycopg.connect(database_url) as connection:
+        _judge_stored(verdict, ledger, connection)
+        row = connection.execute(NUMBERS).fetchone()
+        verdict.broken_numbers = row[0] if row else 0
+    return verdict
+
+
 def judge(database_url: str, ledger: Ledger, providers: dict[str, Path]) -> Verdict:
     """Compares the clients' ledger with the database and with what the providers accepted."""
     verdict = Verdict(heard=ledger.heard, gaps=ledger.gaps, doubles=ledger.doubles)
