@@ -6,12 +6,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from agents.citations import Cited
 from agents.enums import RunStatus
 from agents.models import Run, Step
-from agents.queries import agent_of, settled_seq
+from agents.queries import SETTLED, agent_of, settled_seq
 from agents.tasks import answer
 from conversations.actions import add_event, hand_over, lock, plan_marking, reply
 from conversations.actions.record import save_locked
@@ -27,6 +28,9 @@ from llm.types import Choice, ToolCall, Usage
 MAX_ATTEMPTS = 10
 # A customer who goes on writing is answered once for all, but not kept waiting for ever.
 START_OVER_WITHIN = timedelta(seconds=15)
+# No job takes so long to begin, and no run to end; what is older than a day is for people to find.
+OVERLOOKED_AFTER, LONGEST_RUN, LOOKED_BACK = timedelta(seconds=20), timedelta(minutes=2), timedelta(days=1)
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,27 @@ def plan_answer(conversation_id: UUID | str) -> None:
     """Adds the job that answers a conversation; one, however many messages come before it starts."""
     key = f"agent:{conversation_id}"
     defer(answer, lock=key, queueing_lock=key, conversation_id=str(conversation_id))
+
+
+def plan_overlooked() -> None:
+    """Plans the answers that customers wait for and nobody makes: whatever became of their jobs.
+
+    A job is lost when it fails in a way that nobody thought of. Planned twice is answered once.
+    """
+    now = timezone.now()
+    waiting = Conversation.objects.filter(
+        status=Status.BOT, waiting_since__lt=now - OVERLOOKED_AFTER, waiting_since__gt=now - LOOKED_BACK
+    )
+    runs = Run.objects.filter(conversation=OuterRef("pk"))
+    answered = runs.filter(status__in=SETTLED, up_to_seq__gte=OuterRef("last_contact_seq"))
+    young = runs.filter(status=RunStatus.RUNNING, started_at__gt=now - LONGEST_RUN)
+    # Machines are not answered.
+    by_people = Message.objects.filter(
+        conversation=OuterRef("pk"), seq=OuterRef("last_contact_seq"), is_automatic=False
+    )
+    due = waiting.filter(Exists(by_people), ~Exists(answered), ~Exists(young))
+    for pk in due.values_list("pk", flat=True)[:AT_ONCE]:
+        plan_answer(pk)
 
 
 def _dropped(run: Run, conversation: Conversation, status: RunStatus, detail: str = "") -> RunStatus:

@@ -5,8 +5,6 @@ import contextlib
 import logging
 from uuid import UUID
 
-from django.db import DatabaseError
-
 from agents.actions import Outcome, begin_run, end_run, finish_run, run_step
 from agents.builtin.intents import is_person_button
 from agents.citations import cite, shifted
@@ -18,6 +16,7 @@ from agents.prompt import build
 from conversations.actions import forget_text, set_typing, stop_requested
 from conversations.enums import AuthorKind
 from conversations.queries.threads import history
+from core.outages import DatabaseFailure
 from core.threads import in_network_thread, in_thread
 from llm.door import inputs
 from llm.errors import ModelError
@@ -46,7 +45,7 @@ async def answer(conversation_id: UUID | str) -> None:
     performance = Performance(run)
     try:
         await performance.play()
-    except DatabaseError:
+    except DatabaseFailure:
         raise
     except Exception as error:
         logger.exception("run %s failed", run.pk)

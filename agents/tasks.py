@@ -3,9 +3,8 @@
 import asyncio
 import logging
 
-from django.db import DatabaseError
-
 from core import queue
+from core.outages import DatabaseFailure
 from core.threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -23,7 +22,7 @@ async def answer(conversation_id: str) -> None:
 
     try:
         await run_answer(conversation_id)
-    except DatabaseError:
+    except DatabaseFailure:
         logger.exception(
             "the database failed an answer in conversation %s; it is tried again", conversation_id
         )
@@ -39,7 +38,16 @@ async def _plan_again(conversation_id: str) -> None:
         await asyncio.sleep(pause)
         try:
             await in_thread(plan_answer, conversation_id)
-        except DatabaseError:
+        except DatabaseFailure:
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
             return
+
+
+@queue.periodic(cron="* * * * * */10")
+@queue.task(name="agents.sweep", queueing_lock="agents.sweep")
+async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Plans anew the answers whose jobs were lost."""
+    from agents.actions import plan_overlooked  # deferred: task calls action
+
+    await in_thread(plan_overlooked)

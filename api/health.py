@@ -8,13 +8,14 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from api.pages import SAFE, not_allowed
 from conversations.queries.backlog import Backlog, inbound_backlog, outbound_backlog
 from core.layer import hints_are_lost
+from core.outages import DatabaseFailure
 from core.schema import missing_migrations
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def _database_parts() -> dict[str, Check]:
             continue
         try:
             found[name] = part()
-        except DatabaseError:
+        except DatabaseFailure:
             logger.warning("health: %s does not answer", name, exc_info=True)
             found[name] = {"ok": False, "detail": "No answer."}
     return found

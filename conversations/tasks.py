@@ -2,9 +2,8 @@
 
 import logging
 
-from django.db import DatabaseError
-
 from core import queue
+from core.outages import DatabaseFailure
 from core.threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ async def take_in(inbox_id: int) -> None:
     try:
         while await in_thread(intake.take_in_some, inbox_id):
             pass
-    except (DatabaseError, OSError):
+    except (DatabaseFailure, OSError):
         logger.warning(
             "database or disk failed while receipts were taken in; the next sweep goes on", exc_info=True
         )
@@ -43,7 +42,7 @@ async def deliver(conversation_id: str) -> None:
 
     try:
         await sending.deliver(conversation_id)
-    except DatabaseError:
+    except DatabaseFailure:
         logger.warning("the database failed a delivery; the next sweep goes on", exc_info=True)
 
 
@@ -68,7 +67,7 @@ async def mark_read(conversation_id: str, *, typing: bool = False) -> None:
 
     try:
         await marking.mark_read(conversation_id, typing=typing)
-    except DatabaseError:
+    except DatabaseFailure:
         logger.warning("the database failed while a message was marked as read", exc_info=True)
 
 

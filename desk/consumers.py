@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import DatabaseError
 
 from conversations.actions import partial_text, read_by_operator, set_typing
 from conversations.enums import Status
@@ -24,6 +23,7 @@ from core.actor import Actor
 from core.errors import HelpdeskError, Invalid, NotFound, Unauthenticated, Unavailable
 from core.layer import hints_are_lost
 from core.limits import Allowance
+from core.outages import DatabaseFailure
 from core.threads import in_thread
 from desk.hub import RETRY_SECONDS, Hub, hub
 from desk.live import Row, encode
@@ -104,7 +104,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             await self.close(SIGNED_OUT)
         except HelpdeskError as error:
             self._refuse(error)
-        except DatabaseError:
+        except DatabaseFailure:
             logger.exception("a frame of the desk could not be answered")
             self._refuse(Unavailable())
 
@@ -209,7 +209,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         conversation_id, after, upto = self.open_id, self.sent, self.visible_to
         try:
             items = await hub().threads.items(conversation_id, after, upto)
-        except DatabaseError:
+        except DatabaseFailure:
             logger.warning("the desk could not read a thread; it tries again", exc_info=True)
             await asyncio.sleep(RETRY_SECONDS)
             self.wakeup.set()
@@ -234,7 +234,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             except Unauthenticated:
                 await self.close(SIGNED_OUT)
                 return
-            except DatabaseError:
+            except DatabaseFailure:
                 continue
             await hub().tune()
             if self.open_id:

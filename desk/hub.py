@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
-from django.db import DatabaseError
 
 from conversations.groups import DESK_ALL, conversation_group
 from core.actor import Actor
+from core.outages import DatabaseFailure
 from desk.live import CONVERSATIONS, TICKETS, Row, Shelf, Threads, apart, encode
 from desk.presence import groups_of
 from desk.queries.rows import counts, groups
@@ -162,7 +162,7 @@ class Hub:
             dirty, self._dirty = self._dirty, {}
             try:
                 await self._tell(dirty)
-            except DatabaseError:
+            except DatabaseFailure:
                 logger.warning("the desk could not read what changed; it tries again", exc_info=True)
                 await asyncio.sleep(RETRY_SECONDS)
                 self._dirty = {**dirty, **self._dirty}
@@ -216,7 +216,7 @@ class Hub:
         self._counting = None
         try:
             found = await apart(groups)
-        except DatabaseError:
+        except DatabaseFailure:
             logger.warning("the desk could not count", exc_info=True)
             return
         for listener in tuple(self.listeners):

@@ -8,12 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.models import Attachment, Inbox
 from core.errors import Invalid, TooLarge, Unavailable
+from core.outages import DatabaseFailure
 from core.pictures import FORMATS, safe_content
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def _store(row: Attachment, content: bytes) -> None:
         raise Unavailable(_("Files cannot be stored at the moment. Please try again.")) from error
     try:
         row.save(force_insert=True)
-    except DatabaseError:
+    except DatabaseFailure:
         row.file.delete(save=False)
         raise
 

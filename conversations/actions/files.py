@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from conversations.actions.attachments import shown_name
@@ -19,6 +19,7 @@ from conversations.tasks import fetch_file
 from core import queue
 from core.actor import Actor
 from core.errors import TooLarge
+from core.outages import DatabaseFailure
 from core.pictures import safe_content
 from core.reasons import reason
 from core.storable import storable
@@ -84,7 +85,7 @@ async def fetch(attachment_id: str) -> None:
         media = await in_network_thread(channel.fetch, file, config, max_bytes=settings.MAX_ATTACHMENT_BYTES)
         # Writing pictures anew takes long, and so may the place where files lie: not in a shared thread.
         await in_own_thread(_keep, row, media)
-    except DatabaseError:
+    except DatabaseFailure:
         raise
     except (TooLarge, SendRefused) as error:
         await in_thread(_fail, row, error.detail)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -36,6 +36,7 @@ from conversations.tasks import plan_intake
 from core.actor import Actor
 from core.crash_points import crash_point
 from core.errors import Forbidden
+from core.outages import DatabaseFailure, is_outage
 from core.storable import storable
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ SHOWN_DETAIL = 2_000
 # Long enough for a parser to be mended; what customers take back is in there, too.
 RECEIPTS_KEPT = timedelta(days=7)
 # Nobody has judged the receipt then: no database, or no room on the disk for its files.
-AWAY = (DatabaseError, OSError)
+AWAY = (DatabaseFailure, OSError)
 
 
 def take_in_some(inbox_id: int) -> int:
@@ -75,7 +76,7 @@ def take_in(event: InboundEvent, *, for_any_account: bool = False) -> Verdict:
     """Does what a receipt says, item by item, and writes the verdict; what is done already changes nothing.
 
     `for_any_account`: whatever account it was meant for. An item that fails keeps no other from its effect;
-    the receipt is then quarantined with its bytes. Raises DatabaseError when the database is away: nobody
+    the receipt is then quarantined with its bytes. Raises DatabaseFailure when the database is away: nobody
     has judged then.
     """
     taking = Taking(event, for_any_account=for_any_account)
@@ -91,8 +92,11 @@ def take_in(event: InboundEvent, *, for_any_account: bool = False) -> Verdict:
 def _put_off(event: InboundEvent, error: Exception) -> bool:
     """Counts a failure of database or disk; says whether it is this receipt's alone, so that others may pass.
 
-    At first all wait, which keeps their order. Raises DatabaseError when the database is away indeed.
+    At first all wait, which keeps their order. While database or disk are away nobody is to blame and all go
+    on waiting: raises what was raised.
     """
+    if is_outage(error):
+        raise error
     event.attempts += 1
     event.detail = storable(f"{type(error).__name__}: {error}")[:SHOWN_DETAIL]
     is_to_blame = event.attempts >= BLAMED_AT

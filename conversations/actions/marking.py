@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from django.core.cache import cache
-from django.db import DatabaseError
 
 from conversations.channels import SendFailed, adapter
 from conversations.enums import Direction
@@ -13,6 +12,7 @@ from conversations.models import Conversation, Inbox, Message
 from conversations.tasks import acknowledge as acknowledge_task
 from conversations.tasks import mark_read as mark_read_task
 from core import queue
+from core.outages import DatabaseFailure
 from core.reasons import in_english
 from core.threads import in_network_thread, in_thread
 
@@ -81,7 +81,7 @@ async def acknowledge(inbox_id: int, external_id: str) -> None:
         channel = adapter(inbox.channel)
         config = channel.config.model_validate(inbox.config)
         await in_network_thread(channel.acknowledge, external_id, config)
-    except (SendFailed, DatabaseError, Inbox.DoesNotExist) as error:
+    except (SendFailed, DatabaseFailure, Inbox.DoesNotExist) as error:
         logger.info("message %s could not be acknowledged: %s", external_id, in_english(str(error)))
     except Exception:
         logger.exception("an adapter failed while it acknowledged message %s", external_id)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from conversations.actions.settling import note_trouble
@@ -13,6 +13,7 @@ from conversations.channels import SendFailed, adapter
 from conversations.exchange import Batch
 from conversations.models import InboundEvent, Inbox, InboxState
 from conversations.tasks import plan_intake
+from core.outages import DatabaseFailure
 from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ async def pull(inbox_id: int) -> None:
             await in_thread(store, inbox_id, batch)
     except SendFailed as error:
         await in_thread(note_trouble, inbox_id, error)
-    except DatabaseError:
+    except DatabaseFailure:
         raise
     except Exception as error:
         logger.exception("an adapter failed while it asked for what is new in inbox %s", inbox_id)

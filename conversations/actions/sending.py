@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
@@ -37,6 +37,7 @@ from conversations.queries.wire import Reader, attachment_url
 from conversations.tasks import deliver_later, plan_delivery
 from core import queue
 from core.crash_points import crash_point
+from core.outages import DatabaseFailure
 from core.reasons import reason
 from core.threads import in_network_thread, in_thread
 
@@ -95,7 +96,7 @@ async def _settle_surely(found: Claim, outcome: Sent | SendFailed) -> None:
     for pause in SETTLE_PAUSES:
         try:
             await in_thread(settle, found.key, found.attempt, outcome)
-        except DatabaseError:
+        except DatabaseFailure:
             logger.warning("the outcome of delivery %s could not be written yet", found.key)
             await asyncio.sleep(pause)
         else:

@@ -7,12 +7,12 @@ import logging
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import DatabaseError
 
 from conversations.groups import conversation_group
 from conversations.queries.threads import REPLAY_LIMIT
 from core.errors import HelpdeskError, Unavailable
 from core.limits import Allowance
+from core.outages import DatabaseFailure
 from integrations.web.errors import OriginNotAllowed, TokenInvalid, UnknownInbox
 from integrations.web.frames import Hello, parse, to_frame
 from integrations.web.pulse import pause, pulse
@@ -86,7 +86,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._tell_news()
         except HelpdeskError as error:
             await self._refuse(error, client_id)
-        except DatabaseError:
+        except DatabaseFailure:
             logger.exception("a frame could not be stored")
             await self._refuse(Unavailable(), client_id)
 
@@ -157,7 +157,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def hint(self, message: dict[str, Any]) -> None:
         """The conversation has moved on to `seq`. With the database away the next beat tells it."""
         if message["seq"] > self.session.cursor:
-            with contextlib.suppress(DatabaseError):
+            with contextlib.suppress(DatabaseFailure):
                 await self._tell_news()
 
     async def delta(self, message: dict[str, Any]) -> None:

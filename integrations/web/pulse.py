@@ -38,7 +38,7 @@ class Pulse:
         """Says whether there is something that the session has not been told; takes about a second.
 
         Finds the session's conversation, if another tab of the visitor has begun one. Raises TokenInvalid
-        when the token was taken back or the inbox switched off, and DatabaseError.
+        when the token was taken back or the inbox switched off, and DatabaseFailure.
         """
         if session.visitor is None:
             return False

@@ -9,7 +9,6 @@ from typing import Any, cast
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -23,6 +22,7 @@ from conversations.queries.wire import Reader, attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
 from core.language import spoken
+from core.outages import DatabaseFailure
 from core.threads import in_own_thread, in_thread
 from integrations.web import feed
 from integrations.web.consumers import error_frame
@@ -62,7 +62,7 @@ def open_to_sites(view: AsyncView) -> AsyncView:
                 response = await view(request, **arguments)
             except HelpdeskError as error:
                 response = JsonResponse(error_frame(error), status=error.status)
-            except DatabaseError:
+            except DatabaseFailure:
                 logger.exception("a request could not be carried out")
                 response = JsonResponse(error_frame(Unavailable()), status=Unavailable.status)
         response["Access-Control-Allow-Origin"] = "*"

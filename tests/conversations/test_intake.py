@@ -12,6 +12,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from psycopg.errors import AdminShutdown, CannotConnectNow, DeadlockDetected, DiskFull, ProgramLimitExceeded
 
 from conversations import signals, tasks
 from conversations.actions import delete_old_receipts, hand_back, replay, resolve
@@ -394,7 +395,7 @@ def test_receipt_at_which_the_database_fails_again_and_again_lets_others_pass(li
 
     def poisoned(message: Message, **_: Any) -> None:
         if message.text == "poison":
-            raise OperationalError("index row size 3000 exceeds btree maximum")
+            raise OperationalError("index row size 3000 exceeds btree maximum") from ProgramLimitExceeded()
 
     signals.message_received.connect(poisoned)
     try:
@@ -412,6 +413,25 @@ def test_receipt_at_which_the_database_fails_again_and_again_lets_others_pass(li
         signals.message_received.disconnect(poisoned)
     row.refresh_from_db()
     assert (row.verdict, "btree maximum" in row.detail) == (Verdict.QUARANTINED, True)
+
+
+@pytest.mark.parametrize("cause", [DiskFull(), CannotConnectNow(), AdminShutdown(), DeadlockDetected(), None])
+def test_outage_is_no_receipt_s_fault_and_keeps_their_order(line: Inbox, cause: Exception | None) -> None:
+    for number, text in enumerate(("one", "two", "three"), start=1):
+        event(line, incoming(number, text))
+
+    def away(**_: Any) -> None:
+        raise OperationalError("could not extend file") from cause
+
+    signals.message_received.connect(away)
+    try:
+        for _ in range(BLAMED_AT + PATIENCE):
+            with pytest.raises(DatabaseError):
+                take_in_some(line.pk)
+    finally:
+        signals.message_received.disconnect(away)
+    assert take_in_some(line.pk) == 3
+    assert texts() == ["one", "two", "three"]
 
 
 def test_receipt_of_a_channel_that_is_gone_is_kept(line: Inbox, settings: Any) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
 from django.db.models import Q
 
 from conversations.actions.intake import replay, take_in
@@ -20,6 +19,7 @@ from conversations.enums import Verdict
 from conversations.exchange import Webhook
 from conversations.models import InboundEvent, Inbox, Message
 from core.actor import Actor
+from core.outages import DatabaseFailure
 from core.reasons import in_english
 
 CONTENT_TYPES = {".json": "application/json", ".eml": "message/rfc822", ".msg": "message/rfc822"}
@@ -106,7 +106,7 @@ def feed(inbox: Inbox, paths: Iterable[Path], *, for_any_account: bool = True) -
             if event is not None:
                 taken.append(event.pk)
                 take_in(event, for_any_account=for_any_account)
-        except (DatabaseError, OSError):
+        except (DatabaseFailure, OSError):
             counts["failed"] += 1
         took = time.perf_counter() - began
         if took > slowest:
