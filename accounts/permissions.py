@@ -27,6 +27,11 @@ LEAD = (
     | {f"knowledge.{verb}_article" for verb in ("add", "change", "delete")}
     | {"conversations.change_contact", "conversations.view_inbox", "conversations.change_inbox"}
     | {
+        "conversations.view_inboundevent",
+        "conversations.view_delivery",
+        "conversations.view_messagetemplate",
+    }
+    | {
         "agents.view_agent",
         "agents.change_agent",
         "agents.view_run",

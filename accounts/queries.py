@@ -27,8 +27,13 @@ def seen_by_staff(actor: Actor) -> Q:
 
     Those of the actor's teams, those without a team, and those assigned to the operator.
     """
-    seen = Q(team=None) | Q(team__in=actor.team_ids)
+    seen = seen_by_team(actor)
     return seen | Q(assignee_id=actor.id) if actor.kind == ActorKind.OPERATOR else seen
+
+
+def seen_by_team(actor: Actor) -> Q:
+    """Returns the condition for rows that have a `team`: those of the actor's teams, those without one."""
+    return Q(team=None) | Q(team__in=actor.team_ids)
 
 
 def team_by_slug(slug: str) -> Team | None:

@@ -5,12 +5,13 @@ from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 
 from accounts.models import User
+from conversations.models import Inbox
 from core.actor import Actor
 from core.errors import HelpdeskError
 
@@ -53,7 +54,31 @@ def attempt(request: HttpRequest, act: Callable[[], str]) -> None:
         messages.error(request, error.detail)
 
 
-class OneClick(ReadOnly, admin.ModelAdmin[M]):
+class OfInbox(admin.ModelAdmin[M]):
+    """A page of what hangs on an inbox: seen by those who see the inbox."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        """Only what hangs on inboxes one may see."""
+        rows = super().get_queryset(request)
+        return rows if is_admin(request) else rows.filter(inbox__in=seen_inboxes(request))
+
+
+class InboxFilter(admin.RelatedFieldListFilter):
+    """By inbox, of those that one may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
+        """Names no inbox of another team."""
+        del model_admin
+        seen = {"pk__in": seen_inboxes(request)}
+        return field.get_choices(include_blank=False, limit_choices_to=seen)
+
+
+def seen_inboxes(request: HttpRequest) -> QuerySet[Inbox]:
+    """Returns the inboxes that the member of staff who asks may see."""
+    return Inbox.objects.visible_to(actor_of(request))
+
+
+class OneClick(ReadOnly, OfInbox[M]):
     """A read-only page with one button for administrators, which the admin's own log remembers."""
 
     change_form_template = "admin/conversations/one_click.html"

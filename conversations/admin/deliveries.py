@@ -13,9 +13,18 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.actions import retry_delivery
-from conversations.admin.common import OneClick, ReadOnly, actor_of, attempt, is_admin, short
+from conversations.admin.common import (
+    InboxFilter,
+    OfInbox,
+    OneClick,
+    ReadOnly,
+    actor_of,
+    attempt,
+    is_admin,
+    short,
+)
 from conversations.enums import DeliveryStatus
-from conversations.models import Delivery, MessageTemplate
+from conversations.models import Conversation, Delivery, MessageTemplate
 from core.errors import Conflict
 from core.reasons import said
 
@@ -29,7 +38,7 @@ class DeliveryAdmin(OneClick[Delivery]):
 
     button = _("Send again")
     list_display = ("created_at", "inbox", "status", "attempts", "doubtful", "short_error", "next_try_at")
-    list_filter = ("status", "inbox", "created_at")
+    list_filter = ("status", ("inbox", InboxFilter), "created_at")
     list_select_related = ("inbox",)
     search_fields = ("provider_id", "error", "error_code")
     ordering = ("-created_at",)
@@ -40,7 +49,21 @@ class DeliveryAdmin(OneClick[Delivery]):
         *("resent", "provider_id", "next_try_at", "created_at"),
         *("sent_at", "delivered_at", "read_at", "failed_at"),
     )
-    readonly_fields = ("why", "message_text")
+    readonly_fields = ("why", "message_text", "short_text")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """Not what was said in conversations that went on to another team."""
+        rows = super().get_queryset(request)
+        if is_admin(request):
+            return rows
+        return rows.filter(conversation__in=Conversation.objects.visible_to(actor_of(request)))
+
+    def get_fields(self, request: HttpRequest, obj: Delivery | None = None) -> Any:
+        """Leads nobody to a page that is not theirs."""
+        if request.user.has_perm("conversations.view_message"):
+            return self.fields
+        named = super().get_fields(request, obj)
+        return tuple("short_text" if name == "message_text" else name for name in named)
 
     @admin.display(description=_("error"))
     def short_error(self, delivery: Delivery) -> str:
@@ -56,8 +79,12 @@ class DeliveryAdmin(OneClick[Delivery]):
     def message_text(self, delivery: Delivery) -> SafeString:
         """The beginning of the message, and the way to it."""
         address = reverse("admin:conversations_message_change", args=[delivery.message_id])
-        text = short(delivery.text or delivery.message.text or str(delivery.message))
-        return format_html('<a href="{}">{}</a>', address, text)
+        return format_html('<a href="{}">{}</a>', address, self.short_text(delivery))
+
+    @admin.display(description=_("message"))
+    def short_text(self, delivery: Delivery) -> str:
+        """The beginning of the message."""
+        return short(delivery.text or delivery.message.text or str(delivery.message))
 
     def has_button(self, row: Delivery) -> bool:
         """Only what has failed is tried again by hand."""
@@ -89,11 +116,11 @@ class DeliveryAdmin(OneClick[Delivery]):
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(ReadOnly, admin.ModelAdmin[MessageTemplate]):
+class MessageTemplateAdmin(ReadOnly, OfInbox[MessageTemplate]):
     """What providers have approved; fetched on the page of the inbox, written at the provider's."""
 
     list_display = ("name", "language", "category", "status", "inbox", "synced_at")
-    list_filter = ("status", "language", "category", "inbox")
+    list_filter = ("status", "language", "category", ("inbox", InboxFilter))
     list_select_related = ("inbox",)
     search_fields = ("name", "body")
     fields = ("name", "language", "category", "status", "inbox", "above", "preview", "variables", "synced_at")

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.actions.endpoints import connect_inbox, switch_inbox, sync_templates, test_inbox
-from conversations.admin.common import actor_of
+from conversations.admin.common import actor_of, is_admin, seen_inboxes
 from conversations.admin.forms import InboxForm, form_for, setting_names
 from conversations.channels import adapter
 from conversations.enums import Light
@@ -70,6 +71,11 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
     list_filter = ("channel", "state__light", "is_active", "team")
     list_select_related = ("team", "state")
     search_fields = ("name", "key")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Inbox]:
+        """Only those that one may see."""
+        rows = super().get_queryset(request)
+        return rows if is_admin(request) else rows & seen_inboxes(request)
 
     @admin.display(description=_("health"), ordering="state__light")
     def light(self, inbox: Inbox) -> SafeString:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 
 from conversations.actions import replay
-from conversations.admin.common import OneClick, actor_of, attempt, is_admin, short
+from conversations.admin.common import InboxFilter, OneClick, actor_of, attempt, is_admin, seen_inboxes, short
 from conversations.channels import adapter
 from conversations.enums import Verdict
 from conversations.models import InboundEvent, Inbox
@@ -53,6 +53,8 @@ class VerdictFilter(admin.SimpleListFilter):
         if asked := self.value():
             return str(asked)
         waiting = InboundEvent.objects.filter(verdict=Verdict.QUARANTINED)
+        if not is_admin(self.request):
+            waiting = waiting.filter(inbox__in=seen_inboxes(self.request))
         return Verdict.QUARANTINED if waiting.exists() else "all"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -68,7 +70,7 @@ class InboundEventAdmin(OneClick[InboundEvent]):
 
     button = _("Replay")
     list_display = ("received_at", "inbox", "verdict", "short_detail", "attempts", "provider_event_id")
-    list_filter = (VerdictFilter, "inbox", "received_at")
+    list_filter = (VerdictFilter, ("inbox", InboxFilter), "received_at")
     list_select_related = ("inbox",)
     search_fields = ("provider_event_id", "detail")
     ordering = ("-received_at",)

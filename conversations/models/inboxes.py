@@ -1,7 +1,7 @@
 """Configured endpoints: a site's widget, later a WhatsApp number or a mailbox."""
 
 import secrets
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
@@ -9,8 +9,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
+from accounts.queries import seen_by_team
 from conversations.channels import channel_choices
 from conversations.enums import Light
+from core.actor import Actor
 from core.encryption import EncryptedJSONField
 
 
@@ -22,6 +24,16 @@ def new_key() -> str:
 def new_secret() -> str:
     """Returns a secret of 256 random bits."""
     return secrets.token_urlsafe(32)
+
+
+class InboxQuerySet(models.QuerySet["Inbox"]):
+    """The one door to inboxes, and to what hangs on them, for an actor."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Narrows to what the actor may see: admins all, staff those of their teams and those without one."""
+        if actor.is_admin:
+            return self
+        return self.filter(seen_by_team(actor)) if actor.is_staff else self.none()
 
 
 class Inbox(models.Model):
@@ -64,6 +76,8 @@ class Inbox(models.Model):
         help_text=_("Such as https://shop.example, separated by commas. Empty: any site."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects: ClassVar[models.Manager["Inbox"]] = InboxQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("inbox")

@@ -113,15 +113,54 @@ def test_rows_are_changed_and_deleted_by_nobody(as_ana: Client, api: Inbox, brun
     assert as_ana.post(of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
 
 
-@pytest.mark.parametrize("model", PAGES)
-@pytest.mark.parametrize("role", [Role.OPERATOR, Role.LEAD])
-def test_every_team_s_customers_are_seen_by_administrators_only(
-    client: Client, api: Inbox, bruno: User, model: str, role: Role
+WHO = {"admin": Role.ADMIN, "lead": Role.LEAD, "lead of another team": Role.LEAD, "operator": Role.OPERATOR}
+
+
+@pytest.mark.parametrize("model", ["inbox", *PAGES])
+@pytest.mark.parametrize("who", WHO)
+def test_pages_of_an_inbox_are_seen_by_admins_and_its_team_s_leads(
+    client: Client, api: Inbox, other_team: Team, model: str, who: str
 ) -> None:
-    row = fill(api, 1, bruno)[model]
-    client.force_login(make_user("otto", role))
-    assert client.get(of(model)).status_code == 403
-    assert client.get(of(model, "change", row.pk)).status_code == 403
+    """A lead read the settings, and scanned the code, of another team's inbox."""
+    assert api.team is not None
+    row = {**fill(api, 1, make_user("rita", Role.OPERATOR, api.team)), "inbox": api}[model]
+    Inbox.objects.update(name="Loja VIP")
+    open_to_all = [Inbox.objects.create(name=f"Open {number}") for number in range(2)]
+    client.force_login(make_user("otto", WHO[who], other_team if "another" in who else api.team))
+    answer = client.get(of(model), {"verdict": "all"} if model == "inboundevent" else {})
+    page = client.get(of(model, "change", row.pk))
+    if who == "operator":
+        assert (answer.status_code, page.status_code) == (403, 403)
+        return
+    sees = "another" not in who
+    also = {each.pk for each in open_to_all} if model == "inbox" else set()
+    assert {each.pk for each in answer.context["cl"].result_list} == also | ({row.pk} if sees else set())
+    assert (page.status_code == 200) is sees
+    # Nor does a filter name what is another team's.
+    assert "Open 1" in answer.content.decode()
+    assert ("Loja VIP" in answer.content.decode()) is sees
+
+
+def test_lead_reads_without_buttons_and_is_led_to_no_closed_page(
+    client: Client, api: Inbox, bruno: User, team: Team
+) -> None:
+    rows = fill(api, 1, bruno)
+    client.force_login(make_user("otto", Role.LEAD, team))
+    for model in ("inboundevent", "delivery"):
+        page = client.get(of(model, "change", rows[model].pk)).content.decode()
+        assert of(model, "act", rows[model].pk) not in page
+        assert client.post(of(model, "act", rows[model].pk)).status_code == 403
+    assert "answer 1" in page
+    assert of("message", "changelist") not in page
+
+
+def test_delivery_of_a_conversation_that_went_to_another_team_is_not_seen(
+    client: Client, api: Inbox, bruno: User, team: Team, other_team: Team
+) -> None:
+    fill(api, 1, bruno)
+    Conversation.objects.update(team=other_team, assignee=None)
+    client.force_login(make_user("otto", Role.LEAD, team))
+    assert list(client.get(of("delivery")).context["cl"].result_list) == []
 
 
 # --- receipts ----------------------------------------------------------------------------------------------

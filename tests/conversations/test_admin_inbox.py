@@ -200,8 +200,8 @@ def test_log_of_changes_names_fields_and_no_values(as_ana: Client, api: Inbox) -
     assert OTHER not in entry.change_message
 
 
-def test_whoever_may_only_look_sees_no_settings(client: Client, api: Inbox) -> None:
-    viewer = make_user("vera", Role.OPERATOR)
+def test_whoever_may_only_look_sees_no_settings(client: Client, api: Inbox, team: Team) -> None:
+    viewer = make_user("vera", Role.OPERATOR, team)
     viewer.user_permissions.add(permission("view_inbox"))
     client.force_login(viewer)
     page = page_of(client, api)
