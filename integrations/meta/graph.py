@@ -16,8 +16,8 @@ from conversations.adapters import SEND_SECONDS, answer_json, asked_pause, call,
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from core.http import Fetched
 from integrations.meta.config import MetaConfig
+from integrations.meta.usage import regained_after
 
-USAGE_HEADER = "x-business-use-case-usage"
 LONGEST_DETAIL = 300
 # Too late to answer: Messenger's two, and Instagram's, which comes with status 403.
 WINDOW_CLOSED = {"10.2018065", "10.2018278", "10.2534022"}
@@ -98,20 +98,6 @@ def failure(error: Mapping[str, Any], answer: Fetched) -> SendFailed:
     wait = max(asked_pause(answer), regained_after(answer)) if kind is SendLater else 0.0
     said = str(error.get("error_user_msg") or error.get("message") or "").strip()
     return kind(f"{said[:LONGEST_DETAIL]} ({pair})".strip(), provider_code=pair, retry_after=wait)
-
-
-def regained_after(answer: Fetched) -> float:
-    """Seconds until calls are taken again, as the header on business use cases estimates them (in minutes).
-
-    https://developers.facebook.com/docs/graph-api/overview/rate-limiting
-    """
-    try:
-        usage = json.loads(answer.headers.get(USAGE_HEADER, "{}"))
-        cases = [case for of_account in usage.values() for case in of_account]
-        minutes = [float(case.get("estimated_time_to_regain_access", 0)) for case in cases]
-    except (ValueError, TypeError, AttributeError):
-        return 0.0
-    return 60.0 * max(minutes, default=0.0)
 
 
 def _proof(config: MetaConfig, token: str) -> dict[str, str]:

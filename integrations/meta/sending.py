@@ -7,11 +7,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 from conversations.channels import Capabilities, SendRefused, SendUnclear
 from conversations.enums import AuthorKind
 from conversations.exchange import OutFile, Outgoing, Sent
+from core.multipart import FormFile, multipart
 from core.reasons import reason
 from integrations.meta.config import MetaConfig
 from integrations.meta.graph import WINDOW_CLOSED, graph
@@ -130,7 +130,9 @@ def _post(
     path = f"{config.node}/messages"
     if upload is None or content is None:
         return graph("POST", config, path, payload=body, deadline=left)
-    content_type, form = multipart(body, upload, content)
+    # https://developers.facebook.com/docs/messenger-platform/send-messages#file
+    file = FormFile("filedata", upload.name, upload.content_type, content)
+    content_type, form = multipart(body, file)
     return graph("POST", config, path, content=form, content_type=content_type, deadline=left)
 
 
@@ -140,27 +142,3 @@ def _sent(answer: Mapping[str, Any]) -> Sent:
         # A success without an id: it may have gone out.
         raise SendUnclear(json.dumps(answer)[:200])
     return Sent(mid)
-
-
-def multipart(body: Body, file: OutFile, content: bytes) -> tuple[str, bytes]:
-    """Returns the content type and bytes of a form that carries a message and its file.
-
-    https://developers.facebook.com/docs/messenger-platform/send-messages#file
-    """
-    boundary = uuid4().hex
-    # A text field holds JSON, as the API's own examples do with it.
-    parts = []
-    for name, value in body.items():
-        told = value if isinstance(value, str) else json.dumps(value)
-        parts.append(_part(boundary, f'name="{name}"', "", told.encode()))
-    # A quotation mark or line break would end the header and begin another.
-    name = "".join("_" if each in '"\\\r\n' else each for each in file.name) or "file"
-    parts.append(_part(boundary, f'name="filedata"; filename="{name}"', file.content_type, content))
-    return f"multipart/form-data; boundary={boundary}", b"".join(parts) + f"--{boundary}--\r\n".encode()
-
-
-def _part(boundary: str, disposition: str, content_type: str, content: bytes) -> bytes:
-    head = f"--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n"
-    if content_type:
-        head += f"Content-Type: {content_type}\r\n"
-    return head.encode() + b"\r\n" + content + b"\r\n"

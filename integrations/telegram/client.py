@@ -5,9 +5,7 @@ from: what failed inside is dropped and said anew.
 """
 
 import json
-import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -16,6 +14,7 @@ from conversations.adapters import SEND_SECONDS, TOO_MANY, answer_json, call, ra
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused
 from core.errors import TooLarge
 from core.http import Fetched
+from core.multipart import FormFile, multipart
 from core.reasons import reason
 from integrations.telegram.config import TelegramConfig
 
@@ -26,16 +25,6 @@ UPLOAD_LIMIT = 50 * 1024 * 1024
 ASK_SECONDS = 5.0
 T = TypeVar("T")
 TOKEN_WRONG = {HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND}
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file in a call: the name of its field, and what it is."""
-
-    field: str
-    name: str
-    content_type: str
-    content: bytes
 
 
 def ask(
@@ -57,7 +46,7 @@ def tell(
     config: TelegramConfig,
     method: str,
     payload: Mapping[str, Any],
-    upload: Upload | None = None,
+    upload: FormFile | None = None,
     *,
     deadline: float = SEND_SECONDS,
 ) -> Any:
@@ -66,12 +55,9 @@ def tell(
     limits: dict[str, Any] = {"deadline": deadline, "judge": judged}
     if upload is None:
         return _private(config, lambda: _result(call("POST", address, payload=dict(payload), **limits)))
-    boundary = secrets.token_hex(16)
-    form: dict[str, Any] = {
-        "content": multipart(payload, (upload,), boundary),
-        "content_type": f"multipart/form-data; boundary={boundary}",
-    }
-    return _private(config, lambda: _result(call("POST", address, **form, **limits)))
+    content_type, form = multipart(payload, upload)
+    sent: dict[str, Any] = {"content": form, "content_type": content_type}
+    return _private(config, lambda: _result(call("POST", address, **sent, **limits)))
 
 
 def download(config: TelegramConfig, path: str, *, max_bytes: int) -> bytes:
@@ -102,21 +88,6 @@ def judged(answer: Fetched) -> Fetched:
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise_for_status(answer)
     raise SendRefused(detail, provider_code=code)
-
-
-def multipart(fields: Mapping[str, Any], uploads: Sequence[Upload], boundary: str) -> bytes:
-    """Encodes a form with files (RFC 7578; names as browsers do it, in UTF-8 with quotes escaped)."""
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{_plain(value)}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    for upload in uploads:
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{upload.field}"; '
-            f'filename="{_quoted(upload.name)}"\r\nContent-Type: {_one_line(upload.content_type)}\r\n\r\n'
-        )
-        parts += [head.encode("utf-8", "replace"), upload.content, b"\r\n"]
-    return b"".join([*parts, f"--{boundary}--\r\n".encode()])
 
 
 def _address(config: TelegramConfig, method: str) -> str:
@@ -169,13 +140,5 @@ def _conflict(detail: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A parameter in a form or query: text as it is, all else as JSON."""
+    """A parameter in a query: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _quoted(name: str) -> str:
-    return _one_line(name).replace('"', "%22")
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\r", " ").replace("\n", " ")

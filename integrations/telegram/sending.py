@@ -13,8 +13,9 @@ from typing import Any
 
 from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Outgoing, Sent
+from core.multipart import FormFile
 from core.reasons import reason
-from integrations.telegram.client import UPLOAD_LIMIT, Upload, tell
+from integrations.telegram.client import UPLOAD_LIMIT, tell
 from integrations.telegram.config import TelegramConfig
 from integrations.telegram.markup import CAPTION_LIMIT, TEXT_LIMIT, pieces_of, shown_units, to_telegram
 from integrations.telegram.updates import LABEL, VALUE
@@ -51,7 +52,7 @@ class Line:
     config: TelegramConfig
     ends_at: float
 
-    def tell(self, method: str, payload: Payload, upload: Upload | None = None) -> Any:
+    def tell(self, method: str, payload: Payload, upload: FormFile | None = None) -> Any:
         left = self.ends_at - time.monotonic()
         if left <= 0:
             raise SendLater(reason("There was no time left to send it."))
@@ -160,7 +161,7 @@ def _with_file(file: OutFile, text: str, payload: Payload, line: Line) -> Any:
     content = file.read()
 
     def upload(method: str, field: str) -> Any:
-        part = Upload(field, file.name or "file", file.content_type or "application/octet-stream", content)
+        part = FormFile(field, file.name or "file", file.content_type or "application/octet-stream", content)
         call: Call = lambda body: line.tell(method, body, part)  # noqa: E731 (bound to this upload)
         return _formatted("caption", text, payload, CAPTION_LIMIT, call) if text else call(payload)
 

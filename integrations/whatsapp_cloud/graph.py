@@ -15,6 +15,7 @@ from conversations.adapters import SEND_SECONDS, answer_json, asked_pause, call,
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused
 from core.http import Fetched
 from core.reasons import reason
+from integrations.meta.usage import regained_after
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 
 # Seconds to wait where Meta does not say: one number to one person may send every six seconds, and a number
@@ -143,13 +144,3 @@ def explained(error: dict[str, Any]) -> str:
     if words:
         return f"{words[:400]} ({code})"
     return reason("%(why)s (%(code)s)", why=reason("Meta gives no reason."), code=code)
-
-
-def regained_after(answer: Fetched) -> float:
-    """Seconds until calls are taken again, from the header that tells minutes; 0 where there is none."""
-    try:
-        usage = json.loads(answer.headers.get("x-business-use-case-usage", ""))
-        minutes = [row["estimated_time_to_regain_access"] for rows in usage.values() for row in rows]
-        return max(minutes, default=0) * 60.0
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return 0.0

@@ -3,16 +3,15 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/message-api
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 from django.utils.translation import gettext as _
 
 from conversations.adapters import SEND_SECONDS
 from conversations.channels import SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Outgoing, Sent
+from core.multipart import FormFile, multipart
 from core.reasons import reason
 from integrations.whatsapp_cloud.config import WhatsAppConfig
 from integrations.whatsapp_cloud.graph import graph
@@ -172,31 +171,20 @@ def plain_type(file: OutFile) -> str:
 
 def upload(file: OutFile, config: WhatsAppConfig) -> str:
     """Uploads a file and returns its id. Whatever is unclear about it may be tried again."""
-    boundary = uuid4().hex
+    fields = {"messaging_product": "whatsapp", "type": plain_type(file)}
+    content_type, form = multipart(fields, FormFile("file", file.name, plain_type(file), file.read()))
     try:
         answer = graph(
             "POST",
             f"{config.phone_number_id}/media",
             config,
-            content=form(file, boundary),
-            content_type=f"multipart/form-data; boundary={boundary}",
+            content=form,
+            content_type=content_type,
             deadline=UPLOAD_SECONDS,
         )
         return str(answer["id"])
     except (SendUnclear, KeyError) as error:
         raise SendLater(reason("The file could not be uploaded to WhatsApp.")) from error
-
-
-def form(file: OutFile, boundary: str) -> bytes:
-    """Returns the upload as multipart/form-data (RFC 7578)."""
-    name = re.sub(r'[\x00-\x1f\x7f"\\]', "_", file.name)[:200] or "file"
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
-        for field, value in (("messaging_product", "whatsapp"), ("type", plain_type(file)))
-    ]
-    disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
-    parts.append(f"--{boundary}\r\n{disposition}\r\nContent-Type: {plain_type(file)}\r\n\r\n")
-    return "".join(parts).encode() + file.read() + f"\r\n--{boundary}--\r\n".encode()
 
 
 def choices(text: str, offered: Sequence[Mapping[str, str]]) -> dict[str, Any] | None:

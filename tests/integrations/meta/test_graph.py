@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from core.http import Fetched
-from integrations.meta.graph import judged, regained_after
+from integrations.meta.graph import judged
+from integrations.meta.usage import regained_after
 
 
 def answer(status: int, body: Any, **headers: str) -> Fetched:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from conversations.channels import InboxBroken, SendRefused, SendUnclear
-from integrations.telegram.client import Upload, multipart
 from integrations.telegram.sending import keyboard
 from tests.fakes.provider import Simulator, running
 from tests.fakes.telegram import Telegram
@@ -151,14 +150,6 @@ def test_caption_that_is_too_long_is_a_message_of_its_own(telegram: Simulator) -
     said, file = send(telegram, text, files=(out_file(PNG, "a.png", "image/png"),))
     assert (said["kind"], said["text"]) == ("text", text.strip())
     assert (file["kind"], file["text"]) == ("photo", "")
-
-
-def test_name_of_a_file_cannot_write_headers() -> None:
-    upload = Upload("document", 'a"\r\nX: 1\r\n\r\n"ç.pdf', "application/pdf\r\nY: 2", b"content")
-    body = multipart({"chat_id": "5"}, (upload,), "edge")
-    assert b'filename="a%22  X: 1    %22\xc3\xa7.pdf"' in body
-    assert b"\r\nX: 1" not in body
-    assert b"\r\nY: 2" not in body
 
 
 def test_odd_name_of_a_file_arrives(telegram: Simulator) -> None:
