@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from playwright.sync_api import Locator, expect
 
 from accounts.models import User
 from conversations.actions import add_event, lock, reply
+from conversations.actions.endpoints import switch_inbox
 from conversations.actions.receipts import show
 from conversations.actions.record import save_locked
 from conversations.enums import EventType, Light
@@ -96,6 +98,16 @@ def test_what_failed_says_why_and_is_sent_again_by_a_button(
     tick(seat).get_by_role("button", name="Try again").click()
     expect(tick(seat)).to_have_text(re.compile("Waiting to be sent|Being sent"))
     assert Delivery.objects.get().status != "failed"
+
+
+def test_a_message_of_an_inbox_that_is_switched_off_says_why_it_waits(
+    sit: Sit, as_bruno: Client, letter: Conversation, ana: User, product: Product
+) -> None:
+    reply(conversation=letter, text="Here it is", by=ana.as_actor())
+    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    for is_active, words in [(False, "Waiting: the inbox is switched off"), (True, "Waiting to be sent")]:
+        product(partial(switch_inbox, inbox=letter.inbox, is_active=is_active, by=ana.as_actor()))
+        expect(tick(seat)).to_have_text(words)
 
 
 def test_a_state_that_nobody_told_is_asked_for(
