@@ -7,11 +7,14 @@ import pytest
 
 from accounts.models import User
 from conversations.actions import note, receive, reply
+from conversations.actions.sending import outgoing
 from conversations.enums import Direction
 from conversations.exchange import Incoming, Sender, Thread
-from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
+from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message
 from conversations.queries.recipients import recipients
 from core.errors import Invalid, NotFound
+from integrations.email.config import EmailConfig
+from integrations.email.outgoing import compose
 from tests.conversations.lines import hand_out
 from tests.conversations.scripted import ScriptedAdapter
 
@@ -95,6 +98,14 @@ def test_copies_are_stored_once_each_and_never_for_the_customer(mailbox: Inbox, 
     given = ["Max@Example.com", "max@example.com ", "eva@example.com", "ana@example.com"]
     sent = reply(conversation=row, text="Yes", by=bruno.as_actor(), cc=given)
     assert sent.details == {"cc": ["max@example.com", "ana@example.com"]}
+
+
+def test_a_copy_leaves_with_the_mail(mailbox: Inbox, bruno: User) -> None:
+    row = mail(mailbox, EVA)
+    reply(conversation=row, text="Yes", by=bruno.as_actor(), cc=["max@example.com"])
+    letter = compose(outgoing(Delivery.objects.get()), EmailConfig.model_validate(mailbox.config))
+    assert letter.recipients == ("eva@example.com", "max@example.com")
+    assert (letter.message["To"], letter.message["Cc"]) == ("Eva <eva@example.com>", "max@example.com")
 
 
 @pytest.mark.parametrize(
