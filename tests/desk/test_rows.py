@@ -150,7 +150,8 @@ def test_the_inbox_page_costs_the_same_for_one_row_and_for_three(
 ) -> None:
     for number in range(count):
         said(inbox, f"customer{number}")
-    # Session, user, teams, rows, counts; inboxes, operators and teams to choose; two of Django's for rights.
-    with assertNumQueries(10):
+    # Session, user, teams, rows, counts; inboxes, inboxes to write from, operators and teams to choose; two
+    # of Django's for rights.
+    with assertNumQueries(11):
         answer = as_bruno.get("/admin/inbox/")
     assert answer.status_code == 200
