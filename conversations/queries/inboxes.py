@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from conversations.models import Conversation, Inbox
+from conversations.models.inboxes import InboxQuerySet
 from core.actor import Actor
 
 PEOPLE = 8
@@ -12,13 +13,9 @@ PEOPLE = 8
 LOOKED_AT = 60
 
 
-def inboxes_of(actor: Actor) -> "QuerySet[Inbox]":
-    """Returns the active inboxes of the actor's teams and those without a team; all of them for admins."""
-    active = Inbox.objects.filter(is_active=True)
-    if actor.is_admin:
-        return active
-    mine = active.filter(Q(team=None) | Q(team__in=actor.team_ids))
-    return mine if actor.is_staff else mine.none()
+def inboxes_of(actor: Actor) -> InboxQuerySet:
+    """Returns the inboxes in use that the actor sees."""
+    return InboxQuerySet(Inbox).visible_to(actor).filter(is_active=True)
 
 
 def current_conversations(inbox: Inbox, actor: Actor, *, search: str = "") -> Iterator[Conversation]:
