@@ -1,6 +1,7 @@
 """Jobs of the spine: taking in what came, handing out what is to be sent, fetching files, housekeeping."""
 
 import logging
+from datetime import datetime
 
 from core import queue
 from core.outages import DatabaseFailure
@@ -19,6 +20,11 @@ def plan_delivery(conversation_id: str) -> None:
     """Has what a conversation owes its customer sent, in order: one job, however many messages wait."""
     lock = f"deliver:{conversation_id}"
     queue.defer(deliver, lock=lock, queueing_lock=lock, conversation_id=conversation_id)
+
+
+def plan_resuming(inbox_id: int, at: datetime) -> None:
+    """Has what an inbox held up go on at a moment: one job, however many conversations wait."""
+    queue.defer(resume, queueing_lock=f"resume:{inbox_id}", at=at, inbox_id=inbox_id)
 
 
 @queue.task(name="conversations.take_in")
@@ -50,6 +56,17 @@ async def deliver(conversation_id: str) -> None:
 async def deliver_later(conversation_id: str) -> None:
     """Plans a delivery. It carries no lock: waiting under one, it would hold up whatever comes meanwhile."""
     await in_thread(plan_delivery, conversation_id)
+
+
+@queue.task(name="conversations.resume")
+async def resume(inbox_id: int) -> None:
+    """Lets the conversations go on that waited for their provider, those that have waited longest first."""
+    from conversations.actions import resuming  # deferred: task calls action
+
+    try:
+        await in_thread(resuming.resume, inbox_id)
+    except DatabaseFailure:
+        logger.warning("the database failed; the next sweep finds what waits", exc_info=True)
 
 
 @queue.task(name="conversations.fetch_file", queue=queue.WAITING)

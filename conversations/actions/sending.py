@@ -7,7 +7,6 @@ or the end of its time settles it (`Repeat` says what may then be done).
 
 import asyncio
 import logging
-import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -20,6 +19,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from conversations.actions.receipts import write
+from conversations.actions.resuming import LEASE
 from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, repeat_of, settle
 from conversations.channels import (
     InboxBroken,
@@ -34,7 +34,7 @@ from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import OutFile, Outgoing, Sent
 from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, InboxState, Message
 from conversations.queries.wire import Reader, attachment_url
-from conversations.tasks import deliver_later, plan_delivery
+from conversations.tasks import deliver_later, plan_delivery, plan_resuming
 from core import queue
 from core.crash_points import crash_point
 from core.outages import DatabaseFailure
@@ -43,10 +43,9 @@ from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
 
-# A claim whose owner has said nothing for so long is nobody's: calls end by their own deadline before.
-LEASE = timedelta(seconds=25)
 # Calls to one provider at a time: one that hangs must not take all places.
 OPEN_CALLS = 10
+CROWD_PAUSE = timedelta(seconds=0.5)
 UNREAD_PAUSE = timedelta(seconds=3)
 # Between two tries to write what came of a call, in seconds: as long as the claim is ours.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
@@ -57,9 +56,10 @@ KNOWN_THREAD = 20
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing may be sent before that moment."""
+    """Nothing may be sent before that moment; `inbox` where that holds for all its conversations."""
 
     until: datetime
+    inbox: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ async def deliver(conversation_id: str) -> None:
         if found is None:
             return
         if isinstance(found, Wait):
-            await in_thread(_plan_later, conversation_id, found.until)
+            await in_thread(_plan_later, conversation_id, found)
             return
         crash_point("sending.claimed")
         outcome = await in_network_thread(_call, found)
@@ -120,10 +120,17 @@ def _call(found: Claim) -> Sent | SendFailed:
         return SendUnclear(f"{type(error).__name__}: {error}")
 
 
-def _plan_later(conversation_id: str, until: datetime) -> None:
-    """Wakes the conversation again; plans for the same second are one."""
-    key = f"later:{conversation_id}:{int(until.timestamp())}"
-    queue.defer(deliver_later, queueing_lock=key, at=until, conversation_id=conversation_id)
+def _plan_later(conversation_id: str, wait: Wait) -> None:
+    """Wakes the conversation again, plans for the same second being one, or leaves that to its inbox.
+
+    Thousands may wait for one provider: each looking for itself whether it is its turn would keep the worker
+    from everything else.
+    """
+    if wait.inbox is not None:
+        plan_resuming(wait.inbox, wait.until)
+        return
+    key = f"later:{conversation_id}:{int(wait.until.timestamp())}"
+    queue.defer(deliver_later, queueing_lock=key, at=wait.until, conversation_id=conversation_id)
 
 
 # --- Claiming ----------------------------------------------------------------------------------------------
@@ -189,7 +196,7 @@ def _crowd(inbox_id: int, now: datetime) -> Wait | None:
     sending = Delivery.objects.filter(inbox_id=inbox_id, status=DeliveryStatus.SENDING)
     if sending.filter(claimed_at__gt=now - LEASE).count() < allowed:
         return None
-    return Wait(now + timedelta(seconds=random.uniform(0.5, 1.5)))  # noqa: S311 (jitter is no secret)
+    return Wait(now + CROWD_PAUSE, inbox_id)
 
 
 def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
@@ -204,10 +211,8 @@ def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
     if free.update(next_slot=Greatest(Coalesce(F("next_slot"), Now()), Now()) + step):
         return None
     state = InboxState.objects.get(inbox_id=inbox_id)
-    until = max(filter(None, (state.not_before, state.next_slot)), default=now)
-    # Many conversations wait for the same moment.
-    jitter = random.uniform(0, 1 if state.not_before and state.not_before > now else 0.2)  # noqa: S311
-    return Wait(max(until - BURST if until == state.next_slot else until, now) + timedelta(seconds=jitter))
+    free_at = state.next_slot - BURST if state.next_slot else now
+    return Wait(max(free_at, state.not_before or now, now), inbox_id)
 
 
 def outgoing(delivery: Delivery) -> Outgoing:

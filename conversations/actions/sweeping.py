@@ -1,20 +1,19 @@
 """Finding work that nobody was woken for: the answer to every lost hint and dead worker."""
 
+import contextlib
 from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
 from conversations.actions.planning import plan_fetching
-from conversations.actions.sending import LEASE
+from conversations.actions.resuming import YOUNG, resume
 from conversations.channels import adapter
-from conversations.enums import DeliveryStatus, FileStatus, Verdict
+from conversations.enums import FileStatus, Verdict
 from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, Inbox
-from conversations.tasks import plan_delivery, plan_intake, pull
+from conversations.tasks import plan_intake, pull
 from core import queue
 
-# Work this young is on its way.
-YOUNG = timedelta(seconds=3)
 AT_ONCE = 500
 
 
@@ -26,14 +25,11 @@ def sweep() -> None:
     )
     for inbox_id in waiting.values_list("inbox_id", flat=True).distinct():
         plan_intake(inbox_id)
-    due = Delivery.objects.filter(
-        Q(status=DeliveryStatus.SENDING, claimed_at__lt=now - LEASE)
-        | Q(status__in=UNFINISHED, next_try_at__lte=now - YOUNG)
-        | Q(status=DeliveryStatus.QUEUED, next_try_at=None, created_at__lt=now - YOUNG),
-        inbox__is_active=True,
-    )
-    for conversation_id in due.values_list("conversation_id", flat=True).distinct()[:AT_ONCE]:
-        plan_delivery(str(conversation_id))
+    unfinished = Delivery.objects.filter(status__in=UNFINISHED)
+    for inbox_id in unfinished.values_list("inbox_id", flat=True).distinct():
+        # Its channel may be gone; the admin says so.
+        with contextlib.suppress(KeyError):
+            resume(inbox_id, young=YOUNG)
     pending = Attachment.objects.filter(
         status=FileStatus.PENDING, message__isnull=False, created_at__lt=now - timedelta(minutes=2)
     )

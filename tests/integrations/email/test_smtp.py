@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from conversations.actions import sending
+from conversations.actions import resuming
 from conversations.channels import InboxBroken, Repeat, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Sent
 from integrations.email import smtp
@@ -290,7 +290,7 @@ def test_server_that_drips_holds_no_call_beyond_its_time(
 
 
 def test_whole_call_ends_before_its_claim_is_nobodys() -> None:
-    assert smtp.SECONDS < smtp.TOTAL_SECONDS < sending.LEASE.total_seconds() - 5
+    assert smtp.SECONDS < smtp.TOTAL_SECONDS < resuming.LEASE.total_seconds() - 5
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
