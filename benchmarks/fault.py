@@ -75,9 +75,16 @@ class Run:
     """One run with one seed."""
 
     def __init__(
-        self, case: Case, *, seed: int, msgs: int, kills: int, every: tuple[float, float] | None = None
+        self,
+        case: Case,
+        *,
+        seed: int,
+        msgs: int,
+        kills: int,
+        every: tuple[float, float] | None = None,
+        pace: float = 1.0,
     ) -> None:
-        self.case, self.seed, self.msgs, self.every = case, seed, msgs, every
+        self.case, self.seed, self.msgs, self.every, self.pace = case, seed, msgs, every, pace
         self.kills = kills if case.kills else 0
         self.watch = Watch()
         self.complaints: Complaints = []
@@ -147,10 +154,10 @@ class Run:
     def _people(self, cluster: Cluster, crowd: Crowd) -> "list[Any]":
         phones = [(channel, who) for channel in PROVIDERS for who in range(1, PHONES + 1)]
         return [
-            *(crowd.phone(channel, who, 0.25) for channel, who in phones),
+            *(crowd.phone(channel, who, 0.25 * self.pace) for channel, who in phones),
             *(self._operator(cluster, crowd, channel, who) for channel, who in phones),
-            *(crowd.visitor("web", who, 0.25) for who in range(1, VISITORS + 1)),
-            *(crowd.visitor("answered", who, 1.5) for who in range(1, ASKING + 1)),
+            *(crowd.visitor("web", who, 0.25 * self.pace) for who in range(1, VISITORS + 1)),
+            *(crowd.visitor("answered", who, 1.5 * self.pace) for who in range(1, ASKING + 1)),
         ]
 
     async def _operator(self, cluster: Cluster, crowd: Crowd, channel: str, who: int) -> None:
@@ -162,7 +169,7 @@ class Run:
             with contextlib.suppress(psycopg.Error):
                 conversation = await asyncio.to_thread(query)
         if conversation:
-            await crowd.operator(channel, who, conversation, 0.5)
+            await crowd.operator(channel, who, conversation, 0.5 * self.pace)
 
     async def _misbehave(self, cluster: Cluster, crowd: Crowd, faults: dict[str, Any]) -> None:
         for name in PROVIDERS:
@@ -222,6 +229,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument(
         "--every", type=float, nargs=2, metavar="SECONDS", help="between two kills (default: the case's own)"
+    )
+    parser.add_argument(
+        "--pace", type=float, default=1.0, help="how many times longer everybody pauses between two messages"
     )
     options = parser.parse_args()
     leave_when_told()

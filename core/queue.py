@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from procrastinate import App
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
@@ -29,7 +29,8 @@ periodic = app.periodic
 # A dead worker keeps the locks of its jobs, and whoever needs them waits. Taking a slow worker for a dead one
 # costs little, since bodies are idempotent.
 HEARTBEAT_SECONDS = 1
-STALLED_AFTER_SECONDS = 6
+STALLED_AFTER_SECONDS = 4
+RESCUE_SECONDS = 1
 # A notice of a new job can be lost; looking each second costs a query and bounds what a customer then waits.
 POLL_SECONDS = 1
 GRACE_SECONDS = 10
@@ -76,14 +77,6 @@ def defer(
     # The unique violation behind AlreadyEnqueued would poison the caller's transaction.
     with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
         deferrer.defer(**arguments)
-
-
-@periodic(cron="* * * * * */3")
-@task(name="core.rescue_stalled", pass_context=True)
-async def rescue_stalled(_context: Any, timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
-    """Puts jobs whose worker died back into the queue. It carries no lock: with one it would stall itself."""
-    await rescue(app, silent_for=STALLED_AFTER_SECONDS)
-    await resume_cut_off(app)
 
 
 async def rescue(worker_app: App, *, silent_for: float) -> int:
@@ -185,6 +178,19 @@ async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | Non
         await _run_both(worker_app, stop_on_signals=stop_on_signals)
 
 
+async def keep_rescuing(worker_app: App) -> None:
+    """Looks for jobs of dead workers, for as long as this one lives.
+
+    No job does that: a worker that dies with it in hand would keep the others waiting for the next.
+    """
+    while True:
+        await asyncio.sleep(RESCUE_SECONDS)
+        # A database that is away ends the worker itself, which begins anew.
+        with contextlib.suppress(ConnectorException):
+            await rescue(worker_app, silent_for=STALLED_AFTER_SECONDS)
+            await resume_cut_off(worker_app)
+
+
 async def _run_both(worker_app: App, *, stop_on_signals: bool) -> None:
     """Runs what computes and what waits for others' servers side by side, each with places of its own."""
     places = {"default": settings.WORKER_CONCURRENCY, WAITING: WAITING_CONCURRENCY}
@@ -204,6 +210,7 @@ async def _run_both(worker_app: App, *, stop_on_signals: bool) -> None:
         )
         for name, concurrency in places.items()
     ]
+    running.append(asyncio.create_task(keep_rescuing(worker_app)))
     try:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for worker in done:

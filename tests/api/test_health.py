@@ -14,7 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from api import health
 from conversations.models import Conversation, Delivery, InboundEvent, InboxState
-from core.queue import defer, rescue_stalled
+from conversations.tasks import deliver_later
+from core.queue import defer
 from core.schema import migrations_on_disk, missing_migrations
 
 
@@ -95,7 +96,7 @@ def test_migration_of_other_code_does_not(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("seconds", "status"), [(50, 200), (70, 503)])
 def test_job_that_lies_about_makes_unready(client: Client, seconds: int, status: int) -> None:
-    defer(rescue_stalled, timestamp=0)
+    defer(deliver_later, conversation_id="x")
     age_jobs(seconds)
     answered, checks = ready(client)
     assert (answered, checks["queue"]["waiting"]) == (status, 1)
@@ -103,18 +104,18 @@ def test_job_that_lies_about_makes_unready(client: Client, seconds: int, status:
 
 
 def in_future() -> None:
-    defer(rescue_stalled, timestamp=0, delay=3600)
+    defer(deliver_later, conversation_id="x", delay=3600)
 
 
 def behind_another() -> None:
-    defer(rescue_stalled, timestamp=0, lock="one")
+    defer(deliver_later, conversation_id="x", lock="one")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
-    defer(rescue_stalled, timestamp=0, lock="one")
+    defer(deliver_later, conversation_id="x", lock="one")
 
 
 def done() -> None:
-    defer(rescue_stalled, timestamp=0)
+    defer(deliver_later, conversation_id="x")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
 

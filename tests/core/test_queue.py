@@ -13,10 +13,11 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, connections, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
 
 from accounts.models import Team
 from core import queue
-from core.queue import defer, rescue, rescue_stalled, resume_cut_off, work
+from core.queue import defer, rescue, resume_cut_off, work
 from tests.live import close_database_threads
 
 ran: list[Any] = []
@@ -254,18 +255,32 @@ def test_rescue_says_how_many(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_periodic_rescue_uses_the_queue_it_is_in() -> None:
-    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 3))
-    begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 3))
-    run: Any = rescue_stalled.func
-    async_to_sync(run)(None, timestamp=0)
-    assert jobs("status") == ["todo", "doing"]
+@pytest.mark.django_db(transaction=True)
+async def test_worker_takes_up_what_another_left_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when it starts; and none of one that was heard of a moment ago."""
+    monkeypatch.setattr(queue, "RESCUE_SECONDS", 0.05)
+    await add(
+        lambda: begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 3), args={"which": "dead"}),
+        lambda: begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 3), args={"which": "alive"}),
+    )
+    await worked(lambda: bool(ran))
+    assert ran == [{"which": "dead"}]
 
 
-def test_periodic_rescue_carries_no_lock() -> None:
-    assert (rescue_stalled.lock, rescue_stalled.queueing_lock) == (None, None)
-    entry = app.periodic_registry.periodic_tasks[("core.rescue_stalled", "")]
-    assert entry.cron == "* * * * * */3"
+async def test_rescue_goes_on_after_the_database_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+
+    async def away(_app: object, *, silent_for: float) -> int:
+        looks.append(silent_for)
+        if len(looks) == 3:
+            raise asyncio.CancelledError
+        raise ConnectorException
+
+    monkeypatch.setattr(queue, "RESCUE_SECONDS", 0)
+    monkeypatch.setattr(queue, "rescue", away)
+    with pytest.raises(asyncio.CancelledError):
+        await queue.keep_rescuing(app)
+    assert looks == [queue.STALLED_AFTER_SECONDS] * 3
 
 
 @pytest.fixture
