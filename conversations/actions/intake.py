@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -40,8 +41,8 @@ from core.outages import DatabaseFailure, is_outage
 from core.storable import storable
 
 logger = logging.getLogger(__name__)
-# What is read before others get their turn.
-AT_ONCE = 50
+# What is read before others get their turn: so many receipts, and of large ones fewer.
+AT_ONCE, AT_ONCE_BYTES = 50, 8 * 1024 * 1024
 # What refers to a message that is not here yet is tried again: after 1, 2, 4 … seconds, two minutes in all.
 PATIENCE = 7
 # Failures of the database at one receipt after which it, and not the database, is thought to be the cause.
@@ -60,7 +61,7 @@ def take_in_some(inbox_id: int) -> int:
     due = InboundEvent.objects.filter(
         Q(next_try_at=None) | Q(next_try_at__lte=now), inbox_id=inbox_id, verdict=Verdict.RECEIVED
     )
-    events = list(due.select_related("inbox").order_by("pk")[:AT_ONCE])
+    events = list(due.filter(pk__in=_next_few(due)).select_related("inbox").order_by("pk"))
     for event in events:
         try:
             take_in(event)
@@ -70,6 +71,19 @@ def take_in_some(inbox_id: int) -> int:
     if events:
         InboxState.objects.update_or_create(inbox_id=inbox_id, defaults={"last_received_at": now})
     return len(events)
+
+
+def _next_few(due: "QuerySet[InboundEvent]") -> list[int]:
+    """Returns which receipts are next, unread: fifty large mails at once would fill a worker's memory."""
+    sizes = due.order_by("pk").annotate(size=Length("body")).values_list("pk", "size")[:AT_ONCE]
+    found: list[int] = []
+    total = 0
+    for pk, size in sizes:
+        total += size
+        if found and total > AT_ONCE_BYTES:
+            break
+        found.append(pk)
+    return found
 
 
 def take_in(event: InboundEvent, *, for_any_account: bool = False) -> Verdict:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from psycopg.errors import AdminShutdown, CannotConnectNow, DeadlockDetected, DiskFull, ProgramLimitExceeded
 
 from conversations import signals, tasks
-from conversations.actions import delete_old_receipts, hand_back, replay, resolve
+from conversations.actions import delete_old_receipts, hand_back, intake, replay, resolve
 from conversations.actions.inbound import MAX_TEXT
 from conversations.actions.intake import BLAMED_AT, PATIENCE, apply, take_in, take_in_some
 from conversations.enums import EventType, Status, Verdict
@@ -49,6 +49,16 @@ def test_every_item_of_a_batch_is_taken_in(line: Inbox) -> None:
     items = [incoming(number, f"t{number}") for number in range(30)]
     assert told(line, *items) == Verdict.DONE
     assert texts() == [f"t{number}" for number in range(30)]
+
+
+def test_of_large_receipts_few_are_read_at_once(line: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty mails with films, read together, would be the end of a worker, and of the next one."""
+    monkeypatch.setattr(intake, "AT_ONCE_BYTES", 10_000)
+    for number, size in enumerate([4_000, 4_000, 40_000, 10, 10]):
+        event(line, incoming(number, f"{number}", details={"padding": "x" * size}))
+    looked_at = [take_in_some(line.pk) for _ in range(4)]
+    assert looked_at == [2, 1, 2, 0]
+    assert texts() == ["0", "1", "2", "3", "4"]
 
 
 def test_one_bad_item_keeps_no_other_from_its_effect(line: Inbox) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from conversations.actions.intake import take_in_some
 from conversations.actions.sweeping import plan_pulls
 from conversations.channels import InboxBroken, SendLater
 from conversations.enums import DeliveryStatus, Light
-from conversations.exchange import Batch
+from conversations.exchange import Batch, Pulled
 from conversations.models import Conversation, Delivery, InboundEvent, Inbox, InboxState, Message
 from tests.conversations.lines import eventually, incoming, planned, say
 from tests.conversations.scripted import ScriptedAdapter, pulled
@@ -48,6 +49,19 @@ def test_what_was_pulled_is_stored_with_its_cursor_and_taken_in(line: Inbox, scr
     assert planned("conversations.take_in") == [{"inbox_id": line.pk}]
     take_in_some(line.pk)
     assert list(Message.objects.order_by("seq").values_list("text", flat=True)) == ["a", "b", "c"]
+
+
+def test_large_mail_is_stored_without_copies_of_it(line: Inbox) -> None:
+    """Written into the statement, as the ORM does, a mail of forty megabytes takes three hundred."""
+    body = b"\x00\xff" * 4_000_000
+    tracemalloc.start()
+    try:
+        pulling.keep(line.pk, Pulled("large", body))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(body)
+    assert bytes(InboundEvent.objects.get().body) == body
 
 
 def test_next_turn_goes_on_where_the_last_one_ended(line: Inbox, scripted: Scripted) -> None:

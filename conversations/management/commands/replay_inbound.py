@@ -13,10 +13,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
 from conversations.actions.intake import replay, take_in
+from conversations.actions.pulling import keep
 from conversations.channels import adapter
 from conversations.door import event_id
 from conversations.enums import Verdict
-from conversations.exchange import Webhook
+from conversations.exchange import Pulled, Webhook
 from conversations.models import InboundEvent, Inbox, Message
 from core.actor import Actor
 from core.outages import DatabaseFailure
@@ -141,9 +142,9 @@ def stored(inbox: Inbox, path: Path) -> InboundEvent | None:
     channel = adapter(inbox.channel)
     kind = CONTENT_TYPES.get(path.suffix.lower(), "application/octet-stream")
     webhook = channel.stored(Webhook("POST", "", {}, {"content-type": kind}, path.read_bytes()))
-    event, is_new = InboundEvent.objects.get_or_create(
-        inbox=inbox,
-        provider_event_id=event_id(channel, webhook),
-        defaults={"headers": dict(webhook.headers), "body": webhook.body},
-    )
-    return event if is_new else None
+    name = event_id(channel, webhook)
+    if not keep(inbox.pk, Pulled(name, webhook.body, webhook.headers)):
+        return None
+    event = InboundEvent.objects.defer("body").get(inbox=inbox, provider_event_id=name)
+    event.inbox, event.body = inbox, webhook.body
+    return event
