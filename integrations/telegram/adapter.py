@@ -21,7 +21,7 @@ from integrations.telegram.config import Mode, TelegramConfig
 from integrations.telegram.markup import TEXT_LIMIT
 from integrations.telegram.polling import ALLOWED_UPDATES, batches
 from integrations.telegram.sending import sent
-from integrations.telegram.updates import PRESSED, parsed
+from integrations.telegram.updates import PRESSED, name_of, parsed
 
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 (the name of a header)
 # An error of Telegram's that is older says nothing of today.
@@ -63,13 +63,12 @@ class TelegramAdapter(BaseAdapter):
             raise Unauthenticated
 
     def event_id(self, webhook: Webhook) -> str:
-        """The number of the update: the same at each attempt, and by either way it comes."""
+        """The update's own: the same at each attempt, and by either way it comes."""
         try:
             data = json.loads(webhook.body)
         except (ValueError, RecursionError):
             return ""
-        number = data.get("update_id") if isinstance(data, dict) else None
-        return str(number) if type(number) is int else ""
+        return name_of(data) if isinstance(data, dict) else ""
 
     def pulls(self, config: TelegramConfig) -> bool:
         """In polling mode."""

@@ -14,6 +14,7 @@ from conversations.adapters import SEND_SECONDS
 from conversations.exchange import Batch, Details, Pulled
 from integrations.telegram.client import ask, tell
 from integrations.telegram.config import TelegramConfig
+from integrations.telegram.updates import name_of
 
 # Short, so that a worker that is told to end is soon free of it.
 POLL_SECONDS = 8
@@ -48,7 +49,7 @@ def _batch(config: TelegramConfig, cursor: Details) -> Batch:
         limit=BATCH,
         allowed_updates=list(ALLOWED_UPDATES),
     )
-    events = tuple(Pulled(str(update["update_id"]), json.dumps(update).encode()) for update in updates)
+    events = tuple(Pulled(name_of(update), json.dumps(update).encode()) for update in updates)
     if not events:
         return Batch((), {})
     newest = max(update["update_id"] for update in updates)

@@ -4,6 +4,8 @@ A person's id is that of their chat; a customer of a business account, who can o
 connection of that account, is `chat@connection`. Message ids count within a chat, so ours are `chat:message`.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +28,17 @@ def parsed(update: Json, config: TelegramConfig) -> Iterator[Parsed]:
             return
     kinds = ", ".join(sorted(str(name)[:64] for name in update if name != "update_id")[:5])
     yield Ignored(f"an update without a message: {kinds or 'empty'}")
+
+
+def name_of(update: Json) -> str:
+    """Returns what an update is known by, or "" for what is none: its number and a digest of what it says.
+
+    The number alone would lose messages: numbers begin anew after a silent week, and with another bot.
+    """
+    if type(update.get("update_id")) is not int:
+        return ""
+    said = hashlib.sha256(json.dumps(update, sort_keys=True).encode()).hexdigest()
+    return f"{update['update_id']}:{said[:32]}"
 
 
 def message_id(to: str, message: Json) -> str:
@@ -65,9 +78,16 @@ def _incoming(message: Json) -> Incoming:
         content.files,
         moment(message, "date"),
         _reply_to(to, message),
-        {**content.details, **_context(message)},
+        {**content.details, **_context(message), "digest": _digest(message, content)},
         is_automatic=branch(message, "from").get("is_bot") is True,
     )
+
+
+def _digest(message: Json, content: Content) -> str:
+    """Tells apart two messages under one number: to the same person each bot counts its own."""
+    said = [number(message, "date"), word(message, "text"), word(message, "caption")]
+    files = [str(file.reference.get("file_unique_id")) for file in content.files]
+    return hashlib.sha256(json.dumps([*said, *files]).encode()).hexdigest()
 
 
 def _business(message: Json, config: TelegramConfig) -> Iterator[Parsed]:

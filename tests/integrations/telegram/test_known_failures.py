@@ -19,9 +19,10 @@ from conversations.actions import pulling, reply
 from conversations.enums import DeliveryStatus, Status, Verdict
 from conversations.exchange import Batch, Pulled
 from conversations.models import Contact, Conversation, Delivery, InboundEvent, Inbox, Message
+from integrations.telegram.adapter import TelegramAdapter
 from tests.fakes.provider import Simulator, running
 from tests.fakes.telegram import Telegram
-from tests.integrations.telegram.case import HEADER, SECRET, config
+from tests.integrations.telegram.case import HEADER, SECRET, config, webhook
 from tests.integrations.telegram.kit import message
 from tests.live import LiveServer
 
@@ -93,6 +94,17 @@ def test_chatwoot_15450_update_told_again_is_stored_once(server: LiveServer, bot
     assert Message.objects.get().text == "Oi"
 
 
+def test_numbers_of_another_bot_hide_none_of_its_messages(server: LiveServer, bot: Inbox) -> None:
+    """Update and message have the numbers of others, as when the inbox was given a new bot."""
+    for date, text in ((100, "To the first bot"), (200, "To the second")):
+        assert post(server, bot, message(text=text, date=date)) == 200
+    until(settled)
+    assert list(Message.objects.order_by("seq").values_list("text", flat=True)) == [
+        "To the first bot",
+        "To the second",
+    ]
+
+
 def test_chatwoot_no_secret_token_check_at_the_door(quiet_server: LiveServer, bot: Inbox) -> None:
     """Chatwoot #14280 signs Meta's doors only: Telegram's takes a message from whoever knows the address."""
     for secret in (None, "", "wrong", SECRET[:-1]):
@@ -103,7 +115,8 @@ def test_chatwoot_no_secret_token_check_at_the_door(quiet_server: LiveServer, bo
 def test_update_that_is_told_and_polled_is_stored_once(server: LiveServer, bot: Inbox) -> None:
     update = message(text="Oi")
     assert post(server, bot, update) == 200
-    polled = Pulled(str(update["update_id"]), json.dumps(update).encode())
+    body = json.dumps(update).encode()
+    polled = Pulled(TelegramAdapter().event_id(webhook(body)), body)
     pulling.store(bot.pk, Batch((polled,), {"offset": 2}))
     until(settled)
     assert InboundEvent.objects.count() == 1

@@ -1,6 +1,7 @@
 """What each kind of update becomes."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +18,14 @@ BUSINESS = Sender("555000111@biz_9aXcQ", "Davi Duarte", locale="pt-br", is_verif
 IDENTITY = {"username": "daviduarte", "author": "Davi Duarte"}
 
 
+def details_of(item: Incoming) -> dict[str, Any]:
+    """All but the digest, which says nothing to people."""
+    return {name: value for name, value in item.details.items() if name != "digest"}
+
+
 def test_text_has_sender_time_and_an_id_of_chat_and_message() -> None:
-    assert one("text") == Incoming(
+    item = one("text")
+    assert replace(item, details=details_of(item)) == Incoming(
         "555000111:42",
         DAVI,
         "Onde está meu pedido 4711?",
@@ -39,7 +46,7 @@ def test_formatting_is_counted_in_utf16_and_kept() -> None:
 def test_command_is_told_apart_with_its_payload() -> None:
     item = one("command_start")
     assert item.text == "/start pedido-4711"
-    assert item.details == {
+    assert details_of(item) == {
         "kind": "command",
         "command": "start",
         "payload": "pedido-4711",
@@ -135,7 +142,7 @@ def test_sticker_reads_as_its_emoji_and_music_as_its_title() -> None:
 def test_what_is_more_than_text_is_readable_and_kept(name: str, text: str, details: dict[str, str]) -> None:
     item = one(name)
     assert item.text == text
-    assert item.details == {**details, **IDENTITY}
+    assert details_of(item) == {**details, **IDENTITY}
 
 
 def test_number_is_the_senders_only_when_the_contact_is_their_own() -> None:
@@ -286,7 +293,8 @@ def test_characters_that_the_database_refuses_are_replaced() -> None:
         b'"type":"private","first_name":"D\\u0000"}}}'
     )
     (item,) = ADAPTER.parse(webhook(body), settings_of())
-    assert item == Incoming(
+    assert isinstance(item, Incoming)
+    assert replace(item, details=details_of(item)) == Incoming(
         "5:7",
         Sender("5", "D\ufffd", is_verified=True),
         "a\ufffdb\ufffd!",

@@ -41,7 +41,7 @@ def test_updates_come_in_order_with_their_numbers_and_a_cursor(telegram: Simulat
     told = [telegram.say(text=text)["update_id"] for text in ("one", "two")]
     batch = next(polls(telegram))
     assert texts(batch) == ["one", "two"]
-    assert [event.event_id for event in batch.events] == [str(number) for number in told]
+    assert [event.event_id.partition(":")[0] for event in batch.events] == [str(number) for number in told]
     assert batch.cursor["offset"] == told[-1] + 1
 
 
