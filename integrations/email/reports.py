@@ -29,9 +29,12 @@ DELAY = re.compile(
     re.IGNORECASE,
 )
 ABSENCE = re.compile(
-    r"\s*(re:\s*)?(out of (the )?office|automatic reply|auto(matic)?[- ]?(reply|response|respuesta|resposta)|"
-    r"autoreply|resposta autom[aá]tica|respuesta autom[aá]tica|ausência|fuera de la oficina|"
-    r"abwesenheitsnotiz|automatische antwort|réponse automatique|vacation|on holiday)\b",
+    r"\s*(re:\s*)?((out of (the )?office|automatic reply|autoreply|"
+    r"auto(matic)?[- ]?(reply|response|respuesta|resposta)|resposta autom[aá]tica|"
+    r"respuesta autom[aá]tica|fuera de la oficina|"
+    r"abwesenheitsnotiz|automatische antwort|réponse automatique)\b|"
+    # Alone or with such a word: a customer may have a vacation to book, or an absence to excuse.
+    r"(vacation|on holiday|ausência)( (message|reply|response|notice|temporária))?\s*([:!.]|$))",
     re.IGNORECASE,
 )
 ORIGINAL_ID = re.compile(r"^[> \t]*Message-ID:\s*<([^<>\s]{3,255})>", re.IGNORECASE | re.MULTILINE)

@@ -66,6 +66,8 @@ def test_automatic_mail_is_stored_and_marked(name: str) -> None:
         {"Return_Path": "<>"},
         {"Return_Path": "< >"},
         {"Subject": "Out of office: back on Monday"},
+        {"Subject": "Re: Vacation"},
+        {"Subject": "Vacation message: back on Monday"},
         {"From": "MAILER-DAEMON@x.example"},
         {"From": "support@shop.example"},
     ],
@@ -80,6 +82,8 @@ def test_every_sign_of_a_machine_is_heeded(fields: dict[str, str]) -> None:
         {"Auto_Submitted": "no"},
         {"Precedence": "normal"},
         {"Subject": "Automatic doors"},
+        {"Subject": "Vacation rental: the keys do not fit"},
+        {"Subject": "Ausência de resposta ao meu pedido"},
         {"Return_Path": "<a@b.example>"},
     ],
 )

@@ -63,6 +63,15 @@ def with_message(message: dict[str, Any], name: str = "text") -> dict[str, Any]:
     return payload
 
 
+def test_what_is_null_or_not_said_hides_no_message() -> None:
+    payload = fixture("text")
+    del payload["object"]
+    payload["entry"][0]["changes"][0]["value"] |= {"statuses": None, "errors": None, "contacts": None}
+    (message,) = read(payload)
+    assert isinstance(message, Incoming)
+    assert message.text == one("text").text
+
+
 def test_text_is_read_with_its_writer_and_time() -> None:
     message = one("text")
     assert message == Incoming(
