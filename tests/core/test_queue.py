@@ -112,7 +112,7 @@ def rescued(silent_for: float = 12) -> int:
     return async_to_sync(rescue)(app, silent_for=silent_for)
 
 
-async def add(*calls: Callable[[], None]) -> None:
+async def add(*calls: Callable[[], object]) -> None:
     """Makes the calls one after the other where the ORM may be used."""
     for call in calls:
         await sync_to_async(call)()
