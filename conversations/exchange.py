@@ -128,19 +128,24 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The sender changed a message that is stored under `external_id`."""
+    """The sender changed a message that is stored under `external_id`.
+
+    `sender`: who says so, where the provider does not make sure that it is their own message.
+    """
 
     external_id: str
     text: str
     at: datetime | None = None
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The sender took a message back: its content is to be forgotten."""
+    """The sender took a message back: its content is to be forgotten. `sender` as with `Edited`."""
 
     external_id: str
     at: datetime | None = None
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True)

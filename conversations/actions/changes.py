@@ -34,8 +34,17 @@ from conversations.enums import (
     Validation,
 )
 from conversations.errors import NotYet
-from conversations.exchange import Connection, Deleted, Echo, Edited, Incoming, Reacted, Receipt
-from conversations.models import UNFINISHED, Attachment, Conversation, Delivery, Inbox, InboxState, Message
+from conversations.exchange import Connection, Deleted, Echo, Edited, Incoming, Reacted, Receipt, Sender
+from conversations.models import (
+    UNFINISHED,
+    Attachment,
+    ContactIdentity,
+    Conversation,
+    Delivery,
+    Inbox,
+    InboxState,
+    Message,
+)
 from core.actor import Actor
 from core.html import plain_to_html
 
@@ -57,10 +66,26 @@ def message_of(inbox: Inbox, provider_id: str) -> Message:
     return found
 
 
+def _is_theirs(message: Message, sender: Sender | None) -> bool:
+    """Says whether somebody may change a message: a customer none of ours, and none of another customer.
+
+    An id that is new here may be a further one of the same person.
+    """
+    if sender is None:
+        return True
+    known = ContactIdentity.objects.filter(
+        inbox=message.inbox_id, external_id__in=[sender.external_id, *sender.aliases]
+    )
+    is_of_another = known.exclude(contact=message.conversation.contact_id).exists()
+    return message.direction == Direction.IN and not is_of_another
+
+
 @transaction.atomic
 def edit(inbox: Inbox, item: Edited) -> str | None:
     """Replaces the text of a customer's message; the former one stays in the log, for staff only."""
     message = message_of(inbox, item.external_id)
+    if not _is_theirs(message, item.sender):
+        return _("it is about a message of somebody else")
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
     text = checked_text(item.text[:MAX_TEXT], has_files=True)
@@ -78,6 +103,8 @@ def edit(inbox: Inbox, item: Edited) -> str | None:
 def take_back(inbox: Inbox, item: Deleted) -> str | None:
     """Forgets the content of a message that its sender took back: text, files and what the log knew of it."""
     message = message_of(inbox, item.external_id)
+    if not _is_theirs(message, item.sender):
+        return _("it is about a message of somebody else")
     # Before the conversation, as whoever sends or is told of a failure has them.
     list(Delivery.objects.select_for_update().filter(message=message).order_by("part").values("pk"))
     row = lock(message.conversation_id, by=Actor.system())

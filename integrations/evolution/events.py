@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from conversations.enums import DeliveryStatus
-from conversations.exchange import Deleted, Echo, Edited, Ignored, Incoming, Parsed, Reacted, Receipt
+from conversations.exchange import Deleted, Echo, Edited, Ignored, Incoming, Parsed, Reacted, Receipt, Sender
 from core.reasons import reason
 from integrations.evolution import connection, content, people
 from integrations.evolution.fields import items, load, mapping, moment, string, truth
@@ -93,11 +93,11 @@ def _message(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
         return
     message, _wrappers = content.unwrapped(mapping(entry.get("message")))
     if "protocolMessage" in message:
-        yield _protocol(mapping(message["protocolMessage"]))
+        yield _protocol(mapping(message["protocolMessage"]), key)
     elif "reactionMessage" in message:
         yield _reaction(key, mapping(message["reactionMessage"]), entry)
     elif "editedMessage" in mapping(entry.get("message")):
-        yield _edited(string(key.get("id")), entry["message"], entry.get("messageTimestamp"))
+        yield _edited(string(key.get("id")), entry["message"], entry.get("messageTimestamp"), key)
     else:
         yield _said(key, entry)
 
@@ -153,7 +153,12 @@ def _reaction(key: Mapping[str, Any], reaction: Mapping[str, Any], entry: Entry)
     )
 
 
-def _protocol(protocol: Mapping[str, Any]) -> Parsed:
+def _doer(key: Mapping[str, Any]) -> Sender | None:
+    """Who changes a message, where it is a customer: the phones check whose it is, the server does not."""
+    return people.sender(key, "") if key.get("fromMe") is False and people.jid(key.get("remoteJid")) else None
+
+
+def _protocol(protocol: Mapping[str, Any], by: Mapping[str, Any]) -> Parsed:
     """A message about a message: taken back or changed; WhatsApp's own business otherwise."""
     target = string(mapping(protocol.get("key")).get("id"))[:LONGEST_ID]
     raw = protocol.get("type")
@@ -161,21 +166,21 @@ def _protocol(protocol: Mapping[str, Any]) -> Parsed:
     is_bare = raw is None and not {"editedMessage", "ephemeralExpiration"} & protocol.keys()
     told = "REVOKE" if is_bare else "MESSAGE_EDIT" if raw is None else str(raw)
     if target and told in REVOKE:
-        return Deleted(target, moment(protocol.get("timestampMs")))
+        return Deleted(target, moment(protocol.get("timestampMs")), _doer(by))
     if target and told in EDIT:
-        return _edited(target, protocol.get("editedMessage"), protocol.get("timestampMs"))
+        return _edited(target, protocol.get("editedMessage"), protocol.get("timestampMs"), by)
     return Ignored(f"a message of WhatsApp to the phone: {told[:80]}")
 
 
-def _edited(target: str, message: Any, at: Any) -> Parsed:
+def _edited(target: str, message: Any, at: Any, by: Mapping[str, Any]) -> Parsed:
     """The new text; under `editedMessage` either the message itself or one about the message."""
     inner, _wrappers = content.unwrapped(mapping(message))
     if "protocolMessage" in inner:
-        return _protocol(mapping(inner["protocolMessage"]))
+        return _protocol(mapping(inner["protocolMessage"]), by)
     text = content.read({"message": inner}).text
     if not target or not text:
         return Ignored("an edit that tells no text")
-    return Edited(target[:LONGEST_ID], text, moment(at))
+    return Edited(target[:LONGEST_ID], text, moment(at), _doer(by))
 
 
 def _change(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
@@ -185,7 +190,8 @@ def _change(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
         return
     chat = people.jid(mapping(entry.get("key")).get("remoteJid"))
     reason = people.left_out(chat, groups=groups)
-    yield Ignored(reason) if reason else _protocol(entry)
+    # The key is the changed message's, not that of who changed it.
+    yield Ignored(reason) if reason else _protocol(entry, {})
 
 
 def _deletion(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
@@ -195,7 +201,7 @@ def _deletion(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
     if not target:
         raise ValueError("nothing is named that was deleted")
     reason = people.left_out(people.jid(key.get("remoteJid")), groups=groups)
-    yield Ignored(reason) if reason else Deleted(target[:LONGEST_ID])
+    yield Ignored(reason) if reason else Deleted(target[:LONGEST_ID], sender=_doer(key))
 
 
 def _update(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
@@ -207,7 +213,7 @@ def _update(entry: Entry, groups: bool) -> Iterator[Parsed]:  # noqa: FBT001
     if reason:
         yield Ignored(reason)
     elif "editedMessage" in mapping(inner.get("message")):
-        yield _edited(target, inner["message"], inner.get("messageTimestamp"))
+        yield _edited(target, inner["message"], inner.get("messageTimestamp"), key)
     elif not target:
         raise ValueError("nothing is named whose status changed")
     else:

@@ -33,6 +33,7 @@ from tests.conversations.lines import (
 )
 
 DAVI = Sender("davi", name="Davi")
+NOT_THEIRS = "it is about a message of somebody else"
 pytestmark = pytest.mark.django_db
 
 
@@ -76,6 +77,22 @@ def test_nobody_edits_what_we_said(chat: Conversation, line: Inbox) -> None:
     delivery = sent(chat, "ours")
     assert edit(line, Edited(delivery.provider_id or "", "theirs")) == "nothing changed"
     assert delivery.message.text == "ours"
+
+
+def test_customer_takes_back_nothing_that_we_said(chat: Conversation, line: Inbox) -> None:
+    """Phones check whose message it is; a program made for it does not, nor a server that passes it on."""
+    delivery = sent(chat, "We refund it.")
+    assert take_back(line, Deleted(delivery.provider_id or "", sender=DAVI)) == NOT_THEIRS
+    assert Message.objects.get(pk=delivery.message_id).text == "We refund it."
+
+
+def test_nobody_changes_what_another_customer_said(chat: Conversation, line: Inbox) -> None:
+    told(line, incoming(7, "hello", sender="eva"))
+    assert edit(line, Edited("hello", "forged", sender=Sender("eva"))) == NOT_THEIRS
+    assert take_back(line, Deleted("hello", sender=Sender("eva"))) == NOT_THEIRS
+    assert hello(chat).text == "Oi"
+    # Under an id that is new here, as a phone's hidden one may be, it is the same person.
+    assert edit(line, Edited("hello", "Olá", sender=Sender("hidden"))) is None
 
 
 @pytest.mark.parametrize(

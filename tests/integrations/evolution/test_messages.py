@@ -184,6 +184,8 @@ def test_message_taken_back_is_named(name: str, gone: str) -> None:
     (item,) = told(name)
     assert isinstance(item, Deleted)
     assert item.external_id == gone
+    by_customer = name in {"revoked_in_upsert", "deleted"}
+    assert (item.sender.external_id if item.sender else "") == (DAVI if by_customer else "")
 
 
 @pytest.mark.parametrize("name", ["echo_from_phone", "send_message"])
