@@ -17,6 +17,7 @@ from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
+from procrastinate.signals import on_stop
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 
@@ -149,33 +150,37 @@ class Bell(asyncio.Event):
         self._is_fresh = False
 
 
-def _with_bell(worker_app: App) -> App:
-    """Gives the workers of the app the bell above."""
-    make = worker_app._worker  # noqa: SLF001 (Procrastinate has no public place for it)
+def _worker(worker_app: App, name: str, places: int) -> Worker:
+    """Returns a worker for one queue, with the bell above."""
+    worker: Worker = worker_app._worker(  # noqa: SLF001 (Procrastinate has no public place for it)
+        queues=[name],
+        concurrency=places,
+        install_signal_handlers=False,
+        update_heartbeat_interval=HEARTBEAT_SECONDS,
+        stalled_worker_timeout=STALLED_AFTER_SECONDS * 10,
+        shutdown_graceful_timeout=GRACE_SECONDS,
+        fetch_job_polling_interval=POLL_SECONDS,
+        worker_middleware=[_in_borrowed_thread],
+    )
+    worker._new_job_event = Bell()  # noqa: SLF001
+    return worker
 
-    def make_with_bell(**options: Any) -> Worker:
-        worker = make(**options)
-        worker._new_job_event = Bell()  # noqa: SLF001
-        return worker
 
-    worker_app._worker = make_with_bell  # type: ignore[method-assign]  # noqa: SLF001
-    return worker_app
-
-
-async def work(*, alone: bool, stop_on_signals: bool, ready: asyncio.Event | None = None) -> None:
-    """Runs jobs until cancelled.
+async def work(*, alone: bool, ready: asyncio.Event | None = None, over: asyncio.Event | None = None) -> None:
+    """Runs jobs until cancelled, or until the database has failed a worker.
 
     `alone` says that no other worker can exist (one-process mode): what a killed process left behind is then
-    taken up at once instead of after its heartbeat has run out.
+    taken up at once instead of after its heartbeat has run out. `over` is set as soon as no more jobs are
+    taken; those in hand then get some seconds to end.
     """
-    worker_app = _with_bell(app.with_connector(app.connector.get_worker_connector()))  # type: ignore[attr-defined]
+    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker_app.open_async():
         if alone:
             await rescue(worker_app, silent_for=0)
         await resume_cut_off(worker_app)
         if ready is not None:
             ready.set()
-        await _run_both(worker_app, stop_on_signals=stop_on_signals)
+        await _run_both(worker_app, over or asyncio.Event())
 
 
 async def keep_rescuing(worker_app: App) -> None:
@@ -191,47 +196,70 @@ async def keep_rescuing(worker_app: App) -> None:
             await resume_cut_off(worker_app)
 
 
-async def _run_both(worker_app: App, *, stop_on_signals: bool) -> None:
+async def _run_both(worker_app: App, over: asyncio.Event) -> None:
     """Runs what computes and what waits for others' servers side by side, each with places of its own."""
     places = {"default": settings.WORKER_CONCURRENCY, WAITING: WAITING_CONCURRENCY}
-    running = [
-        asyncio.create_task(
-            worker_app.run_worker_async(
-                queues=[name],
-                concurrency=concurrency,
-                # One of them hears the signal; when it has ended, the other is ended too.
-                install_signal_handlers=stop_on_signals and name != WAITING,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_AFTER_SECONDS * 10,
-                shutdown_graceful_timeout=GRACE_SECONDS,
-                fetch_job_polling_interval=POLL_SECONDS,
-                worker_middleware=[_in_borrowed_thread],
-            )
-        )
-        for name, concurrency in places.items()
-    ]
-    running.append(asyncio.create_task(keep_rescuing(worker_app)))
+    workers = [_worker(worker_app, name, concurrency) for name, concurrency in places.items()]
+    running = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
+    # A worker that lost the database stops by itself, quietly.
+    stopped = [asyncio.create_task(worker._stop_event.wait()) for worker in workers]  # noqa: SLF001
+    watching = asyncio.create_task(keep_rescuing(worker_app))
     try:
-        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for worker in done:
-            worker.result()
+        await asyncio.wait({*running, *stopped, watching}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for worker in running:
-            worker.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        over.set()
+        for task in (*stopped, watching):
+            task.cancel()
+        for worker in workers:
+            worker.stop()  # type: ignore[no-untyped-call]
+        ended = await asyncio.gather(*running, watching, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 async def keep_working(*, alone: bool, stop_on_signals: bool) -> None:
-    """Runs jobs, again and again when the database was away, until cancelled or told to stop by a signal."""
+    """Runs jobs, again and again when the database was away, until cancelled or told to stop by a signal.
+
+    The next shift begins as soon as the last one takes no more jobs: it does not wait for those that are
+    still in hand, nor do they for it.
+    """
+    told = asyncio.Event()
+    shifts: set[asyncio.Task[None]] = set()
     delay = SHORTEST_PAUSE
-    while True:
-        ready = asyncio.Event()
+    with on_stop(told.set) if stop_on_signals else contextlib.nullcontext():
         try:
-            await work(alone=alone, stop_on_signals=stop_on_signals, ready=ready)
-            if stop_on_signals:
-                return
-        except Exception:
-            logger.exception("the worker stopped; it starts again in %.1f s", delay)
-        # A start that came to work ends the row of failures.
-        delay = SHORTEST_PAUSE if ready.is_set() else min(delay * 2, LONGEST_PAUSE)
-        await asyncio.sleep(delay)
+            while not told.is_set():
+                ready, over = asyncio.Event(), asyncio.Event()
+                shift = asyncio.create_task(_shift(alone=alone, ready=ready, over=over))
+                shifts.add(shift)
+                shift.add_done_callback(shifts.discard)
+                await _first(over, told)
+                # What an earlier shift has in hand is no dead process's.
+                alone = False
+                # A start that came to work ends the row of failures.
+                delay = SHORTEST_PAUSE if ready.is_set() else min(delay * 2, LONGEST_PAUSE)
+                await _first(told, seconds=delay)
+        finally:
+            for shift in shifts:
+                shift.cancel()
+            await asyncio.gather(*shifts, return_exceptions=True)
+
+
+async def _shift(*, alone: bool, ready: asyncio.Event, over: asyncio.Event) -> None:
+    try:
+        await work(alone=alone, ready=ready, over=over)
+    except Exception:
+        logger.exception("the worker stopped; it starts again in a moment")
+    finally:
+        over.set()
+
+
+async def _first(*events: asyncio.Event, seconds: float | None = None) -> None:
+    """Waits until one of them is set, or for so long."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -57,6 +57,16 @@ async def alone(name: str) -> None:
     ran.append(name)
 
 
+held: list[asyncio.Event] = []
+
+
+@app.task(name="tests.hold")
+async def hold() -> None:
+    """Takes as long as the test wants."""
+    held.append(asyncio.Event())
+    await held[-1].wait()
+
+
 @app.task(name="tests.endless")
 async def endless() -> None:
     """Runs until it is told to end."""
@@ -123,7 +133,7 @@ async def worked(until: Callable[[], bool], *, alone: bool = False) -> None:
     pool = ThreadPoolExecutor(1)  # where synchronous jobs run, and leave a connection
     asyncio.get_running_loop().set_default_executor(pool)
     ready = asyncio.Event()
-    running = asyncio.create_task(work(alone=alone, stop_on_signals=False, ready=ready))
+    running = asyncio.create_task(work(alone=alone, ready=ready))
     try:
         async with asyncio.timeout(20):
             await ready.wait()
@@ -265,6 +275,41 @@ async def test_worker_takes_up_what_another_left_while_it_lives(monkeypatch: pyt
     )
     await worked(lambda: bool(ran))
     assert ran == [{"which": "dead"}]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_worker_that_lost_the_database_works_on_beside_what_it_has_in_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It waited for its last job as long as it was allowed to, and took none meanwhile."""
+    monkeypatch.setattr(queue, "GRACE_SECONDS", 1000)
+    held.clear()
+    await add(lambda: defer(hold))
+    running = asyncio.create_task(queue.keep_working(alone=False, stop_on_signals=False))
+    try:
+        async with asyncio.timeout(20):
+            while not held:  # noqa: ASYNC110 (the job knows no event of ours)
+                await asyncio.sleep(0.01)
+            await add(hang_up, lambda: defer(note, after="the loss"))
+            while not ran:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert ran == [{"after": "the loss"}]
+        assert not held[0].is_set()
+    finally:
+        for event in held:
+            event.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        close_database_threads()
+
+
+def hang_up() -> None:
+    """Ends every connection to the database but this one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 async def test_rescue_goes_on_after_the_database_was_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ async def test_job_added_during_a_look_in_vain_runs_without_waiting_for_a_poll(
 
     monkeypatch.setattr(JobManager, "fetch_job", slow_look)
     ready = asyncio.Event()
-    running = asyncio.create_task(work(alone=False, stop_on_signals=False, ready=ready))
+    running = asyncio.create_task(work(alone=False, ready=ready))
     try:
         async with asyncio.timeout(60):  # a worker that ended by itself makes nothing ready
             await ready.wait()
