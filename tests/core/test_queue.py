@@ -304,11 +304,11 @@ async def test_worker_that_lost_the_database_works_on_beside_what_it_has_in_hand
 
 
 def hang_up() -> None:
-    """Ends every connection to the database but this one."""
+    """Ends every connection over which jobs are looked for."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'procrastinate'"
         )
 
 
