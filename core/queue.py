@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
@@ -173,6 +174,9 @@ async def work(*, alone: bool, ready: asyncio.Event | None = None, over: asyncio
     taken up at once instead of after its heartbeat has run out. `over` is set as soon as no more jobs are
     taken; those in hand then get some seconds to end.
     """
+    # Periodic jobs are added over Django's connection of this thread, which nobody else looks after: a dead
+    # one would end every shift again.
+    await sync_to_async(close_old_connections)()
     worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker_app.open_async():
         if alone:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, connections, transaction
@@ -301,6 +302,40 @@ async def test_worker_that_lost_the_database_works_on_beside_what_it_has_in_hand
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         close_database_threads()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_periodic_jobs_go_on_after_the_database_was_away() -> None:
+    """Each shift ended at once over Django's connection of the loop's thread, which had died as well."""
+    spared = connection.connection.info.backend_pid if connection.connection else 0
+    running = asyncio.create_task(queue.keep_working(alone=False, stop_on_signals=False))
+    try:
+        async with asyncio.timeout(60):
+            # Once before, so that the thread has its connection, and once after.
+            for _ in range(2):
+                before = told(LAST_PERIODIC)
+                while told(LAST_PERIODIC) == before:  # noqa: ASYNC110 (the database tells nobody)
+                    await asyncio.sleep(0.1)
+                told(END_CONNECTIONS, spared)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await sync_to_async(connections.close_all)()
+        close_database_threads()
+
+
+LAST_PERIODIC = "SELECT coalesce(max(defer_timestamp), 0) FROM procrastinate_periodic_defers"
+END_CONNECTIONS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid NOT IN (pg_backend_pid(), %s)
+"""
+
+
+def told(query: str, *values: int) -> int:
+    """Asks over a connection of its own, which nobody ends."""
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as own:
+        row = own.execute(query, values).fetchone()
+    return int(row[0]) if row else 0
 
 
 def hang_up() -> None:
