@@ -9,7 +9,7 @@ from django.core.management import BaseCommand
 
 from core import queue
 
-WARM_AFTER_SECONDS = 5
+WARM_AFTER_SECONDS = 15
 
 
 class Command(BaseCommand):
