@@ -107,7 +107,7 @@ class Run:
                 asyncio.run(self._play(cluster, crowd))
                 seconds = time.monotonic() - began
                 ledgers = {name: cluster.ledger(name) for name in PROVIDERS}
-                verdict = judge(home.database_url, crowd.ledger, ledgers)
+                verdict = judge(home.database_url, crowd.ledger, ledgers, kills=cluster.kills.total)
                 if self.backup is not None:
                     self.complaints += restore(home, self.backup, crowd.ledger, told)
         row = {
