@@ -160,6 +160,7 @@ def _place(inbox: Inbox, sender: Sender, origin: Incoming | None) -> tuple[Conve
         conversation = locked_conversation(inbox, sender)
         return conversation, conversation.contact
     identity = locked_identity(inbox, sender)
+    _note_proof(identity, sender)
     # A twin may have stored it, and opened its conversation, before the identity was ours.
     twin = stored_message(inbox, origin.external_id) if origin else None
     found = twin.conversation_id if twin else thread_conversation(inbox, thread)
@@ -241,6 +242,13 @@ def locked_identity(inbox: Inbox, sender: Sender) -> ContactIdentity:
         elif not sender.name:
             plan_asking(found)
     return identities.get(pk=found.same_as_id) if found.same_as_id else found
+
+
+def _note_proof(identity: ContactIdentity, sender: Sender) -> None:
+    """Notes whether the newest message was its sender's: what proved an older one vouches for no other."""
+    if identity.is_verified != sender.is_verified:
+        identity.is_verified = sender.is_verified
+        identity.save(update_fields=["is_verified"])
 
 
 def _details(sender: Sender) -> dict[str, str]:

@@ -68,7 +68,8 @@ def recipients(conversation: Conversation, *, answers: UUID | None = None) -> Re
 
     Who got a copy of the customer's message, or of ours, gets one of the answer. Somebody else who wrote into
     the thread is only offered, unless the customer or we had named them before: they may know no more than an
-    id. Our own addresses are left out. Raises NotFound for a message of elsewhere.
+    id. So is who is named in a message that is not proven to be the customer's, where the channel could prove
+    it. Our own addresses are left out. Raises NotFound for a message of elsewhere.
     """
     to = address_of(conversation.identity)
     if not capabilities(conversation.inbox).copies:
@@ -102,12 +103,14 @@ def _said(conversation: Conversation, customer: str) -> Iterator[_Said]:
     """Reads the people of the newest messages, newest first, and nothing long of them."""
     written = Message.objects.filter(conversation=conversation, author_kind__in=WRITING)
     rows = written.exclude(direction=Direction.NOTE).order_by("-seq").values(
-        "pk", "direction", "author_id", "details__from", "details__to", "details__cc"
+        "pk", "direction", "author_id", "details__from", "details__to", "details__cc",
+        "details__proven",
     )  # fmt: skip
     for row in rows[:LOOKED_AT]:
         author = _people(row["details__from"])
         is_in = row["direction"] == Direction.IN
-        is_customers = is_in and (row["author_id"] == str(conversation.contact_id) or customer in author)
+        is_named = row["author_id"] == str(conversation.contact_id) or customer in author
+        is_customers = is_in and is_named and row["details__proven"] is not False
         copied, others = _people(row["details__cc"]), _people(row["details__to"])
         yield _Said(row["pk"], is_in, is_customers, author, copied, others)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from agents.models import Run
 from conversations.models import Conversation
+from conversations.queries.proof import is_proven
 from core.actor import Actor
 from desk.queries.rows import visible
 from desk.queries.tickets import ticket_frame
@@ -24,7 +25,7 @@ def context(row: Conversation, actor: Actor) -> dict[str, Any]:
             "phone": contact.phone,
             "locale": contact.locale,
             "created_at": contact.created_at.isoformat(),
-            "verified": row.identity.is_verified,
+            "verified": is_proven(row),
         },
         "facts": {
             "created_at": row.created_at.isoformat(),

@@ -75,10 +75,13 @@ def _message(mail: Entity, config: EmailConfig, whole_size: int, to: str) -> Inc
     trimmed, html = _trimmed(body, subject)
     sender = _sender(headers, config)
     authentication = _authentication(headers, config)
+    # DMARC vouches for who stands in From (RFC 7489), never for a Reply-To.
+    is_proven = authentication.get("dmarc") == "pass" and sender in addresses(headers, "from")
     details = {
         **_details(headers, subject),
         **({"kind": "calendar", "event": dict(body.event)} if body.event else {}),
         **({"authentication": authentication} if authentication else {}),
+        **({"proven": is_proven} if config.trusted_authserv_id else {}),
         **({"full_text": body.text.plain[:MAX_TEXT]} if trimmed.quote or trimmed.signature else {}),
         **({"left_out": body.left_out} if body.left_out else {}),
         **({"whole_size": whole_size} if whole_size else {}),
@@ -92,8 +95,7 @@ def _message(mail: Entity, config: EmailConfig, whole_size: int, to: str) -> Inc
             external_id=sender[1],
             name=sender[0][:200],
             email=sender[1] if "@" in sender[1] else "",
-            # DMARC vouches for who stands in From (RFC 7489), never for a Reply-To.
-            is_verified=authentication.get("dmarc") == "pass" and sender in addresses(headers, "from"),
+            is_verified=is_proven,
         ),
         text=_shown(trimmed.text, body, subject, whole_size, files),
         html=html,

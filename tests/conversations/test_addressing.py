@@ -174,6 +174,14 @@ def test_a_stranger_in_the_thread_gets_a_copy_only_by_hand(mailbox: Inbox) -> No
     assert who(found["known"]) == ["eve@example.com", "ana@example.com"]
 
 
+def test_a_copy_named_under_a_forged_from_is_only_offered(mailbox: Inbox) -> None:
+    """Whoever wrote as the customer had every answer sent to an address of theirs."""
+    row = mail(mailbox, EVA, cc=[MAX], proven=True)
+    mail(mailbox, EVA, thread=last_id(row), cc=[EVE, MAX], proven=False)
+    found = recipients(row)
+    assert (who(found["cc"]), who(found["known"])) == (["max@example.com"], ["eve@example.com"])
+
+
 def test_somebody_whom_the_customer_named_is_answered(mailbox: Inbox) -> None:
     row = mail(mailbox, EVA, cc=[MAX])
     mail(mailbox, MAX, thread=last_id(row))

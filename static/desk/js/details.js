@@ -52,7 +52,7 @@ function mail(details) {
     copiesOf(details),
   ];
   slot(node, "addresses").textContent = addresses.filter(Boolean).join(" · ");
-  showProof(slot(node, "proof"), details.authentication);
+  showProof(slot(node, "proof"), details);
   return node;
 }
 
@@ -78,19 +78,24 @@ function addressOf(value) {
 }
 
 /** What the mail server found of the sender: proved, disproved, or neither. */
-function showProof(element, authentication) {
+function showProof(element, { authentication, proven }) {
   const found = Object.entries(authentication ?? {})
     .map(([method, result]) => [method.toUpperCase(), word(result?.result ?? result).toLowerCase()])
     .filter(([, result]) => result)
     .sort();
-  element.hidden = found.length === 0;
+  element.hidden = found.length === 0 && proven !== false;
   if (element.hidden) return;
   const results = Object.fromEntries(found);
-  const isGood = results.DMARC ? results.DMARC === "pass" : results.DKIM === "pass" || results.SPF === "pass";
+  const isGood = proven ?? hasPassed(results);
   const isBad = !isGood && Object.values(results).some((result) => result.includes("fail"));
   element.dataset.proof = isGood ? "good" : isBad ? "bad" : "none";
   const summary = isGood ? t("proof-good") : isBad ? t("proof-bad") : t("proof-none");
-  element.textContent = `${summary} · ${found.map(([method, result]) => `${method} ${result}`).join(", ")}`;
+  const told = found.map(([method, result]) => `${method} ${result}`).join(", ");
+  element.textContent = [summary, told].filter(Boolean).join(" · ");
+}
+
+function hasPassed(results) {
+  return results.DMARC ? results.DMARC === "pass" : results.DKIM === "pass" || results.SPF === "pass";
 }
 
 function isPlace({ kind, latitude, longitude }) {

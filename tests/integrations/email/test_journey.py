@@ -6,11 +6,12 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
 from conversations.actions.intake import take_in
 from conversations.enums import AuthorKind, DeliveryStatus, Verdict
-from conversations.models import Conversation, Delivery, InboundEvent, Inbox, Message
+from conversations.models import ContactIdentity, Conversation, Delivery, InboundEvent, Inbox, Message
 from tests.conversations.lines import hand_out, pass_time, say, sent
 from tests.fakes.mail import Mail
 from tests.fakes.provider import Simulator, running
@@ -75,6 +76,38 @@ def test_question_and_answers_stay_in_one_conversation(inbox: Inbox, server: Sim
     for raw in (by_id, by_address, by_own, by_id):
         assert arrives(inbox, raw) == Verdict.DONE
     assert said(conversation) == ["Where is it?", "On its way", "Thanks", "And?", "Hello?"]
+
+
+PASSED, FAILED = (
+    f"Authentication-Results: mx.shop.example; dmarc={found} header.from=mail.example\r\n"
+    for found in ("pass", "fail")
+)
+
+
+def is_shown_verified(client: Client, row: Conversation) -> object:
+    return client.get(f"/admin/inbox/{row.pk}/context/").json()["context"]["contact"]["verified"]
+
+
+@pytest.mark.parametrize(("heads", "shown"), [((PASSED, FAILED), False), ((FAILED, PASSED), True)])
+def test_proof_of_an_older_mail_vouches_for_no_newer_one(
+    inbox: Inbox, client: Client, ana: User, heads: tuple[str, str], *, shown: bool
+) -> None:
+    """A forged From was shown as verified once a true mail of the customer had come."""
+    arrives(inbox, mail("One", head=heads[0]))
+    arrives(inbox, mail("Two", head=heads[1], message_id="two@mail.example", References="<one@mail.example>"))
+    client.force_login(ana)
+    assert is_shown_verified(client, Conversation.objects.get()) is shown
+    assert ContactIdentity.objects.get().is_verified is shown
+
+
+def test_proof_of_a_mail_elsewhere_vouches_for_no_forged_thread(
+    inbox: Inbox, client: Client, ana: User
+) -> None:
+    arrives(inbox, mail("Send it to me", head=FAILED))
+    arrives(inbox, mail("Another matter", head=PASSED, message_id="two@mail.example"))
+    client.force_login(ana)
+    rows = Conversation.objects.order_by("created_at")
+    assert [is_shown_verified(client, row) for row in rows] == [False, True]
 
 
 def test_another_matter_is_another_conversation(inbox: Inbox) -> None:

@@ -134,7 +134,10 @@ def test_authentication_that_the_sender_wrote_himself_counts_for_nothing() -> No
     assert proven.details["authentication"] == {"dkim": "pass", "spf": "pass", "dmarc": "pass"}
     assert not forged.sender.is_verified
     assert "authentication" not in forged.details
-    assert not fixture("authenticated", trusted_authserv_id="").sender.is_verified
+    assert (proven.details["proven"], forged.details["proven"]) == (True, False)
+    unasked = fixture("authenticated", trusted_authserv_id="")
+    assert not unasked.sender.is_verified
+    assert "proven" not in unasked.details
 
 
 def test_proof_of_one_address_vouches_for_no_other() -> None:
