@@ -77,9 +77,9 @@ class Incoming:
     """A customer's message. `external_id` is unique in the inbox and the same each time it is told.
 
     `text` is what people read; `html` (unsafe, optional) replaces its rendering once cleaned. `details` holds
-    what is more than text: `{"kind": "location", "latitude": …, "longitude": …}`, and as `proven` whether it is
-    its sender's, where a channel can tell that of each message. `reply_to` is the external or provider id of
-    the message it answers. `is_automatic`: a machine wrote it, and no machine may answer.
+    what is more than text: `{"kind": "location", "latitude": …, "longitude": …}`, and as `proven` whether it
+    is its sender's, where a channel can tell that of each message. `reply_to` is the external or provider id
+    of the message it answers. `is_automatic`: a machine wrote it, and no machine may answer.
     `is_awaited`: the sender's app waits until `acknowledge` has told the provider that it came.
     """
 
