@@ -13,6 +13,9 @@ from conversations.models import Contact, ContactIdentity, Conversation, Inbox
 from core.actor import Actor
 from core.errors import Conflict, Forbidden
 
+# What is known of a contact, and taken over where two become one.
+KNOWN = ("name", "email", "phone", "locale")
+
 
 def join_identities(inbox: Inbox, sender: Sender) -> None:
     """Makes the ids that a provider gives for one person point to the one that was known first.
@@ -134,38 +137,85 @@ def merge_contacts(*, keep: Contact, other: Contact, by: Actor) -> Contact:
         identity.contact = keep
         identity.save(update_fields=["contact", "first_contact"])
     Conversation.objects.filter(contact=other).update(contact=keep)
-    for name in ("name", "email", "phone", "locale"):
-        setattr(keep, name, getattr(keep, name) or getattr(other, name))
-    keep.save(update_fields=["name", "email", "phone", "locale"])
-    other.merged_into = keep
-    other.save(update_fields=["merged_into"])
+    _stand_in(keep, other)
     signals.contacts_merged.send(Contact, keep=keep, other=other, by=by)
     return keep
+
+
+def _stand_in(keep: Contact, other: Contact) -> None:
+    """Lets a contact stand for another one, from which it takes what it lacks."""
+    taken = [name for name in KNOWN if getattr(other, name) and not getattr(keep, name)]
+    for name in taken:
+        setattr(keep, name, getattr(other, name))
+    keep.save(update_fields=taken)
+    other.merged_into = keep
+    other.lent = " ".join(dict.fromkeys([*other.lent.split(), *taken]))
+    other.save(update_fields=["merged_into", "lent"])
+
+
+def _give_back(keep: Contact, other: Contact) -> None:
+    """Takes from a contact what it had of another one, unless somebody has written something else there."""
+    lent = [name for name in other.lent.split() if getattr(keep, name) == getattr(other, name)]
+    for name in lent:
+        setattr(keep, name, "")
+    keep.save(update_fields=lent)
+    other.merged_into, other.lent = None, ""
+    other.save(update_fields=["merged_into", "lent"])
 
 
 @transaction.atomic
 def split_identity(*, identity: ContactIdentity, by: Actor) -> Contact:
     """Gives an identity, with its conversations, a contact of its own again and returns it.
 
-    The one it had before a merge comes back; otherwise a new one without a name. Raises Forbidden for all but
-    staff, Conflict for the only identity of a contact and for a further id of another one.
+    The one it had before a merge comes back, and who stood for it keeps nothing of it. Where all others of
+    the contact came by merges and this one did not, it is they who go back. An identity that was never merged
+    gets a new contact without a name. Raises Forbidden for all but staff, Conflict for the only identity of a
+    contact and for a further id of another one.
     """
     if not by.is_staff:
         raise Forbidden
-    row = (
-        ContactIdentity.objects.select_for_update(of=("self",)).select_related("contact").get(pk=identity.pk)
-    )
-    others = ContactIdentity.objects.filter(contact_id=row.contact_id).exclude(pk=row.pk).exclude(same_as=row)
-    if row.same_as_id is not None or not others.exists():
+    together = ContactIdentity.objects.filter(contact__identities=identity).order_by("pk")
+    rows = list(together.select_for_update(of=("self",)).select_related("contact", "first_contact"))
+    going = [row for row in rows if identity.pk in {row.pk, row.same_as_id}]
+    staying = [row for row in rows if row not in going]
+    if not staying or any(row.pk == identity.pk and row.same_as_id for row in rows):
         detail = _("This identity cannot be split off.")
         raise Conflict(detail)
-    former = row.first_contact if row.first_contact_id != row.contact_id else None
-    contact = former or Contact.objects.create(locale=row.contact.locale)
-    ContactIdentity.objects.filter(same_as=row).update(contact=contact)
-    ContactIdentity.objects.filter(pk=row.pk).update(contact=contact, first_contact=None)
+    former = rows[0].contact
+    if None in _origins(going) and None not in _origins(staying):
+        _part(staying, former)
+        return former
+    return _part(going, former)
+
+
+def _origins(rows: Sequence[ContactIdentity]) -> list[Contact | None]:
+    """Returns with whom identities came to their contact, each once; None for what was always theirs."""
+    return list(
+        dict.fromkeys(
+            row.first_contact if row.first_contact_id != row.contact_id else None
+            for row in rows
+            if row.same_as_id is None
+        )
+    )
+
+
+def _part(going: Sequence[ContactIdentity], former: Contact) -> Contact:
+    """Gives identities back to whom they came with, or to a new contact; the first stands for the others."""
+    origins = [row for row in _origins(going) if row] or [Contact.objects.create(locale=former.locale)]
+    contact = origins[0]
+    moving = ContactIdentity.objects.filter(pk__in=[row.pk for row in going])
+    moving.update(contact=contact)
+    moving.filter(first_contact=contact).update(first_contact=None)
     # A further id may have conversations from before it was known to be one.
-    _bring(Q(identity=row) | Q(identity__same_as=row), former=row.contact_id, contact=contact.pk)
-    if contact.merged_into_id is not None:
-        contact.merged_into = None
-        contact.save(update_fields=["merged_into"])
-    return contact
+    _bring(Q(identity__in=moving), former=former.pk, contact=contact.pk)
+    touched = Q(pk__in=[former.pk, *(row.pk for row in origins)]) | Q(merged_into=former)
+    held = {row.pk: row for row in Contact.objects.select_for_update().filter(touched).order_by("pk")}
+    for row in origins:
+        _give_back(held[former.pk], held[row.pk])
+    for row in held.values():
+        if row.merged_into_id == former.pk:
+            # It may know as well what was given back.
+            _stand_in(held[former.pk], row)
+    for row in origins[1:]:
+        _stand_in(held[contact.pk], held[row.pk])
+    return held[contact.pk]

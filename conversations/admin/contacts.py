@@ -56,7 +56,7 @@ class ContactAdmin(admin.ModelAdmin[Contact]):
     list_display = ("display_name", "email", "phone", "locale", "conversation_count", "created_at")
     list_filter = ("locale", "created_at")
     search_fields = ("name", "email", "phone", "identities__external_id")
-    exclude = ("merged_into",)
+    exclude = ("merged_into", "lent")
     inlines = (IdentityInline,)
     actions = ("merge",)
 

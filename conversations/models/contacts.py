@@ -23,6 +23,8 @@ class Contact(models.Model):
     merged_into = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("merged into")
     )
+    # The names of the fields that the contact standing for this one took from it: given back by a split.
+    lent = models.CharField(max_length=40, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("contact")

@@ -123,6 +123,77 @@ def test_merge_brings_all_together_and_split_brings_it_back(line: Inbox, bruno: 
     assert Conversation.objects.get(contact=keep).identity.external_id == "e1"
 
 
+LIA, DAVI = (
+    Sender("wa-55", name="Lia Souza", phone="+55119"),
+    Sender("cust-17", name="Davi Duarte", email="davi@example.com"),
+)
+
+
+def known_of(external_id: str) -> tuple[str, str, str]:
+    """What the contact of an identity is shown with."""
+    contact = ContactIdentity.objects.get(external_id=external_id).contact
+    return contact.name, contact.email, contact.phone
+
+
+@pytest.mark.parametrize("order", [(LIA, DAVI), (DAVI, LIA)])
+@pytest.mark.parametrize("parted", ["wa-55", "cust-17"])
+def test_split_leaves_each_with_their_own_name_and_addresses(
+    line: Inbox, bruno: Any, order: Any, parted: str
+) -> None:
+    """Whose page stayed kept the other's e-mail, and whose identity was pressed lost its name."""
+    keep, other = (receive(inbox=line, sender=each, text="a").conversation.contact for each in order)
+    merge_contacts(keep=keep, other=other, by=bruno.as_actor())
+    identity = ContactIdentity.objects.get(external_id=parted)
+    contact = split_identity(identity=identity, by=bruno.as_actor())
+    assert known_of("wa-55") == ("Lia Souza", "", "+55119")
+    assert known_of("cust-17") == ("Davi Duarte", "davi@example.com", "")
+    identity.refresh_from_db()
+    assert identity.contact == contact
+    assert not Contact.objects.exclude(merged_into=None).exists()
+    assert {row.contact_id == row.identity.contact_id for row in Conversation.objects.all()} == {True}
+
+
+def test_identity_that_was_never_merged_leaves_the_name_where_it_is(line: Inbox, bruno: Any) -> None:
+    keep = receive(inbox=line, sender=LIA, text="a").conversation.contact
+    identity = ContactIdentity.objects.create(inbox=line, external_id="second", contact=keep)
+    split_identity(identity=identity, by=bruno.as_actor())
+    assert (known_of("wa-55"), known_of("second")) == (("Lia Souza", "", "+55119"), ("", "", ""))
+
+
+def test_split_of_the_own_identity_of_three_leaves_the_others_together(line: Inbox, bruno: Any) -> None:
+    third = Sender("e3", name="Eva", phone="+1")
+    keep, *others = (
+        receive(inbox=line, sender=each, text="a").conversation.contact for each in (LIA, DAVI, third)
+    )
+    for other in others:
+        merge_contacts(keep=keep, other=other, by=bruno.as_actor())
+    split_identity(identity=ContactIdentity.objects.get(external_id="wa-55"), by=bruno.as_actor())
+    assert known_of("wa-55") == ("Lia Souza", "", "+55119")
+    assert known_of("cust-17") == known_of("e3") == ("Davi Duarte", "davi@example.com", "+1")
+    split_identity(identity=ContactIdentity.objects.get(external_id="e3"), by=bruno.as_actor())
+    assert known_of("cust-17") == ("Davi Duarte", "davi@example.com", "")
+    assert known_of("e3") == ("Eva", "", "+1")
+
+
+def test_what_is_given_back_stays_where_another_one_knows_it_too(line: Inbox, bruno: Any) -> None:
+    twin = Sender("e3", email="davi@example.com")
+    keep, *others = (
+        receive(inbox=line, sender=each, text="a").conversation.contact for each in (LIA, DAVI, twin)
+    )
+    for other in others:
+        merge_contacts(keep=keep, other=other, by=bruno.as_actor())
+    split_identity(identity=ContactIdentity.objects.get(external_id="cust-17"), by=bruno.as_actor())
+    assert known_of("wa-55") == ("Lia Souza", "davi@example.com", "+55119")
+
+
+def test_what_an_operator_wrote_after_the_merge_stays(line: Inbox, bruno: Any) -> None:
+    keep, other = (receive(inbox=line, sender=each, text="a").conversation.contact for each in (LIA, DAVI))
+    merge_contacts(keep=keep, other=other, by=bruno.as_actor())
+    Contact.objects.filter(pk=keep.pk).update(email="lia@example.com")
+    split_identity(identity=ContactIdentity.objects.get(external_id="cust-17"), by=bruno.as_actor())
+    assert known_of("wa-55") == ("Lia Souza", "lia@example.com", "+55119")
+
+
 def test_who_writes_after_a_merge_stays_merged(line: Inbox, bruno: Any) -> None:
     keep, other = two(line)
     merge_contacts(keep=keep, other=other, by=bruno.as_actor())
