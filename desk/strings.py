@@ -139,6 +139,8 @@ def _composer() -> dict[str, str]:
         "add-note": _("Add note"),
         "sending": _("Sending"),
         "not-sent": _("Not sent. {why}"),
+        "waits": _("Waiting; it will be sent by itself."),
+        "waits-signed-out": _("Kept; it will be sent once you have signed in again."),
         "uploading": _("Uploading"),
         "mail-subject": _("Subject: {subject}"),
         "copies-add": _("+ {name}"),
