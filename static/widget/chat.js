@@ -11,6 +11,7 @@ export class Chat {
   messages = new Map();
   #next = {};
   #over = new Set();
+  #flying;
   #memory = {};
 
   constructor({ base, inbox, url, words, identity }, view) {
@@ -30,7 +31,7 @@ export class Chat {
     });
   }
 
-  // What outlives a reload: token, seq (read so far), outbox. Another tab may write it too.
+  // What outlives a reload: token, seq (read so far), outbox. Shared by tabs.
   get state() {
     try {
       return JSON.parse(localStorage[this.name]);
@@ -56,29 +57,40 @@ export class Chat {
     return this.state.outbox || [];
   }
 
+  get #pending() {
+    return this.outbox.filter(({ state }) => state === "pending");
+  }
+
   #waiting(client_id) {
-    return this.outbox.find((message) => message.client_id === client_id && message.state === "pending");
+    return this.#pending.find((message) => message.client_id === client_id);
   }
 
   #keep(client_id, message) {
     const others = this.outbox.filter((other) => other.client_id !== client_id);
     this.save({ outbox: message ? [...others, message] : others });
+    this.#advance();
+  }
+
+  // One at a time, in order.
+  #advance(last = this.#flying) {
+    const [message] = this.#pending;
+    this.#flying = message?.client_id;
+    if (message && this.#flying !== last) this.#deliver(message);
   }
 
   #mark(message, state) {
     const marked = { ...message, state };
-    this.#keep(message.client_id, state === "sent" ? null : marked);
+    this.#keep(message.client_id, state !== "sent" && marked);
     this.view.put(marked);
-    return marked;
   }
 
   send(text, attachments = []) {
     this.transmit({ client_id: uuid(), text, attachments, author: { kind: "contact" }, created_at: new Date().toJSON() });
   }
 
-  // Again too: one client_id never becomes two messages.
+  // Again too: one client_id, one message.
   transmit(message) {
-    this.#deliver(this.#mark(message, "pending"));
+    this.#mark(message, "pending");
   }
 
   #deliver({ client_id, text, attachments }) {
@@ -123,7 +135,7 @@ export class Chat {
     this.view.people(frame);
     this.#discard();
     if (!conversation) this.seq = undefined;
-    for (const message of this.outbox) if (message.state === "pending") this.#deliver(message);
+    this.#advance(0);
   }
 
   onsnapshot({ seq, messages }) {

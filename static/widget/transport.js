@@ -71,7 +71,7 @@ export class Transport {
     this.#hangUp();
     if (!line.welcomed) this.#turn++;
     this.onstate(false);
-    // Full jitter, so that not all widgets come back in the same instant.
+    // Full jitter: not all widgets come back at once.
     const pause = Math.random() * Math.min(30_000, 500 * 2 ** this.#failures++);
     this.timer = setTimeout(() => this.restart(), pause);
   }

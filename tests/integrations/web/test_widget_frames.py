@@ -263,6 +263,26 @@ def test_too_many_messages_are_sent_later_by_themselves(
     assert list(Message.objects.order_by("seq").values_list("text", flat=True)) == ["One", "Two"]
 
 
+def test_what_is_told_to_wait_is_not_overtaken(
+    shopper: Shop, inbox: Inbox, settings: Any, still_minute: None
+) -> None:
+    settings.CHAT_MESSAGES_PER_MINUTE = 1
+    visitor = shopper()
+    visitor.page.clock.install()
+    visitor.visit().open()
+    visitor.say("One")
+    visitor.sent()
+    visitor.say("Two")
+    expect(visitor.note).to_contain_text("Many messages at once.")
+    settings.CHAT_MESSAGES_PER_MINUTE = 10
+    visitor.say("Three")
+    visitor.say("Four")
+    visitor.page.clock.run_for(43_000)
+    visitor.sent()
+    stored = Message.objects.order_by("seq").values_list("text", flat=True)
+    assert list(stored) == ["One", "Two", "Three", "Four"]
+
+
 def test_a_token_that_is_no_longer_good_makes_a_new_visitor(ready: Shopper) -> None:
     ready.say("One")
     ready.sent()
