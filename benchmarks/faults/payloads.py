@@ -28,6 +28,8 @@ ANSWER = "One two three four five six seven eight."
 # What a reply looks like, wherever it stands in a mail.
 REPLY = re.compile(r"reply\.[\w.]+-\d+-[0-9a-f]{8}")
 Request = tuple[bytes, dict[str, str]]
+# What is delivered again says the same time as before.
+BEGAN = int(time.time())
 
 
 def text_of(who: str, number: int) -> str:
@@ -52,7 +54,7 @@ def _whatsapp(who: int, number: int, text: str) -> Request:
     message = {
         "from": phone,
         "id": f"wamid.{who}.{number}",
-        "timestamp": str(int(time.time())),
+        "timestamp": str(BEGAN),
         "type": "text",
         "text": {"body": text},
     }
@@ -78,7 +80,7 @@ def _telegram(who: int, number: int, text: str) -> Request:
         "message_id": number + 1,
         "from": {**person, "is_bot": False, "language_code": "pt-br"},
         "chat": {**person, "type": "private"},
-        "date": int(time.time()),
+        "date": BEGAN,
         "text": text,
     }
     body = _bytes({"update_id": who * 1_000_000 + number, "message": message})

@@ -25,7 +25,7 @@ def rooms(quiet_server: LiveServer, inbox: Inbox) -> list[Room]:
 @pytest.fixture
 def _hasty(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """Cuts come ten times as often, little is already too much to be told, and nobody has to write less."""
-    monkeypatch.setattr(tabs, "ASLEEP_SHARE", 0.1)
+    monkeypatch.setattr(tabs, "ASLEEP_SHARE", 0.3)
     for module in (tabs, session):
         monkeypatch.setattr(module, "REPLAY_LIMIT", 30)
     monkeypatch.setattr(tabs, "CUT_AFTER", (0.1, 0.5))
