@@ -12,7 +12,13 @@ from django.utils.translation import gettext as _
 from conversations import signals
 from conversations.actions.endpoints import wake_deliveries
 from conversations.actions.files import keep_file
-from conversations.actions.inbound import MAX_TEXT, checked_text, locked_conversation, stored_message
+from conversations.actions.inbound import (
+    FULL_TEXT,
+    MAX_TEXT,
+    checked_text,
+    locked_conversation,
+    stored_message,
+)
 from conversations.actions.planning import plan_fetching
 from conversations.actions.receipts import advance
 from conversations.actions.record import (
@@ -48,8 +54,11 @@ from conversations.models import (
 from core.actor import Actor
 from core.html import plain_to_html
 
-# Where a message keeps when each person reacted to it.
-REACTED_AT = "reacted_at"
+# Where a message keeps who put which emoji, as [emoji, name], and when each person reacted to it: both by an
+# id in the inbox, since two in a group may bear one name.
+REACTED, REACTED_AT = "reacted", "reacted_at"
+# In front of a name that was stored before ids were.
+BY_NAME = "name:"
 # How long a call of ours may take to return the id that its echo names.
 SETTLING = timedelta(minutes=2)
 
@@ -93,8 +102,11 @@ def edit(inbox: Inbox, item: Edited) -> str | None:
     if message.deleted_at or is_older or message.text == text or message.direction != Direction.IN:
         return _("nothing changed")
     former, message.text, message.html = message.text, text, plain_to_html(text) if text else ""
+    message.details = {name: value for name, value in message.details.items() if name != "full_text"}
+    if len(item.text) > MAX_TEXT:
+        message.details["full_text"] = item.text[:FULL_TEXT]
     message.edited_at = item.at or timezone.now()
-    message.save(update_fields=["text", "html", "edited_at"])
+    message.save(update_fields=["text", "html", "details", "edited_at"])
     tell_change(row, message, former=former)
     return None
 
@@ -133,15 +145,20 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
     who = item.sender.name or row.contact.display_name
-    if message.deleted_at or not _note_reaction_time(message, who, item.at):
+    reacted = _reacted(message)
+    ids = (item.sender.external_id, *item.sender.aliases)
+    key = next((each for each in ids if each in reacted), ids[0])
+    if message.deleted_at or not _note_reaction_time(message, key, who, item.at):
         return _("nothing changed")
-    reactions = {
-        emoji: others
-        for emoji, names in message.reactions.items()
-        if (others := [name for name in names if name != who])
-    }
+    reacted.pop(f"{BY_NAME}{who}", None)
     if item.emoji:
-        reactions.setdefault(item.emoji[:16], []).append(who)
+        reacted[key] = [item.emoji[:16], who]
+    else:
+        reacted.pop(key, None)
+    reactions: dict[str, list[str]] = {}
+    for emoji, name in reacted.values():
+        reactions.setdefault(emoji, []).append(name)
+    message.details = {**message.details, REACTED: reacted}
     is_same, message.reactions = reactions == message.reactions, reactions
     message.save(update_fields=["reactions", "details"])
     if is_same:
@@ -151,7 +168,14 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
     return None
 
 
-def _note_reaction_time(message: Message, who: str, at: datetime | None) -> bool:
+def _reacted(message: Message) -> dict[str, list[str]]:
+    """Returns who put which emoji to a message; what was stored before ids were, by name."""
+    if REACTED in message.details:
+        return dict(message.details[REACTED])
+    return {f"{BY_NAME}{name}": [emoji, name] for emoji, names in message.reactions.items() for name in names}
+
+
+def _note_reaction_time(message: Message, key: str, who: str, at: datetime | None) -> bool:
     """Notes when somebody reacted, by the provider's clock; False where they have chosen anew since.
 
     Kept for a reaction that was taken away as well: the one before it may be told later.
@@ -159,9 +183,11 @@ def _note_reaction_time(message: Message, who: str, at: datetime | None) -> bool
     times = dict(message.details.get(REACTED_AT, {}))
     if at is None:
         return True
-    if who in times and at < datetime.fromisoformat(times[who]):
+    # By name: stored before ids were.
+    last = times.get(key) or times.get(who)
+    if last and at < datetime.fromisoformat(last):
         return False
-    message.details = {**message.details, REACTED_AT: {**times, who: at.isoformat()}}
+    message.details = {**message.details, REACTED_AT: {**times, key: at.isoformat()}}
     return True
 
 

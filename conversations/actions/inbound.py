@@ -25,6 +25,8 @@ from core.crash_points import crash_point
 from core.errors import Invalid, TooLarge
 
 MAX_TEXT = 10_000
+# Of a longer one so much is kept beside it.
+FULL_TEXT = 200_000
 
 LATE_AFTER = timedelta(hours=24)
 

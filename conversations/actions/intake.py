@@ -1,5 +1,6 @@
 """Taking in what was received: from a provider's bytes to what they mean here."""
 
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from conversations.actions import changes
 from conversations.actions.files import keep_file
-from conversations.actions.inbound import MAX_TEXT, receive, stored_message
+from conversations.actions.inbound import FULL_TEXT, MAX_TEXT, receive, stored_message
 from conversations.actions.receipts import record_receipt
 from conversations.channels import adapter
 from conversations.enums import Verdict
@@ -38,16 +39,18 @@ from core.actor import Actor
 from core.crash_points import crash_point
 from core.errors import Forbidden
 from core.outages import DatabaseFailure, is_outage
+from core.reasons import reason
 from core.storable import storable
 
 logger = logging.getLogger(__name__)
+# A receipt of more bytes may end the worker that reads it: it is read alone, and the attempt counted before.
+LARGE = 1024 * 1024
 # What is read before others get their turn: so many receipts, and of large ones fewer.
 AT_ONCE, AT_ONCE_BYTES = 50, 8 * 1024 * 1024
 # What refers to a message that is not here yet is tried again: after 1, 2, 4 … seconds, two minutes in all.
 PATIENCE = 7
 # Failures of the database at one receipt after which it, and not the database, is thought to be the cause.
 BLAMED_AT = 3
-FULL_TEXT = 200_000
 SHOWN_DETAIL = 2_000
 # Long enough for a parser to be mended; what customers take back is in there, too.
 RECEIPTS_KEPT = timedelta(days=7)
@@ -61,7 +64,12 @@ def take_in_some(inbox_id: int) -> int:
     due = InboundEvent.objects.filter(
         Q(next_try_at=None) | Q(next_try_at__lte=now), inbox_id=inbox_id, verdict=Verdict.RECEIVED
     )
-    events = list(due.filter(pk__in=_next_few(due)).select_related("inbox").order_by("pk"))
+    keys, are_large = _next_few(due)
+    events = (
+        [event for key in keys if (event := _begun(key))]
+        if are_large
+        else list(due.filter(pk__in=keys).select_related("inbox").order_by("pk"))
+    )
     for event in events:
         try:
             take_in(event)
@@ -70,20 +78,43 @@ def take_in_some(inbox_id: int) -> int:
                 raise
     if events:
         InboxState.objects.update_or_create(inbox_id=inbox_id, defaults={"last_received_at": now})
-    return len(events)
+    return len(keys)
 
 
-def _next_few(due: "QuerySet[InboundEvent]") -> list[int]:
-    """Returns which receipts are next, unread: fifty large mails at once would fill a worker's memory."""
+def _next_few(due: "QuerySet[InboundEvent]") -> tuple[list[int], bool]:
+    """Returns which receipts are next, unread, and whether it is a large one.
+
+    Fifty large mails at once would fill a worker's memory.
+    """
     sizes = due.order_by("pk").annotate(size=Length("body")).values_list("pk", "size")[:AT_ONCE]
     found: list[int] = []
     total = 0
     for pk, size in sizes:
         total += size
-        if found and total > AT_ONCE_BYTES:
+        if found and (total > AT_ONCE_BYTES or size > LARGE):
             break
         found.append(pk)
-    return found
+        if size > LARGE:
+            return found, True
+    return found, False
+
+
+def _begun(pk: int) -> InboundEvent | None:
+    """Counts an attempt at a large receipt, and returns it unread; None for one that was tried too often.
+
+    A worker that runs out of memory writes nothing down any more. The count stands in the row alone: whatever
+    comes of the attempt is written over it. As with a failure of the database, others soon pass.
+    """
+    event = InboundEvent.objects.defer("body").select_related("inbox").get(pk=pk)
+    if event.attempts >= BLAMED_AT + PATIENCE:
+        event.verdict = Verdict.QUARANTINED
+        event.detail = reason("Each attempt to read it ended the worker.")
+        event.save(update_fields=["verdict", "detail"])
+        return None
+    attempts = event.attempts + 1
+    pause = timezone.now() + timedelta(seconds=2.0**attempts) if attempts >= BLAMED_AT else event.next_try_at
+    InboundEvent.objects.filter(pk=pk).update(attempts=attempts, next_try_at=pause)
+    return event
 
 
 def take_in(event: InboundEvent, *, for_any_account: bool = False) -> Verdict:
@@ -110,6 +141,11 @@ def _put_off(event: InboundEvent, error: Exception) -> bool:
     on waiting: raises what was raised.
     """
     if is_outage(error):
+        with contextlib.suppress(DatabaseFailure):
+            # Of a large one an attempt was counted.
+            InboundEvent.objects.filter(pk=event.pk).update(
+                attempts=event.attempts, next_try_at=event.next_try_at
+            )
         raise error
     event.attempts += 1
     event.detail = storable(f"{type(error).__name__}: {error}")[:SHOWN_DETAIL]

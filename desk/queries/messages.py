@@ -9,7 +9,7 @@ from conversations.queries.wire import moment
 from core.reasons import said
 
 # What of a message's details is long, or for machines; the whole text of a mail is read when asked for.
-APART = {"full_text", "raw", "reacted_at"}
+APART = {"full_text", "raw", "reacted", "reacted_at"}
 # A provider's clock that differs by less tells nobody anything.
 WORTH_TELLING = 120
 

@@ -65,6 +65,15 @@ def test_edit_twice_changes_nothing_more(chat: Conversation, line: Inbox) -> Non
     assert Event.objects.filter(type=EventType.MESSAGE_UPDATED).count() == 1
 
 
+def test_edit_leaves_nothing_of_a_long_text_but_its_own(chat: Conversation, line: Inbox) -> None:
+    """One click showed what the customer had corrected."""
+    told(line, incoming(1, "old " * 3000))
+    edit(line, Edited("m1", "short"))
+    assert Message.objects.get(external_id="m1").details == {}
+    edit(line, Edited("m1", "new " * 3000))
+    assert Message.objects.get(external_id="m1").details == {"full_text": "new " * 3000}
+
+
 def test_older_edit_that_comes_later_does_not_win(chat: Conversation, line: Inbox) -> None:
     """Case K: two edits whose webhooks overtook each other, or one that is replayed."""
     now = timezone.now()
@@ -196,6 +205,26 @@ def test_one_person_has_one_reaction(chat: Conversation, line: Inbox) -> None:
     assert react(line, Reacted("hello", eva, "")) is None
     assert hello(chat).reactions == {"❤️": ["Davi"]}
     assert Event.objects.filter(type=EventType.MESSAGE_REACTED).count() == 4
+
+
+def test_namesakes_have_a_reaction_each(chat: Conversation, line: Inbox) -> None:
+    """In a group the second Davi took away what the first had put."""
+    other, again = Sender("davi-2", name="Davi"), Sender("+55", name="Davi", aliases=("davi",))
+    for sender, emoji in ((DAVI, "👍"), (other, "👍"), (again, "❤️")):
+        assert react(line, Reacted("hello", sender, emoji)) is None
+    assert hello(chat).reactions == {"👍": ["Davi"], "❤️": ["Davi"]}
+    react(line, Reacted("hello", other, ""))
+    assert hello(chat).reactions == {"❤️": ["Davi"]}
+
+
+def test_reaction_stored_by_name_is_replaced_by_the_same_person(chat: Conversation, line: Inbox) -> None:
+    then = timezone.now() - timedelta(minutes=1)
+    Message.objects.filter(conversation=chat).update(
+        reactions={"👍": ["Davi", "Eva"]}, details={"reacted_at": {"Davi": then.isoformat()}}
+    )
+    assert react(line, Reacted("hello", DAVI, "👎", then - timedelta(minutes=1))) == "nothing changed"
+    assert react(line, Reacted("hello", DAVI, "❤️", timezone.now())) is None
+    assert hello(chat).reactions == {"👍": ["Eva"], "❤️": ["Davi"]}
 
 
 def test_reaction_to_what_we_said_is_found_by_the_providers_id(chat: Conversation, line: Inbox) -> None:

@@ -33,6 +33,7 @@ from conversations.models import (
 )
 from core.actor import Actor
 from core.errors import Forbidden
+from core.reasons import said
 from tests.conversations.lines import event, incoming, pass_time, planned, told
 from tests.conversations.scripted import ScriptedAdapter
 from tests.conversations.test_receive import in_parallel
@@ -425,8 +426,50 @@ def test_receipt_at_which_the_database_fails_again_and_again_lets_others_pass(li
     assert (row.verdict, "btree maximum" in row.detail) == (Verdict.QUARANTINED, True)
 
 
+def test_receipt_whose_reading_ends_its_worker_lets_others_pass(
+    line: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that runs out of memory writes nothing down: it was tried for ever, and nothing else was."""
+    monkeypatch.setattr(intake, "LARGE", 1_000)
+    row = event(line, incoming(1, "large", details={"padding": "x" * 2_000}))
+    event(line, incoming(2, "fine"))
+    read = ScriptedAdapter.parse
+
+    def killing(self: ScriptedAdapter, webhook: Webhook, config: Any) -> Any:
+        if len(webhook.body) > 1_000:
+            raise SystemExit
+        return read(self, webhook, config)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedAdapter, "parse", killing)
+        for _ in range(BLAMED_AT):
+            with pytest.raises(SystemExit):
+                take_in_some(line.pk)
+        assert take_in_some(line.pk) == 1
+        assert texts() == ["fine"]
+        for _ in range(PATIENCE):
+            pass_time(3600)
+            with pytest.raises(SystemExit):
+                take_in_some(line.pk)
+        pass_time(3600)
+        take_in_some(line.pk)
+    row.refresh_from_db()
+    assert (row.verdict, said(row.detail)) == (
+        Verdict.QUARANTINED,
+        "Each attempt to read it ended the worker.",
+    )
+    replay([row.pk], by=Actor.system())
+    take_in_some(line.pk)
+    row.refresh_from_db()
+    assert (row.verdict, row.attempts, row.next_try_at) == (Verdict.DONE, 1, None)
+
+
+@pytest.mark.parametrize("large", [100, 1_000_000])
 @pytest.mark.parametrize("cause", [DiskFull(), CannotConnectNow(), AdminShutdown(), DeadlockDetected(), None])
-def test_outage_is_no_receipt_s_fault_and_keeps_their_order(line: Inbox, cause: Exception | None) -> None:
+def test_outage_is_no_receipt_s_fault_and_keeps_their_order(
+    line: Inbox, cause: Exception | None, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "LARGE", large)
     for number, text in enumerate(("one", "two", "three"), start=1):
         event(line, incoming(number, text))
 
@@ -440,7 +483,8 @@ def test_outage_is_no_receipt_s_fault_and_keeps_their_order(line: Inbox, cause: 
                 take_in_some(line.pk)
     finally:
         signals.message_received.disconnect(away)
-    assert take_in_some(line.pk) == 3
+    while take_in_some(line.pk):
+        pass
     assert texts() == ["one", "two", "three"]
 
 
