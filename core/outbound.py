@@ -15,6 +15,7 @@ from typing import ClassVar
 from django.conf import settings
 
 from core.errors import HelpdeskError
+from core.reasons import reason
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -104,7 +105,13 @@ def checked_addresses(host: str, found: list[str]) -> list[Address]:
     # A link-local address carries its interface after a percent sign.
     addresses = [ip_address(text.partition("%")[0]) for text in found]
     if not all(map(may_connect, addresses)):
-        raise OutboundRefused(f"{host[:100]} is not a public address.")
+        raise OutboundRefused(
+            reason(
+                "%s is not a public address. "
+                "To allow it, add its network to OUTBOUND_ALLOW in .env and restart.",
+                host[:100],
+            )
+        )
     return addresses
 
 

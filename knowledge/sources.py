@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from core.http import OutboundError, fetch
+from core.reasons import said
 from knowledge import formats
 from knowledge.documents import Document, Rejected
 from knowledge.enums import Language
@@ -115,7 +116,7 @@ def _fetched(url: str, key: str) -> Iterator[Document | Rejected]:
     try:
         page = fetch(url, max_bytes=formats.MAX_TABLE_BYTES).require_ok()
     except OutboundError as error:
-        yield Rejected(key, url, error.detail)
+        yield Rejected(key, url, said(error.detail))
         return
     # Many servers send Markdown and CSV as plain text or bytes; then the ending of the address decides.
     suffix = PurePosixPath(urlsplit(page.url).path).suffix.lower()

@@ -5,11 +5,11 @@ from conversations.actions.attachments import add_attachment, delete_unclaimed_a
 from conversations.actions.beginning import begin
 from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.inbound import Received, receive
-from conversations.actions.intake import delete_old_receipts, replay
 from conversations.actions.marking import plan_marking
 from conversations.actions.outbound import note, reply, send_template
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
+from conversations.actions.replaying import delete_old_receipts, replay, replay_now
 from conversations.actions.resolution import reopen, resolve
 from conversations.actions.settling import retry_delivery, retry_message
 from conversations.actions.streaming import (
@@ -43,6 +43,7 @@ __all__ = [
     "receive",
     "reopen",
     "replay",
+    "replay_now",
     "reply",
     "request_stop",
     "resolve",

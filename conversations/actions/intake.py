@@ -2,13 +2,12 @@
 
 import contextlib
 import logging
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
@@ -17,6 +16,7 @@ from django.utils.translation import gettext as _
 from conversations.actions import changes
 from conversations.actions.files import keep_file
 from conversations.actions.inbound import FULL_TEXT, MAX_TEXT, receive, stored_message
+from conversations.actions.problems import in_a_line, problem_of, with_calls
 from conversations.actions.receipts import record_receipt
 from conversations.channels import adapter
 from conversations.enums import Verdict
@@ -34,10 +34,7 @@ from conversations.exchange import (
     Webhook,
 )
 from conversations.models import ContactIdentity, InboundEvent, Inbox, InboxState, Message
-from conversations.tasks import plan_intake
-from core.actor import Actor
 from core.crash_points import crash_point
-from core.errors import Forbidden
 from core.outages import DatabaseFailure, is_outage
 from core.reasons import reason
 from core.storable import storable
@@ -52,8 +49,6 @@ PATIENCE = 7
 # Failures of the database at one receipt after which it, and not the database, is thought to be the cause.
 BLAMED_AT = 3
 SHOWN_DETAIL = 2_000
-# Long enough for a parser to be mended; what customers take back is in there, too.
-RECEIPTS_KEPT = timedelta(days=7)
 # Nobody has judged the receipt then: no database, or no room on the disk for its files.
 AWAY = (DatabaseFailure, OSError)
 
@@ -148,7 +143,7 @@ def _put_off(event: InboundEvent, error: Exception) -> bool:
             )
         raise error
     event.attempts += 1
-    event.detail = storable(f"{type(error).__name__}: {error}")[:SHOWN_DETAIL]
+    event.detail = storable(problem_of(error))[:SHOWN_DETAIL]
     is_to_blame = event.attempts >= BLAMED_AT
     if is_to_blame:
         event.next_try_at = timezone.now() + timedelta(seconds=2.0**event.attempts)
@@ -182,8 +177,10 @@ class Taking:
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 (quarantined with its bytes)
-            logger.warning("receipt %s cannot be read: %s", self.event.pk, _told(error))
-            self.problems.append(f"{type(error).__name__}: {error}")
+            # Whoever finds the address can send what nobody reads: a line is enough, the bytes are kept.
+            problem = problem_of(error)
+            logger.warning("receipt %s cannot be read: %s", self.event.pk, in_a_line(problem))
+            self.problems.append(problem)
 
     def _carry_out(self, item: Parsed) -> None:
         try:
@@ -193,13 +190,13 @@ class Taking:
             self.reasons.append(error.detail)
         except (DataError, IntegrityError) as error:
             # The database refuses this item and none other.
-            self.problems.append(f"{type(error).__name__}: {error}")
+            self.problems.append(problem_of(error))
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 (quarantined with its bytes)
             # Not with the error itself: its words may be a stranger's bytes, which no log can hold.
-            logger.error("an item of receipt %s failed: %s", self.event.pk, _told(error))  # noqa: TRY400
-            self.problems.append(f"{type(error).__name__}: {error}")
+            logger.error("an item of receipt %s failed: %s", self.event.pk, with_calls(error))  # noqa: TRY400
+            self.problems.append(problem_of(error))
         else:
             self.effects += not reason
             self.reasons += [reason] if reason else []
@@ -213,11 +210,6 @@ class Taking:
             pause = timedelta(seconds=2.0 ** (self.event.attempts - 1))
             return Verdict.RECEIVED, detail, timezone.now() + pause
         return (Verdict.DONE if self.effects else Verdict.IGNORED), detail, None
-
-
-def _told(error: Exception) -> str:
-    """Returns an error with its calls, in words that every log can hold: strangers' bytes are among them."""
-    return storable("".join(traceback.format_exception(error)))
 
 
 def apply(inbox: Inbox, item: Parsed, *, uploader: str) -> str:
@@ -284,24 +276,3 @@ ACTIONS: dict[type, Callable[[Inbox, Any], str | None]] = {
     Reacted: changes.react,
     Connection: changes.record_connection,
 }
-
-
-def replay(event_ids: Sequence[int], *, by: Actor) -> int:
-    """Has receipts taken in again, whatever their verdict was; returns how many. Nothing is stored twice."""
-    if not by.is_staff:
-        raise Forbidden
-    with transaction.atomic():
-        events = InboundEvent.objects.filter(pk__in=event_ids)
-        inboxes = set(events.values_list("inbox_id", flat=True))
-        count = events.update(verdict=Verdict.RECEIVED, attempts=0, next_try_at=None, detail="")
-        for inbox_id in inboxes:
-            plan_intake(inbox_id)
-    return count
-
-
-def delete_old_receipts() -> int:
-    """Removes receipts that were understood a week ago; what was not understood stays."""
-    old = InboundEvent.objects.filter(
-        verdict__in=[Verdict.DONE, Verdict.IGNORED], received_at__lt=timezone.now() - RECEIPTS_KEPT
-    )
-    return old.delete()[0]

@@ -13,11 +13,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 
-from conversations.actions import replay
+from conversations.actions import replay, replay_now
 from conversations.admin.common import InboxFilter, OneClick, actor_of, attempt, is_admin, seen_inboxes, short
 from conversations.channels import adapter
 from conversations.enums import Verdict
 from conversations.models import InboundEvent, Inbox
+from core.errors import Conflict
 from core.reasons import said
 
 SHOWN_BYTES = 64 * 1024
@@ -119,7 +120,11 @@ class InboundEventAdmin(OneClick[InboundEvent]):
 
     def act(self, request: HttpRequest, row: InboundEvent) -> str:
         """Has it taken in again."""
-        replay([row.pk], by=actor_of(request))
+        event = replay_now(row.pk, by=actor_of(request))
+        if event.verdict == Verdict.QUARANTINED:
+            self.log_change(request, row, gettext("Replayed."))
+            detail = gettext("Still not understood: %s") % said(event.detail)
+            raise Conflict(detail)
         return gettext("It is taken in again. What is stored already stays once.")
 
     @admin.action(description=_("Replay"), permissions=["replay"])

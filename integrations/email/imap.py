@@ -6,6 +6,7 @@ it a day or a month later. Nothing is marked, moved or deleted.
 
 import hashlib
 import imaplib
+import re
 import socket
 import ssl
 import time
@@ -34,6 +35,8 @@ BEGINNING = 256 * 1024
 WHOLE_SIZE = "x-helpdesk-whole-size"
 # Answers to a login that are no verdict on it (RFC 5530, and the words of large providers).
 NOT_NOW = ("UNAVAILABLE", "INUSE", "LIMIT", "TOO MANY", "TRY AGAIN", "TEMPORAR", "SERVERBUG", "TIMED OUT")
+# How Python writes the bytes that a server said.
+BYTES = re.compile(r"""\bb(['"])(.*?)\1""")
 
 
 class _Door(imaplib.IMAP4):
@@ -71,8 +74,10 @@ class _Mailbox(IMAPClient):
 @contextmanager
 def opened(config: EmailConfig) -> Iterator[IMAPClient]:
     """A connection that is signed in; every error of the block comes as SendLater or InboxBroken."""
+    at = f"{config.imap_host}:{config.imap_port}"
     try:
-        client = _Mailbox(config)
+        with _reaching(at):
+            client = _Mailbox(config)
         # Left without a farewell where the server has gone: LOGOUT would wait for it.
         with client:
             if config.imap_security == "starttls":
@@ -81,12 +86,37 @@ def opened(config: EmailConfig) -> Iterator[IMAPClient]:
             yield client
     except ssl.SSLCertVerificationError as error:
         raise InboxBroken(f"{error}"[:300]) from error
-    except (imaplib.IMAP4.abort, OSError, EOFError) as error:
-        raise SendLater(f"{config.imap_host}: {error}"[:300]) from error
-    except (imaplib.IMAP4.error, IMAPClientError) as error:
-        raise SendLater(f"{config.imap_host}: {error}"[:300]) from error
+    except (OSError, EOFError, imaplib.IMAP4.error, IMAPClientError) as error:
+        why = _words(error)
+        raise SendLater(
+            reason("The connection to the IMAP server %(at)s ended: %(why)s", at=at, why=why)
+        ) from error
+
+
+@contextmanager
+def _reaching(at: str) -> Iterator[None]:
+    """Says of a failure to connect which server it was."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError:
+        raise
     except OutboundError as error:
-        raise (SendLater if error.temporary else InboxBroken)(error.detail) from error
+        kind = SendLater if error.temporary else InboxBroken
+        why = error.detail
+        raise kind(reason("The IMAP server %(at)s could not be reached: %(why)s", at=at, why=why)) from error
+    except (OSError, EOFError, imaplib.IMAP4.error) as error:
+        why = _words(error)
+        raise SendLater(
+            reason("The IMAP server %(at)s could not be reached: %(why)s", at=at, why=why)
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    """Returns what a server said; the client shows it as Python writes bytes."""
+    text = f"{error}"
+    if len(found := BYTES.findall(text)) == 1:
+        text = found[0][1]
+    return text[:250] or type(error).__name__
 
 
 def pull(config: EmailConfig, cursor: Details) -> Iterator[Batch]:
@@ -120,11 +150,13 @@ def _sign_in(client: IMAPClient, config: EmailConfig) -> None:
     try:
         client.login(*config.imap_login())
     except LoginError as error:
-        text = f"{error}"[:300]
+        text = _words(error)
         # The client says the same of a connection that ended meanwhile.
         is_lost = isinstance(error.__context__, imaplib.IMAP4.abort)
         is_for_now = is_lost or any(word in text.upper() for word in NOT_NOW)
-        raise (SendLater if is_for_now else InboxBroken)(text) from error
+        if is_for_now:
+            raise SendLater(reason("The IMAP server takes no login now: %s", text)) from error
+        raise InboxBroken(reason("The IMAP server refuses the user or the password. (%s)", text)) from error
 
 
 def _select(client: IMAPClient, config: EmailConfig) -> dict[bytes, Any]:
@@ -133,7 +165,7 @@ def _select(client: IMAPClient, config: EmailConfig) -> dict[bytes, Any]:
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
-        raise InboxBroken(f"{config.folder}: {error}"[:300]) from error
+        raise InboxBroken(f"{config.folder}: {_words(error)}") from error
     return selected
 
 

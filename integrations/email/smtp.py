@@ -120,9 +120,11 @@ def opened(config: EmailConfig) -> Iterator[smtplib.SMTP]:
         _judge((error.smtp_code, error.smtp_error))
         raise SendLater(reason("%s answered out of turn.", config.smtp_host)) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise _lost(error, watch, has_begun=connection is not None and connection.has_begun) from error
+        has_begun = connection is not None and connection.has_begun
+        raise _lost(error, config, watch, is_reached=connection is not None, has_begun=has_begun) from error
     except OutboundError as error:
-        raise (SendLater if error.temporary else InboxBroken)(error.detail) from error
+        kind = SendLater if error.temporary else InboxBroken
+        raise kind(_unreached(config, error.detail)) from error
     finally:
         if connection is not None:
             _leave(connection)
@@ -140,8 +142,14 @@ def _sign_in(connection: smtplib.SMTP, config: EmailConfig) -> None:
     try:
         connection.login(user, password)
     except smtplib.SMTPAuthenticationError as error:
-        kind = SendLater if error.smtp_code in TEMPORARY else InboxBroken
-        raise kind(_shown(error.smtp_error), provider_code=str(error.smtp_code)) from error
+        code, words = str(error.smtp_code), _shown(error.smtp_error)
+        if error.smtp_code in TEMPORARY:
+            raise SendLater(
+                reason("The SMTP server takes no login now: %s", words), provider_code=code
+            ) from error
+        raise InboxBroken(
+            reason("The SMTP server refuses the user or the password. (%s)", words), provider_code=code
+        ) from error
 
 
 def _context(host: str) -> ssl.SSLContext:
@@ -168,11 +176,20 @@ def _judge(answer: tuple[int, Any], *, sender: bool = False) -> None:
     raise SendRefused(detail, provider_code=str(code))
 
 
-def _lost(error: Exception, watch: _Watch, *, has_begun: bool) -> SendFailed:
+def _unreached(config: EmailConfig, why: str) -> str:
+    at = f"{config.smtp_host}:{config.smtp_port}"
+    return reason("The SMTP server %(at)s could not be reached: %(why)s", at=at, why=why)
+
+
+def _lost(
+    error: Exception, config: EmailConfig, watch: _Watch, *, is_reached: bool, has_begun: bool
+) -> SendFailed:
     """What it means that a connection failed or ended."""
     if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError):
         return InboxBroken(f"{error}"[:300])
     detail = f"{error}"[:300] or type(error).__name__
+    if not is_reached:
+        detail = _unreached(config, detail)
     if watch.is_over:
         detail = reason("The mail server took too long.")
     return (SendUnclear if has_begun else SendLater)(detail)

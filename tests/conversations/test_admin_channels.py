@@ -240,8 +240,17 @@ def test_receipt_is_replayed_by_one_click(as_ana: Client, api: Inbox, ana: User)
     assert of("inboundevent", "act", row.pk) in page
     answer = as_ana.post(of("inboundevent", "act", row.pk), follow=True)
     row.refresh_from_db()
-    assert row.verdict == Verdict.RECEIVED
+    assert row.verdict == Verdict.IGNORED
     assert said(answer) == ["success: It is taken in again. What is stored already stays once."]
+    assert LogEntry.objects.get().user == ana
+
+
+def test_replay_of_what_is_still_not_understood_says_so(as_ana: Client, api: Inbox, ana: User) -> None:
+    row = receipt(api, body=b"{")
+    (answer,) = said(as_ana.post(of("inboundevent", "act", row.pk), follow=True))
+    assert answer.startswith("error: Still not understood: ")
+    row.refresh_from_db()
+    assert row.verdict == Verdict.QUARANTINED
     assert LogEntry.objects.get().user == ana
 
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from conversations.actions import hand_back, sending, settling
 from conversations.actions.changes import edit, react, record_connection, record_echo, take_back
-from conversations.actions.intake import replay, take_in_some
+from conversations.actions.intake import take_in_some
+from conversations.actions.replaying import replay
 from conversations.channels import InboxBroken, SendUnclear
 from conversations.enums import AuthorKind, DeliveryStatus, Direction, EventType, Light, Status, Verdict
 from conversations.errors import NotYet

@@ -68,7 +68,7 @@ def test_one_bad_item_keeps_no_other_from_its_effect(line: Inbox) -> None:
     assert take_in(row) == Verdict.QUARANTINED
     assert texts() == ["before", "after"]
     row.refresh_from_db()
-    assert "DataError" in row.detail
+    assert said(row.detail).startswith("The database refuses it: value too long")
     assert b"too long an id" in bytes(row.body)
 
 
@@ -88,6 +88,29 @@ def test_bytes_that_nobody_can_read_are_kept_and_shown(line: Inbox, body: bytes)
     assert bytes(row.body) == body
     assert row.detail
     assert take_in_some(line.pk) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"{", "This is no JSON: Expecting property name"),
+        (b"\xff\xfe\xff", "This is no text: "),
+        (b"{}", "items is missing."),
+        (b"[]", "It has another form than expected: "),
+        (b'{"items": [{"kind": "incoming"}]}', "It has another form than expected: "),
+    ],
+)
+def test_reason_is_in_words_and_the_log_gets_a_line(
+    line: Inbox, body: bytes, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever knew the address could fill the log with tracebacks."""
+    assert told(line, body=body) == Verdict.QUARANTINED
+    detail = said(InboundEvent.objects.get().detail)
+    assert detail.startswith(why)
+    assert "Error" not in detail
+    (written,) = [record.getMessage() for record in caplog.records if "receipt" in record.getMessage()]
+    assert "\n" not in written
+    assert "Traceback" not in written
 
 
 def test_what_was_quarantined_is_taken_in_by_a_replay_once_it_can_be_read(

@@ -314,7 +314,7 @@ def test_import_private_address_is_refused(settings: Any) -> None:
     settings.OUTBOUND_ALLOW = []
     _out, err, code = run("http://127.0.0.1:1/secret")
     assert code == 1
-    assert "is not a public address" in err
+    assert "127.0.0.1 is not a public address. To allow it," in err
 
 
 # --- Progress --------------------------------------------------------------------------------------------

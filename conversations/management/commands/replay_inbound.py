@@ -12,8 +12,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
 
-from conversations.actions.intake import replay, take_in
+from conversations.actions.intake import take_in
 from conversations.actions.pulling import keep
+from conversations.actions.replaying import replay
 from conversations.channels import adapter
 from conversations.door import event_id
 from conversations.enums import Verdict

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from conversations.channels import InboxBroken, SendFailed, SendLater
 from conversations.exchange import Batch, Incoming, Pulled, Webhook
+from core.reasons import in_english
 from integrations.email import imap
 from integrations.email.config import EmailConfig
 from tests.fakes.mailbox import PASSWORD, Wire, dovecot
@@ -270,6 +271,23 @@ def test_settings_that_do_not_work_are_told(
     with pytest.raises(error) as caught:
         next(ADAPTER.pull(broken, {}))
     assert caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"imap_password": "wrong"}, "The IMAP server refuses the user or the password. ("),
+        ({"imap_port": 9}, "The IMAP server 127.0.0.1:9 could not be reached: "),
+    ],
+)
+def test_trouble_says_which_server_and_what_to_mend(
+    box: EmailConfig, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SendFailed) as caught:
+        next(ADAPTER.pull(EmailConfig.model_validate({**box.model_dump(), **change}), {}))
+    told = in_english(caught.value.detail)
+    assert told.startswith(said)
+    assert "b'" not in told
 
 
 def test_server_inside_the_network_is_not_spoken_to(box: EmailConfig, settings: Settings) -> None:

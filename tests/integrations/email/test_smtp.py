@@ -16,6 +16,7 @@ from pytest_django import Settings
 from conversations.actions import resuming
 from conversations.channels import InboxBroken, Repeat, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.exchange import OutFile, Sent
+from core.reasons import in_english
 from integrations.email import smtp
 from integrations.email.config import EmailConfig
 from integrations.email.marks import reply_address
@@ -237,10 +238,27 @@ def test_mail_larger_than_the_server_takes_is_refused(box: EmailConfig) -> None:
         ADAPTER.send(answer(files=files), box)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"smtp_password": "wrong"}, "The SMTP server refuses the user or the password. ("),
+        ({"smtp_port": 9}, "The SMTP server 127.0.0.1:9 could not be reached: "),
+    ],
+)
+def test_trouble_says_which_server_and_what_to_mend(
+    box: EmailConfig, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SendFailed) as caught:
+        ADAPTER.send(answer(), EmailConfig.model_validate({**box.model_dump(), **change}))
+    assert in_english(caught.value.detail).startswith(said)
+
+
 def test_server_inside_the_network_is_not_spoken_to(box: EmailConfig, settings: Settings) -> None:
     settings.OUTBOUND_ALLOW = []
-    with pytest.raises(InboxBroken, match="public"):
+    with pytest.raises(InboxBroken) as caught:
         ADAPTER.send(answer(), box)
+    told = in_english(caught.value.detail)
+    assert "127.0.0.1 is not a public address. To allow it, add its network to OUTBOUND_ALLOW" in told
 
 
 def test_server_that_says_nothing_is_tried_later(box: EmailConfig, monkeypatch: pytest.MonkeyPatch) -> None:
