@@ -16,7 +16,7 @@ from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
 from desk.http import Json, body, json_view, staff_user
-from desk.queries.channels import inboxes, writing
+from desk.queries.channels import inboxes, lights, writing
 from desk.queries.context import context
 from desk.queries.people import operators, teams
 from desk.queries.rows import (
@@ -99,12 +99,13 @@ def settings_url(user: User) -> str:
 def rows_state(
     actor: Actor, queue: Queue, *, search: str = "", after: str = "", inbox_id: int | None = None
 ) -> Json:
-    """Returns a page of a queue and the numbers beside all queues."""
+    """Returns a page of a queue, the numbers beside all queues and the health of the inboxes."""
     rows, following = page(actor, queue, search=search, after=after, inbox_id=inbox_id)
     return {
         "rows": [row_frame(row) for row in rows],
         "next": following,
         "counts": counts(actor, groups()),
+        "lights": lights(actor),
     }
 
 

@@ -7,6 +7,7 @@ from conversations.queries.inboxes import current_conversations, inboxes_of
 from conversations.queries.recipients import address_of
 from conversations.queries.windows import APPROVED, capabilities, channel_frame, is_window_open
 from core.actor import Actor
+from desk.queries.rows import light_frame
 
 # The channels that are drawn (templates/desk/channels.html).
 GLYPHS = {"web", "whatsapp_cloud", "evolution", "telegram", "instagram", "messenger", "email", "api"}
@@ -18,6 +19,12 @@ def inboxes() -> list[dict[str, Any]]:
     return [
         {"id": row.pk, "name": row.name, "channel": channel_frame(row), "glyph": glyph(row)} for row in rows
     ]
+
+
+def lights(actor: Actor) -> dict[str, dict[str, str] | None]:
+    """Returns what is wrong with each inbox that the actor sees, by its number; None for one that is well."""
+    rows = inboxes_of(actor).select_related("state").only("state__light", "state__detail")
+    return {str(row.pk): light_frame(row) for row in rows}
 
 
 def glyph(inbox: Inbox) -> str:

@@ -97,8 +97,8 @@ def test_channels_cost_a_page_no_query_more(as_bruno: Client, post: Inbox, count
     for number in range(count):
         said(post, f"customer{number}")
     InboxState.objects.create(inbox=post, light=Light.RED)
-    # Session, user, teams, rows, counts.
-    with assertNumQueries(5):
+    # Session, user, teams, rows, counts, lights.
+    with assertNumQueries(6):
         rows = as_bruno.get("/admin/inbox/rows/", {"queue": "open"}).json()["rows"]
     assert [row["light"]["color"] for row in rows] == ["red"] * count
 

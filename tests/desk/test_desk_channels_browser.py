@@ -31,6 +31,7 @@ from tests.browser import MARKS
 from tests.channels import DAY, silent_for
 from tests.desk.conftest import said
 from tests.desk.seats import PHONE, Product, Seat, Sit
+from tests.desk.test_desk_browser import SOCKETS
 
 pytestmark = [*MARKS]
 PNG = bytes.fromhex(
@@ -205,6 +206,27 @@ def test_trouble_with_an_inbox_is_said_and_led_to(
         expect(link).to_be_hidden()
     else:
         expect(link).to_have_attribute("href", re.compile(rf"/inbox/{letter.inbox_id}/change/$"))
+
+
+def test_an_inbox_is_marked_while_it_struggles_and_no_longer(
+    sit: Sit, as_bruno: Client, letter: Conversation, conversation: Conversation
+) -> None:
+    """The banner stayed until the conversation was opened again, and other inboxes showed nothing."""
+    trouble = InboxState.objects.create(inbox=letter.inbox, light=Light.YELLOW, detail="No answer")
+    seat = sit(as_bruno)
+    seat.page.add_init_script(SOCKETS)
+    seat.inbox(f"{letter.pk}/")
+    banner = seat.page.locator("[data-thread-light]")
+    dots = seat.page.locator("[data-inbox-light]:visible")
+    expect(banner).to_be_visible()
+    expect(dots).to_have_attribute("title", "This inbox is struggling: No answer")
+    expect(seat.page.locator(f"[data-inbox='{letter.inbox_id}']")).to_contain_text("is struggling")
+    InboxState.objects.filter(pk=trouble.pk).update(light=Light.GREEN, detail="")
+    InboxState.objects.create(inbox=conversation.inbox, light=Light.RED, detail="Token expired")
+    # Whoever was cut off looks again, as everybody does each minute.
+    seat.page.evaluate("sockets.at(-1).close()")
+    expect(dots).to_have_attribute("title", "This inbox does not work: Token expired")
+    expect(banner).to_be_hidden()
 
 
 def test_a_mail_shows_its_head_and_its_whole_text_when_asked(

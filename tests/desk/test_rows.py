@@ -125,8 +125,8 @@ def test_search_looks_at_name_address_and_preview(
 def test_a_page_costs_the_same_for_one_row_and_for_three(as_bruno: Client, inbox: Inbox, count: int) -> None:
     for number in range(count):
         said(inbox, f"customer{number}")
-    # Session, user, teams, rows, counts.
-    with assertNumQueries(5):
+    # Session, user, teams, rows, counts, lights.
+    with assertNumQueries(6):
         answer = as_bruno.get("/admin/inbox/rows/", {"queue": "open"})
     assert len(answer.json()["rows"]) == count
 
@@ -150,8 +150,8 @@ def test_the_inbox_page_costs_the_same_for_one_row_and_for_three(
 ) -> None:
     for number in range(count):
         said(inbox, f"customer{number}")
-    # Session, user, teams, rows, counts; inboxes, inboxes to write from, operators and teams to choose; two
-    # of Django's for rights.
-    with assertNumQueries(11):
+    # Session, user, teams, rows, counts, lights; inboxes, inboxes to write from, operators and teams to
+    # choose; two of Django's for rights.
+    with assertNumQueries(12):
         answer = as_bruno.get("/admin/inbox/")
     assert answer.status_code == 200

@@ -3,7 +3,7 @@
 import "./head.js";
 import { startActions } from "./actions.js";
 import { startNew } from "./begin.js";
-import "./channel.js";
+import { startChannels } from "./channel.js";
 import { startComposer } from "./composer.js";
 import { startCopies } from "./copies.js";
 import { startContext } from "./context.js";
@@ -22,6 +22,7 @@ import { startThread } from "./thread.js";
 startMenus();
 startCounts();
 startList();
+startChannels();
 startActions();
 startComposer();
 startCopies();

@@ -188,6 +188,7 @@ async function load({ keep = false } = {}) {
     if (keep) refresh(page);
     else replace(page);
     if (!page.heard.has("counts")) tell("counts", page.counts);
+    tell("lights", page.lights);
   } catch (problem) {
     if (!keep) toastProblem(problem);
   } finally {
