@@ -240,10 +240,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider has it. `provider_id` is what its receipts will name."""
+    """The provider has it. `provider_id` is what its receipts will name.
+
+    `note`: what people should know all the same (who got no copy).
+    """
 
     provider_id: str
     status: DeliveryStatus = DeliveryStatus.SENT
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ def write(delivery: Delivery, **fields: Any) -> None:
 def show(delivery: Delivery) -> None:
     """Tells the desks that look at the conversation how far a message has come.
 
-    Not why it failed: each reads that in a language of its own.
+    Neither why it failed nor what else is to be known: each reads that in a language of its own.
     """
     parts = Delivery.objects.filter(message_id=delivery.message_id).order_by("part")
     state = delivery_frame(parts.values("status", "error", is_active=F("inbox__is_active")))
@@ -189,6 +189,6 @@ def show(delivery: Delivery) -> None:
             "type": "delivery",
             "conversation": str(delivery.conversation_id),
             "message": str(delivery.message_id),
-            **{name: value for name, value in (state or {}).items() if name != "error"},
+            **{name: value for name, value in (state or {}).items() if name not in {"error", "note"}},
         },
     )

@@ -55,7 +55,8 @@ def settle(key: str, attempt: int, outcome: Sent | SendFailed) -> None:
         if outcome.provider_id and not delivery.provider_id:
             learn_id(delivery, outcome.provider_id)
         if RANK[outcome.status] > RANK[DeliveryStatus(delivery.status)]:
-            write(delivery, status=outcome.status, sent_at=now, error="", error_code="", next_try_at=None)
+            fields = {"error": storable(outcome.note)[:500], "error_code": "", "next_try_at": None}
+            write(delivery, status=outcome.status, sent_at=now, **fields)
         return
     # A provider's words may hold what the database does not; what came of the call must not depend on them.
     outcome.detail, outcome.provider_code = storable(outcome.detail), storable(outcome.provider_code)

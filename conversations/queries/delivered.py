@@ -28,12 +28,14 @@ LOOKED_AT = 50
 class State(TypedDict):
     """The state of a message as the desk shows it. `error` is for people, and empty unless it failed.
 
-    `is_held`: it waits for its inbox to be switched on.
+    `note` is for people too: what to know of one that was sent all the same. `is_held`: it waits for its
+    inbox to be switched on.
     """
 
     status: str
     error: str
     can_retry: bool
+    note: NotRequired[str]
     is_held: NotRequired[bool]
 
 
@@ -55,6 +57,8 @@ def delivery_frame(parts: Iterable[Mapping[str, Any]]) -> State | None:
     has_failed = worst["status"] == DeliveryStatus.FAILED
     error = said(worst["error"]) if has_failed else ""
     state = State(status=worst["status"], error=error, can_retry=has_failed)
+    if worst["error"] and not has_failed and worst["status"] not in UNFINISHED:
+        state["note"] = said(worst["error"])
     if worst["status"] in UNFINISHED and not worst.get("is_active", True):
         state["is_held"] = True
     return state

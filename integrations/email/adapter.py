@@ -77,8 +77,9 @@ class EmailAdapter(BaseAdapter):
         letter = compose(outgoing, config)
         if config.outgoing != "smtp":
             return providers.send(letter, config, key=outgoing.key)
-        smtp.send(letter, config)
-        return Sent(letter.message_id)
+        refused = smtp.send(letter, config)
+        note = reason("No copy went to %s", "; ".join(refused)) if refused else ""
+        return Sent(letter.message_id, note=note)
 
     def recipient(self, address: str, config: EmailConfig) -> Sender | None:
         """Whoever has an address that a mail can go to, in whatever case it is written."""

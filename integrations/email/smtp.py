@@ -86,8 +86,12 @@ class _Connection(smtplib.SMTP):
         super().send(s)
 
 
-def send(letter: Letter, config: EmailConfig) -> None:
-    """Hands a mail over. Raises SendRefused, SendLater, SendUnclear or InboxBroken."""
+def send(letter: Letter, config: EmailConfig) -> list[str]:
+    """Hands a mail over; returns to whom the server takes no copy, and why.
+
+    Raises SendRefused, SendLater, SendUnclear or InboxBroken.
+    """
+    refused = []
     content = letter.content()
     with opened(config) as connection:
         limit = connection.esmtp_features.get("size", "")
@@ -100,8 +104,11 @@ def send(letter: Letter, config: EmailConfig) -> None:
         _judge(connection.rcpt(first))
         # Whoever gets a copy does not keep the answer from the customer.
         for each in copies:
-            connection.rcpt(each)
+            code, said = connection.rcpt(each)
+            if code not in OK:
+                refused.append(f"{each} ({code} {_shown(said)})")
         _judge(connection.data(content))
+    return refused
 
 
 @contextmanager

@@ -88,6 +88,17 @@ def test_a_tick_follows_its_message_without_a_reload(
     expect(seat.page.locator("[data-pending]")).to_have_count(0)
 
 
+def test_what_was_sent_with_a_refused_copy_says_so(
+    sit: Sit, as_bruno: Client, letter: Conversation, bruno: User, product: Product
+) -> None:
+    reply(conversation=letter, text="Here it is", by=bruno.as_actor())
+    seat = sit(as_bruno).inbox(f"{letter.pk}/")
+    expect(tick(seat)).to_have_text("Waiting to be sent")
+    product(become, letter, "sent", "No copy went to max@example.com")
+    expect(tick(seat)).to_contain_text("No copy went to max@example.com")
+    expect(tick(seat).get_by_role("button")).to_have_count(0)
+
+
 def test_what_failed_says_why_and_is_sent_again_by_a_button(
     sit: Sit, as_bruno: Client, letter: Conversation, bruno: User, product: Product
 ) -> None:

@@ -5,7 +5,7 @@ import { t } from "./state.js";
 
 const list = hook("items");
 const deliveries = new WeakMap();
-const NEEDS_FOOT = new Set(["failed", "unknown", "held"]);
+const NEEDS_FOOT = new Set(["failed", "noted", "unknown", "held"]);
 const OVER = new Set(["read", "failed"]);
 
 /** Remembers what is known of a message's delivery; null where nobody has to deliver it. */
@@ -43,13 +43,14 @@ function stateOf(node, readSeq) {
   const isSeen = Number(node.dataset.seq) <= readSeq;
   if (!delivery) return isSeen ? "read" : "sent";
   if (delivery.is_held) return "held";
+  if (delivery.note) return "noted";
   return isSeen && ["sent", "delivered"].includes(delivery.status) ? "read" : delivery.status;
 }
 
 function showTick(node, readSeq) {
   const delivery = deliveries.get(node);
   const state = stateOf(node, readSeq);
-  const key = `${state}:${delivery?.error ?? ""}:${delivery?.can_retry ?? ""}`;
+  const key = `${state}:${delivery?.error || delivery?.note || ""}:${delivery?.can_retry ?? ""}`;
   if (node.dataset.tick === key) return;
   node.dataset.tick = key;
   node.classList.toggle("has-failed", state === "failed");
@@ -59,5 +60,6 @@ function showTick(node, readSeq) {
     slot(tick, "why").textContent = t("not-delivered", { error: delivery.error || t("not-delivered-why") });
     tick.querySelector("[data-try-again]").hidden = !delivery.can_retry;
   }
+  if (state === "noted") slot(tick, "why").textContent = delivery.note;
   slot(node, "ticks").replaceChildren(tick);
 }

@@ -9,9 +9,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from conversations.actions import reply
 from conversations.actions.intake import take_in
 from conversations.enums import AuthorKind, DeliveryStatus, Verdict
 from conversations.models import ContactIdentity, Conversation, Delivery, InboundEvent, Inbox, Message
+from conversations.queries.delivered import delivery_states
 from tests.conversations.lines import hand_out, pass_time, say, sent
 from tests.fakes.mail import Mail
 from tests.fakes.provider import Simulator, running
@@ -76,6 +78,17 @@ def test_question_and_answers_stay_in_one_conversation(inbox: Inbox, server: Sim
     for raw in (by_id, by_address, by_own, by_id):
         assert arrives(inbox, raw) == Verdict.DONE
     assert said(conversation) == ["Where is it?", "On its way", "Thanks", "And?", "Hello?"]
+
+
+def test_copy_that_the_server_refuses_is_told_under_the_message(inbox: Inbox, bruno: User) -> None:
+    """It was said nowhere, and whoever wrote believed that both had it."""
+    arrives(inbox, mail())
+    row = Conversation.objects.get()
+    message = reply(conversation=row, text="Here", by=bruno.as_actor(), cc=["nobody@example.com"])
+    hand_out(row)
+    state = delivery_states(row.pk)[str(message.pk)]
+    assert (state["status"], state["error"], state["can_retry"]) == ("sent", "", False)
+    assert state["note"].startswith("No copy went to nobody@example.com (5")
 
 
 PASSED, FAILED = (

@@ -168,6 +168,7 @@ def test_copies_are_sent_along(server: Simulator, box: EmailConfig) -> None:
     assert received(server, sent)["Cc"] == "ana@example.com, nobody@example.com"
     # Who does not take his copy does not keep the answer from the others.
     assert server.ledger()[-1]["to"] == "davi@example.com, ana@example.com"
+    assert in_english(sent.note).startswith("No copy went to nobody@example.com (5")
 
 
 def test_mark_in_the_subject_is_sent_where_it_is_wanted(server: Simulator, box: EmailConfig) -> None:
