@@ -43,7 +43,7 @@ def truth() -> resume.Stored:
 
 
 @pytest.mark.usefixtures("_hasty")
-@pytest.mark.parametrize(("kind", "events"), [(Tab, 1_200), (StreamTab, 400)])
+@pytest.mark.parametrize(("kind", "events"), [(Tab, 1_200), (StreamTab, 1_000)])
 def test_tabs_that_are_cut_hear_each_event_once_and_in_order(
     quiet_server: LiveServer, rooms: list[Room], kind: type[Tab], events: int
 ) -> None:
