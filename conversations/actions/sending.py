@@ -54,6 +54,10 @@ BURST = timedelta(seconds=1)
 KNOWN_THREAD = 20
 
 
+# The loop itself forgets tasks that nobody holds.
+_making: set["asyncio.Task[None]"] = set()
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing may be sent before that moment; `inbox` where that holds for all its conversations."""
@@ -86,9 +90,18 @@ async def deliver(conversation_id: str) -> None:
             await in_thread(_plan_later, conversation_id, found)
             return
         crash_point("sending.claimed")
-        outcome = await in_network_thread(_call, found)
-        crash_point("sending.called")
-        await _settle_surely(found, outcome)
+        made = asyncio.create_task(_make(found))
+        _making.add(made)
+        made.add_done_callback(_making.discard)
+        # A job can be cut off, as when the database is away for long; a call cannot be taken back.
+        await asyncio.shield(made)
+
+
+async def _make(found: Claim) -> None:
+    """Makes the call and writes what came of it."""
+    outcome = await in_network_thread(_call, found)
+    crash_point("sending.called")
+    await _settle_surely(found, outcome)
 
 
 async def _settle_surely(found: Claim, outcome: Sent | SendFailed) -> None:

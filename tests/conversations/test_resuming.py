@@ -1,6 +1,7 @@
 """What waits for a provider goes on a few conversations at a time, and nobody looks meanwhile."""
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -157,3 +158,32 @@ def test_everybody_is_served_once_the_provider_is_back(
         resume(line.pk)
     assert len(scripted.calls) == MANY
     assert {row.status for row in Delivery.objects.all()} == {DeliveryStatus.SENT}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_call_whose_job_is_cut_off_is_still_written_down(
+    chat: Conversation, scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who forgets that the provider took it makes a double: a worker cuts off what outlasts its grace."""
+    begun, answered = threading.Event(), threading.Event()
+    send = scripted.send
+
+    def slowly(self: Any, *arguments: Any) -> Any:
+        begun.set()
+        assert answered.wait(20)
+        return send(self, *arguments)
+
+    monkeypatch.setattr(scripted, "send", slowly)
+    say(chat)
+
+    async def cut_off() -> None:
+        job = asyncio.create_task(sending.deliver(str(chat.pk)))
+        await asyncio.to_thread(begun.wait, 20)
+        job.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await job
+        answered.set()
+        await asyncio.gather(*sending._making)
+
+    asyncio.run(cut_off())
+    assert (Delivery.objects.get().status, len(scripted.calls)) == (DeliveryStatus.SENT, 1)
