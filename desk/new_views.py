@@ -7,13 +7,12 @@ from django.views.decorators.http import require_GET, require_POST
 from conversations import actions
 from conversations.models import ContactIdentity, Inbox
 from conversations.queries.inboxes import inboxes_of
-from conversations.queries.wire import Reader, attachment_frame
 from core.actor import Actor
-from core.errors import Invalid, NotFound
+from core.errors import NotFound
 from desk.http import Json, body, json_view
 from desk.queries import channels
 from desk.queries.rows import row_frame, visible, with_row
-from desk.verbs import number, reply, send_template, uploader, uuid_or_none, word
+from desk.verbs import keep_upload, number, reply, send_template, uuid_or_none, word
 
 
 def own_inbox(actor: Actor, inbox_id: int) -> Inbox:
@@ -44,12 +43,7 @@ def templates(_request: HttpRequest, actor: Actor, inbox_id: int) -> Json:
 @json_view
 def upload(request: HttpRequest, actor: Actor, inbox_id: int) -> Json:
     """Keeps a file until the message that carries it is sent."""
-    inbox = own_inbox(actor, inbox_id)
-    file = request.FILES.get("file")
-    if file is None:
-        raise Invalid(field="file")
-    attachment = actions.add_attachment(inbox=inbox, uploader=uploader(actor), upload=file)
-    return {"attachment": attachment_frame(attachment, Reader.STAFF)}
+    return keep_upload(request, own_inbox(actor, inbox_id), actor)
 
 
 @require_POST

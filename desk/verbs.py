@@ -5,13 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.http import HttpRequest
 
 from accounts.models import Team
 from conversations import actions
 from conversations.actions.assignment import operator_by_id
 from conversations.enums import Priority
-from conversations.models import Conversation, Message, MessageTemplate
+from conversations.models import Conversation, Inbox, Message, MessageTemplate
 from conversations.queries.delivered import delivery_states
+from conversations.queries.wire import Reader, attachment_frame
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from tickets.actions import create_ticket
@@ -23,6 +25,15 @@ Verb = Callable[[Conversation, Json, Actor], Json]
 def uploader(actor: Actor) -> str:
     """Returns the name under which an operator's uploads wait for their message."""
     return f"operator:{actor.id}"
+
+
+def keep_upload(request: HttpRequest, inbox: Inbox, actor: Actor) -> Json:
+    """Keeps a file until the message that carries it is sent; raises Invalid without one."""
+    file = request.FILES.get("file")
+    if file is None:
+        raise Invalid(field="file")
+    attachment = actions.add_attachment(inbox=inbox, uploader=uploader(actor), upload=file)
+    return {"attachment": attachment_frame(attachment, Reader.STAFF)}
 
 
 def word(data: Json, name: str) -> str:

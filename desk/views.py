@@ -10,8 +10,6 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
-from conversations.actions import add_attachment
-from conversations.queries.wire import Reader, attachment_frame
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
@@ -32,7 +30,7 @@ from desk.queries.rows import (
 from desk.queries.threads import THREAD_PAGE, item_frame, thread_events
 from desk.queries.tickets import priorities
 from desk.strings import strings
-from desk.verbs import VERBS, uploader
+from desk.verbs import VERBS, keep_upload
 
 # What an integer column holds.
 MAX_DIGITS = 10
@@ -170,9 +168,4 @@ def act(request: HttpRequest, actor: Actor, conversation_id: UUID, verb: str) ->
 @json_view
 def upload(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     """Keeps a file until the message that carries it is sent."""
-    row = find(actor, conversation_id)
-    file = request.FILES.get("file")
-    if file is None:
-        raise Invalid(field="file")
-    attachment = add_attachment(inbox=row.inbox, uploader=uploader(actor), upload=file)
-    return {"attachment": attachment_frame(attachment, Reader.STAFF)}
+    return keep_upload(request, find(actor, conversation_id).inbox, actor)
