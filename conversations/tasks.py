@@ -27,6 +27,7 @@ def plan_resuming(inbox_id: int, at: datetime) -> None:
     queue.defer(resume, queueing_lock=f"resume:{inbox_id}", at=at, inbox_id=inbox_id)
 
 
+@queue.takes_long
 @queue.task(name="conversations.take_in")
 async def take_in(inbox_id: int) -> None:
     """Takes in what an inbox received, oldest first, until nothing waits."""

@@ -9,12 +9,13 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections, transaction
 from procrastinate import App
+from procrastinate.app import WorkerOptions
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
@@ -25,6 +26,7 @@ from procrastinate.worker import Worker
 from core.threads import borrowed
 
 logger = logging.getLogger(__name__)
+P = ParamSpec("P")
 task = app.task
 periodic = app.periodic
 
@@ -49,6 +51,14 @@ UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, worker_i
 WHERE id = %(id)s AND status = 'aborted'
 """
 DROP = "DELETE FROM procrastinate_jobs WHERE id = %(id)s AND status = 'aborted'"
+
+_long: set[str] = set()
+
+
+def takes_long(job: Task[P, Any, Any]) -> Task[P, Any, Any]:
+    """Marks a job whose calls to the database last for seconds: no other job waits behind it for a thread."""
+    _long.add(job.name)
+    return job
 
 
 def defer(
@@ -126,7 +136,7 @@ async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], context: An
         # PostgreSQL tells of jobs that are added, not of those whose lock has come free: without this a
         # customer who wrote during a run would wait for the next poll.
         this.add_done_callback(lambda _: worker._new_job_event.set())  # noqa: SLF001
-    async with borrowed():
+    async with borrowed(for_long=context.job.task_name in _long):
         return await process()
 
 
@@ -151,20 +161,29 @@ class Bell(asyncio.Event):
         self._is_fresh = False
 
 
-def _worker(worker_app: App, name: str, places: int) -> Worker:
-    """Returns a worker for one queue, with the bell above."""
-    worker: Worker = worker_app._worker(  # noqa: SLF001 (Procrastinate has no public place for it)
-        queues=[name],
-        concurrency=places,
-        install_signal_handlers=False,
-        update_heartbeat_interval=HEARTBEAT_SECONDS,
-        stalled_worker_timeout=STALLED_AFTER_SECONDS * 10,
-        shutdown_graceful_timeout=GRACE_SECONDS,
-        fetch_job_polling_interval=POLL_SECONDS,
-        worker_middleware=[_in_borrowed_thread],
-    )
-    worker._new_job_event = Bell()  # noqa: SLF001
-    return worker
+class _Worker(Worker):
+    """Procrastinate's, with the bell above, and known to have stopped as soon as it takes no more jobs."""
+
+    def __init__(self, worker_app: App, name: str, places: int) -> None:
+        """Takes the queue to work for, and how many of its jobs run beside each other."""
+        options: WorkerOptions = {
+            **worker_app.worker_defaults,
+            "queues": [name],
+            "concurrency": places,
+            "install_signal_handlers": False,
+            "update_heartbeat_interval": HEARTBEAT_SECONDS,
+            "stalled_worker_timeout": STALLED_AFTER_SECONDS * 10,
+            "shutdown_graceful_timeout": GRACE_SECONDS,
+            "fetch_job_polling_interval": POLL_SECONDS,
+            "worker_middleware": [_in_borrowed_thread],
+        }
+        super().__init__(worker_app, **options)
+        self._new_job_event = Bell()
+
+    async def _shutdown(self, side_tasks: list[asyncio.Task[Any]]) -> None:
+        # One whose look for jobs failed would wait for those in hand before it tells anybody.
+        self.stop()  # type: ignore[no-untyped-call]
+        await super()._shutdown(side_tasks)
 
 
 async def work(*, alone: bool, ready: asyncio.Event | None = None, over: asyncio.Event | None = None) -> None:
@@ -203,7 +222,7 @@ async def keep_rescuing(worker_app: App) -> None:
 async def _run_both(worker_app: App, over: asyncio.Event) -> None:
     """Runs what computes and what waits for others' servers side by side, each with places of its own."""
     places = {"default": settings.WORKER_CONCURRENCY, WAITING: WAITING_CONCURRENCY}
-    workers = [_worker(worker_app, name, concurrency) for name, concurrency in places.items()]
+    workers = [_Worker(worker_app, name, concurrency) for name, concurrency in places.items()]
     running = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
     # A worker that lost the database stops by itself, quietly.
     stopped = [asyncio.create_task(worker._stop_event.wait()) for worker in workers]  # noqa: SLF001

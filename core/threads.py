@@ -25,20 +25,28 @@ Asgi = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
 
 NETWORK_THREADS = 256
 
+# Of these a batch that lasts for seconds takes its turn, so that nobody else waits behind it.
+LONG_THREADS = 2
+
 _executors: list[ThreadPoolExecutor] = []
+_long_executors: list[ThreadPoolExecutor] = []
 _turn = itertools.count()
 _loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("loop", default=None)
 
 
-def borrowed() -> ThreadSensitiveContext:
-    """Returns a context in which blocking calls run on the next executor in turn; enter it once."""
+def borrowed(*, for_long: bool = False) -> ThreadSensitiveContext:
+    """Returns a context in which blocking calls run on the next executor in turn; enter it once.
+
+    `for_long`: on one of a few others, for calls that last for seconds.
+    """
     _loop.set(asyncio.get_running_loop())
-    if not _executors:
-        _executors.extend(
-            ThreadPoolExecutor(1, thread_name_prefix=f"database-{number}")
-            for number in range(settings.DATABASE_THREADS)
+    executors = _long_executors if for_long else _executors
+    if not executors:
+        kind, count = ("long", LONG_THREADS) if for_long else ("database", settings.DATABASE_THREADS)
+        executors.extend(
+            ThreadPoolExecutor(1, thread_name_prefix=f"{kind}-{number}") for number in range(count)
         )
-    return ThreadSensitiveContext(executor=_executors[next(_turn) % len(_executors)])
+    return ThreadSensitiveContext(executor=executors[next(_turn) % len(executors)])
 
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

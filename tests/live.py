@@ -64,7 +64,7 @@ def close_database_threads() -> None:
     from core import threads
 
     # Async tests use the ORM on asgiref's one thread for all.
-    for executor in (*threads._executors, SyncToAsync.single_thread_executor):
+    for executor in (*threads._executors, *threads._long_executors, SyncToAsync.single_thread_executor):
         executor.submit(connections.close_all).result(10)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,6 +20,7 @@ from procrastinate.exceptions import ConnectorException
 from accounts.models import Team
 from core import queue
 from core.queue import defer, rescue, resume_cut_off, work
+from core.threads import in_thread
 from tests.live import close_database_threads
 
 ran: list[Any] = []
@@ -56,6 +58,19 @@ async def alone(name: str) -> None:
     await sync_to_async(Team.objects.count)()
     now_running.discard(name)
     ran.append(name)
+
+
+@queue.takes_long
+@app.task(name="tests.long")
+async def long() -> None:
+    """Notes on which thread its calls run."""
+    ran.append(await in_thread(lambda: threading.current_thread().name))
+
+
+@app.task(name="tests.short")
+async def short() -> None:
+    """The same, of a job like most."""
+    ran.append(await in_thread(lambda: threading.current_thread().name))
 
 
 held: list[asyncio.Event] = []
@@ -444,6 +459,15 @@ async def test_jobs_with_one_lock_run_one_after_the_other_without_waiting_for_a_
     await worked(lambda: len(ran) == 4)
     assert ran == ["0", "1", "2", "3"]
     assert overlaps == []
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_nobody_waits_for_a_thread_behind_a_job_that_takes_long() -> None:
+    """What came of a call could not be written down for seconds, and was forgotten by who died meanwhile."""
+    await add(*(lambda: defer(long) for _ in range(4)), *(lambda: defer(short) for _ in range(8)))
+    await worked(lambda: len(ran) == 12)
+    kinds = [str(name).partition("-")[0] for name in ran]
+    assert (kinds.count("long"), kinds.count("database")) == (4, 8)
 
 
 @pytest.mark.django_db(transaction=True)
