@@ -107,7 +107,7 @@ class Run:
                 asyncio.run(self._play(cluster, crowd))
                 seconds = time.monotonic() - began
                 ledgers = {name: cluster.ledger(name) for name in PROVIDERS}
-                verdict = judge(home.database_url, crowd.ledger, ledgers, kills=cluster.kills.total)
+                verdict = judge(home.database_url, crowd.ledger, ledgers)
                 if self.backup is not None:
                     self.complaints += restore(home, self.backup, crowd.ledger, told)
         row = {
@@ -237,7 +237,14 @@ def main() -> int:
     leave_when_told()
     passed = failed = 0
     for seed in options.seed or [1]:
-        run = Run(CASES[options.case], seed=seed, msgs=options.msgs, kills=options.kills, every=options.every)
+        run = Run(
+            CASES[options.case],
+            seed=seed,
+            msgs=options.msgs,
+            kills=options.kills,
+            every=options.every,
+            pace=options.pace,
+        )
         verdict, row = run.measure()
         print(json.dumps({"case": options.case, **row}), flush=True)
         for line in verdict.failures:

@@ -43,8 +43,6 @@ WHERE author_kind = 'agent' AND text <> '' AND text <> '{ANSWER}' AND starts_wit
 """  # noqa: S608 (a text of ours)
 # Providers that cannot tell a repeated message from a new one may be given some twice.
 DOUBLES_ALLOWED = {"whatsapp_cloud": 0.0, "email": 0.0, "api": 0.0, "telegram": 0.002}
-# A short run cannot show a share of one in five hundred: there one in so many kills may meet a call.
-ENOUGH_SENT, KILLS_A_DOUBLE = 500, 10
 
 
 @dataclass
@@ -105,7 +103,7 @@ def judge_stored(ledger: Ledger, database_url: str) -> Verdict:
     return verdict
 
 
-def judge(database_url: str, ledger: Ledger, providers: dict[str, Path], *, kills: int = 0) -> Verdict:
+def judge(database_url: str, ledger: Ledger, providers: dict[str, Path]) -> Verdict:
     """Compares the clients' ledger with the database and with what the providers accepted."""
     verdict = Verdict(heard=ledger.heard, gaps=ledger.gaps, doubles=ledger.doubles)
     with psycopg.connect(database_url) as connection:
@@ -121,7 +119,7 @@ def judge(database_url: str, ledger: Ledger, providers: dict[str, Path], *, kill
             setattr(verdict, name, row[0] if row else 0)
         verdict.unknown_left = waiting(connection)[1]
     _judge_sent(verdict, ledger, providers)
-    _decide(verdict, kills)
+    _decide(verdict)
     return verdict
 
 
@@ -184,7 +182,7 @@ def _inversions(texts: Iterable[str]) -> int:
     return sum(later < earlier for earlier, later in pairwise(numbers))
 
 
-def _decide(verdict: Verdict, kills: int) -> None:
+def _decide(verdict: Verdict) -> None:
     """Says which promises were kept."""
     nothing = {
         "acknowledged messages lost": verdict.lost,
@@ -205,7 +203,7 @@ def _decide(verdict: Verdict, kills: int) -> None:
     for what, count in nothing.items():
         (verdict.failures if count else verdict.passed).append(f"{count} {what}")
     for name, share in DOUBLES_ALLOWED.items():
-        sent = verdict.sent_by.get(name, 0)
-        allowed = share * sent if sent >= ENOUGH_SENT or not share else max(1.0, kills / KILLS_A_DOUBLE)
+        # A short run cannot show a share of one in five hundred: one is let through.
+        allowed = max(share * verdict.sent_by.get(name, 0), 1.0 if share else 0.0)
         twice = verdict.sent_twice_by.get(name, 0)
         (verdict.failures if twice > allowed else verdict.passed).append(f"{twice} sent twice by {name}")
