@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -17,24 +17,19 @@ from django.db import close_old_connections, transaction
 from procrastinate import App
 from procrastinate.app import WorkerOptions
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.signals import on_stop
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 
-from core.threads import borrowed
+from core import rescuing
+from core.threads import Kind, borrowed
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 task = app.task
 periodic = app.periodic
 
-# A dead worker keeps the locks of its jobs, and whoever needs them waits. Taking a slow worker for a dead one
-# costs little, since bodies are idempotent.
-HEARTBEAT_SECONDS = 1
-STALLED_AFTER_SECONDS = 4
-RESCUE_SECONDS = 1
 # A notice of a new job can be lost; looking each second costs a query and bounds what a customer then waits.
 POLL_SECONDS = 1
 GRACE_SECONDS = 10
@@ -44,13 +39,6 @@ WAITING = "waiting"
 WAITING_CONCURRENCY = 200
 # Seconds between two starts of a worker whose database is away.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
-
-CUT_OFF = "SELECT id FROM procrastinate_jobs WHERE status = 'aborted' AND NOT abort_requested ORDER BY id"
-RESUME = """
-UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, worker_id = NULL
-WHERE id = %(id)s AND status = 'aborted'
-"""
-DROP = "DELETE FROM procrastinate_jobs WHERE id = %(id)s AND status = 'aborted'"
 
 _long: set[str] = set()
 
@@ -91,41 +79,6 @@ def defer(
         deferrer.defer(**arguments)
 
 
-async def rescue(worker_app: App, *, silent_for: float) -> int:
-    """Re-queues every job whose worker has given no sign of life for so many seconds; returns how many."""
-    jobs = await worker_app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_for)
-    count = 0
-    for job in jobs:
-        try:
-            await worker_app.job_manager.retry_job(job)
-        except UniqueViolation:
-            # A job with the same queueing lock waits already and will do this one's work; the dead one must
-            # end, since it holds the lock that the waiting one needs.
-            await worker_app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
-        count += 1
-    if count:
-        logger.warning("%d jobs of a worker that died were put back into the queue", count)
-    return count
-
-
-async def resume_cut_off(worker_app: App) -> int:
-    """Puts jobs back that a worker gave up because it had to end or lost the database; returns how many.
-
-    Procrastinate calls such a job aborted and never looks at it again. One whose twin waits under the same
-    queueing lock is dropped: the twin does its work.
-    """
-    connector = worker_app.connector
-    cut_off = await connector.execute_query_all_async(CUT_OFF)
-    for row in cut_off:
-        try:
-            await connector.execute_query_async(RESUME, id=row["id"])
-        except UniqueViolation:
-            await connector.execute_query_async(DROP, id=row["id"])
-    if cut_off:
-        logger.warning("%d jobs that were cut off were put back into the queue", len(cut_off))
-    return len(cut_off)
-
-
 async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
     """Lets what an asynchronous job does with the database run on one of the shared threads.
 
@@ -136,7 +89,7 @@ async def _in_borrowed_thread(process: Callable[[], Awaitable[Any]], context: An
         # PostgreSQL tells of jobs that are added, not of those whose lock has come free: without this a
         # customer who wrote during a run would wait for the next poll.
         this.add_done_callback(lambda _: worker._new_job_event.set())  # noqa: SLF001
-    async with borrowed(for_long=context.job.task_name in _long):
+    async with borrowed(Kind.LONG if context.job.task_name in _long else Kind.DATABASE):
         return await process()
 
 
@@ -171,14 +124,22 @@ class _Worker(Worker):
             "queues": [name],
             "concurrency": places,
             "install_signal_handlers": False,
-            "update_heartbeat_interval": HEARTBEAT_SECONDS,
-            "stalled_worker_timeout": STALLED_AFTER_SECONDS * 10,
+            "update_heartbeat_interval": rescuing.HEARTBEAT_SECONDS,
+            "stalled_worker_timeout": rescuing.STALLED_SECONDS * 4,
             "shutdown_graceful_timeout": GRACE_SECONDS,
             "fetch_job_polling_interval": POLL_SECONDS,
             "worker_middleware": [_in_borrowed_thread],
         }
         super().__init__(worker_app, **options)
         self._new_job_event = Bell()
+
+    async def _run_loop(self) -> None:
+        # Until the last job in hand has ended, which is later than the last heartbeat.
+        living = asyncio.create_task(rescuing.stay_alive(self.app, cast("int", self.worker_id)))
+        try:
+            await super()._run_loop()  # type: ignore[no-untyped-call]
+        finally:
+            living.cancel()
 
     async def _shutdown(self, side_tasks: list[asyncio.Task[Any]]) -> None:
         # One whose look for jobs failed would wait for those in hand before it tells anybody.
@@ -199,24 +160,11 @@ async def work(*, alone: bool, ready: asyncio.Event | None = None, over: asyncio
     worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker_app.open_async():
         if alone:
-            await rescue(worker_app, silent_for=0)
-        await resume_cut_off(worker_app)
+            await rescuing.rescue(worker_app, silent=0, stalled=0)
+        await rescuing.resume_cut_off(worker_app)
         if ready is not None:
             ready.set()
         await _run_both(worker_app, over or asyncio.Event())
-
-
-async def keep_rescuing(worker_app: App) -> None:
-    """Looks for jobs of dead workers, for as long as this one lives.
-
-    No job does that: a worker that dies with it in hand would keep the others waiting for the next.
-    """
-    while True:
-        await asyncio.sleep(RESCUE_SECONDS)
-        # A database that is away ends the worker itself, which begins anew.
-        with contextlib.suppress(ConnectorException):
-            await rescue(worker_app, silent_for=STALLED_AFTER_SECONDS)
-            await resume_cut_off(worker_app)
 
 
 async def _run_both(worker_app: App, over: asyncio.Event) -> None:
@@ -226,7 +174,7 @@ async def _run_both(worker_app: App, over: asyncio.Event) -> None:
     running = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
     # A worker that lost the database stops by itself, quietly.
     stopped = [asyncio.create_task(worker._stop_event.wait()) for worker in workers]  # noqa: SLF001
-    watching = asyncio.create_task(keep_rescuing(worker_app))
+    watching = asyncio.create_task(rescuing.keep_rescuing(worker_app))
     try:
         await asyncio.wait({*running, *stopped, watching}, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -12,6 +12,7 @@ import select
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from enum import StrEnum
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,28 +25,32 @@ R = TypeVar("R")
 Asgi = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
 
 NETWORK_THREADS = 256
+# Of each kind but the usual one.
+FEW_THREADS = 2
 
-# Of these a batch that lasts for seconds takes its turn, so that nobody else waits behind it.
-LONG_THREADS = 2
 
-_executors: list[ThreadPoolExecutor] = []
-_long_executors: list[ThreadPoolExecutor] = []
+class Kind(StrEnum):
+    """What a borrowed thread is for, and the beginning of its name."""
+
+    DATABASE = "database"
+    # Batches that last for seconds: nobody else waits behind them.
+    LONG = "long"
+    # What must wait behind nobody: what came of a call is forgotten if its worker dies before it is written.
+    URGENT = "urgent"
+
+
+_executors: dict[Kind, list[ThreadPoolExecutor]] = {}
 _turn = itertools.count()
 _loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("loop", default=None)
 
 
-def borrowed(*, for_long: bool = False) -> ThreadSensitiveContext:
-    """Returns a context in which blocking calls run on the next executor in turn; enter it once.
-
-    `for_long`: on one of a few others, for calls that last for seconds.
-    """
+def borrowed(kind: Kind = Kind.DATABASE) -> ThreadSensitiveContext:
+    """Returns a context in which blocking calls run on the next executor in turn; enter it once."""
     _loop.set(asyncio.get_running_loop())
-    executors = _long_executors if for_long else _executors
-    if not executors:
-        kind, count = ("long", LONG_THREADS) if for_long else ("database", settings.DATABASE_THREADS)
-        executors.extend(
-            ThreadPoolExecutor(1, thread_name_prefix=f"{kind}-{number}") for number in range(count)
-        )
+    if kind not in _executors:
+        count = settings.DATABASE_THREADS if kind == Kind.DATABASE else FEW_THREADS
+        _executors[kind] = [ThreadPoolExecutor(1, f"{kind}-{number}") for number in range(count)]
+    executors = _executors[kind]
     return ThreadSensitiveContext(executor=executors[next(_turn) % len(executors)])
 
 

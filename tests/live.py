@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import uuid
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -64,7 +65,8 @@ def close_database_threads() -> None:
     from core import threads
 
     # Async tests use the ORM on asgiref's one thread for all.
-    for executor in (*threads._executors, *threads._long_executors, SyncToAsync.single_thread_executor):
+    borrowed = chain(*threads._executors.values())
+    for executor in (*borrowed, SyncToAsync.single_thread_executor):
         executor.submit(connections.close_all).result(10)
 
 

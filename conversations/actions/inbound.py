@@ -41,6 +41,7 @@ WHERE identity.inbox_id = %s AND identity.external_id = %s
 ORDER BY conversation.created_at DESC LIMIT 1
 FOR UPDATE OF conversation
 """  # noqa: S608 (names of ours)
+STORED = "SELECT id FROM conversations_message WHERE inbox_id = %s AND external_id = %s"
 KNOWN = """
 SELECT id FROM conversations_message WHERE conversation_id = %s AND client_id = %s
 UNION ALL
@@ -134,8 +135,10 @@ def stored_message(inbox: Inbox, external_id: str | None) -> Message | None:
     """Returns the message that the inbox has under the provider's id."""
     if external_id is None:
         return None
-    found = Message.objects.filter(inbox=inbox, external_id=external_id)
-    return found.select_related("conversation").first()
+    with rows.prepared_cursor() as cursor:
+        cursor.execute(STORED, [inbox.pk, external_id])
+        found = cursor.fetchone()
+    return Message.objects.select_related("conversation").get(pk=found[0]) if found else None
 
 
 def checked_text(text: str, *, has_files: bool) -> str:

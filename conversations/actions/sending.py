@@ -39,7 +39,7 @@ from core import queue
 from core.crash_points import crash_point
 from core.outages import DatabaseFailure
 from core.reasons import reason
-from core.threads import in_network_thread, in_thread
+from core.threads import Kind, borrowed, in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,8 @@ async def _make(found: Claim) -> None:
     """Makes the call and writes what came of it."""
     outcome = await in_network_thread(_call, found)
     crash_point("sending.called")
-    await _settle_surely(found, outcome)
+    async with borrowed(Kind.URGENT):
+        await _settle_surely(found, outcome)
 
 
 async def _settle_surely(found: Claim, outcome: Sent | SendFailed) -> None:

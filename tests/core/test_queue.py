@@ -18,8 +18,9 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
 
 from accounts.models import Team
-from core import queue
-from core.queue import defer, rescue, resume_cut_off, work
+from core import queue, rescuing
+from core.queue import defer, work
+from core.rescuing import ALIVE, rescue, resume_cut_off, stay_alive
 from core.threads import in_thread
 from tests.live import close_database_threads
 
@@ -134,8 +135,8 @@ def begun_by(worker: int | None, **job: Any) -> int:
         return int(cursor.fetchone()[0])
 
 
-def rescued(silent_for: float = 12) -> int:
-    return async_to_sync(rescue)(app, silent_for=silent_for)
+def rescued(**seconds: float) -> int:
+    return async_to_sync(rescue)(app, **seconds)
 
 
 async def add(*calls: Callable[[], object]) -> None:
@@ -245,10 +246,40 @@ def test_rescue_counts_the_attempt() -> None:
     assert jobs("attempts") == [1]
 
 
-def test_rescue_leaves_the_job_of_a_worker_that_lives() -> None:
+def test_rescue_leaves_the_job_of_a_worker_that_was_heard_of_a_moment_ago() -> None:
+    """It has just begun, and holds no lock yet."""
     begun_by(dead_worker(silent_for=5))
-    assert rescued(silent_for=12) == 0
+    assert rescued(silent=6) == 0
     assert jobs("status") == ["doing"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_rescue_leaves_the_job_of_a_slow_worker_whose_process_lives() -> None:
+    """One that computes gives no sign for seconds; what it has in hand would be done twice."""
+    worker = await sync_to_async(dead_worker)(silent_for=5)
+    await sync_to_async(begun_by)(worker)
+    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    async with worker_app.open_async():
+        living = asyncio.create_task(stay_alive(worker_app, worker))
+        first = await holder(worker)
+        assert await rescue(worker_app, silent=1, stalled=10) == 0
+        # Its connection is ended, and it takes another.
+        await sync_to_async(told)("SELECT pg_terminate_backend(%s)::int", first)
+        assert await holder(worker, after=first)
+        assert await rescue(worker_app, silent=1, stalled=10) == 0
+        # A machine that is cut off keeps its lock.
+        assert await rescue(worker_app, silent=1, stalled=4) == 1
+        living.cancel()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_rescue_takes_the_job_of_a_killed_process_at_once() -> None:
+    """Its lock goes with it; waiting for a heartbeat kept its conversations waiting for five seconds."""
+    worker = await sync_to_async(dead_worker)(silent_for=1.5)
+    await sync_to_async(begun_by)(worker)
+    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    async with worker_app.open_async():
+        assert await rescue(worker_app) == 1
 
 
 def test_rescue_takes_the_job_whose_worker_is_gone_altogether() -> None:
@@ -284,10 +315,10 @@ def test_rescue_says_how_many(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.django_db(transaction=True)
 async def test_worker_takes_up_what_another_left_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not only when it starts; and none of one that was heard of a moment ago."""
-    monkeypatch.setattr(queue, "RESCUE_SECONDS", 0.05)
+    monkeypatch.setattr(rescuing, "RESCUE_SECONDS", 0.05)
     await add(
-        lambda: begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS + 3), args={"which": "dead"}),
-        lambda: begun_by(dead_worker(silent_for=queue.STALLED_AFTER_SECONDS - 3), args={"which": "alive"}),
+        lambda: begun_by(dead_worker(silent_for=3), args={"which": "dead"}),
+        lambda: begun_by(dead_worker(silent_for=-3), args={"which": "alive"}),
     )
     await worked(lambda: bool(ran))
     assert ran == [{"which": "dead"}]
@@ -339,6 +370,17 @@ async def test_periodic_jobs_go_on_after_the_database_was_away() -> None:
         close_database_threads()
 
 
+HOLDER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted"
+
+
+async def holder(worker: int, *, after: int = 0) -> int:
+    """The backend that holds a worker's lock, as soon as another than the one before does."""
+    async with asyncio.timeout(10):
+        while (pid := await sync_to_async(told)(HOLDER, ALIVE, worker)) in {0, after}:  # noqa: ASYNC110 (PostgreSQL tells nobody)
+            await asyncio.sleep(0.01)
+    return pid
+
+
 LAST_PERIODIC = "SELECT coalesce(max(defer_timestamp), 0) FROM procrastinate_periodic_defers"
 END_CONNECTIONS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -363,19 +405,19 @@ def hang_up() -> None:
 
 
 async def test_rescue_goes_on_after_the_database_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[float] = []
+    looks: list[int] = []
 
-    async def away(_app: object, *, silent_for: float) -> int:
-        looks.append(silent_for)
+    async def away(_app: object) -> int:
+        looks.append(1)
         if len(looks) == 3:
             raise asyncio.CancelledError
         raise ConnectorException
 
-    monkeypatch.setattr(queue, "RESCUE_SECONDS", 0)
-    monkeypatch.setattr(queue, "rescue", away)
+    monkeypatch.setattr(rescuing, "RESCUE_SECONDS", 0)
+    monkeypatch.setattr(rescuing, "rescue", away)
     with pytest.raises(asyncio.CancelledError):
-        await queue.keep_rescuing(app)
-    assert looks == [queue.STALLED_AFTER_SECONDS] * 3
+        await rescuing.keep_rescuing(app)
+    assert len(looks) == 3
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ WARM_AFTER_SECONDS = 15
 class Command(BaseCommand):
     """Runs jobs until Ctrl-C or SIGTERM; jobs in hand get ten seconds to end, the others stay queued."""
 
+    # As in `serve`: `make check` runs them.
+    requires_system_checks = []
     help = "Runs jobs; start as many as you need. Needs REDIS_URL for live text to reach the web processes."
 
     def handle(self, **_options: Any) -> None:
