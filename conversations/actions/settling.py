@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -10,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from conversations.actions import outcomes
 from conversations.actions.receipts import RANK, learn_id, read_key, write
 from conversations.channels import (
     InboxBroken,
@@ -46,6 +48,12 @@ def settle(key: str, attempt: int, outcome: Sent | SendFailed) -> None:
     related = ("inbox", "conversation")
     rows = Delivery.objects.select_for_update(of=("self",)).select_related(*related)
     delivery = rows.get(pk=read_key(key)[0])
+    settle_locked(delivery, key, attempt, outcome)
+
+
+def settle_locked(delivery: Delivery, key: str, attempt: int, outcome: Sent | SendFailed) -> None:
+    """The same for a delivery that the transaction has locked."""
+    transaction.on_commit(partial(outcomes.forget, key, attempt))
     now = timezone.now()
     is_former = delivery.key != key
     if isinstance(outcome, Sent):

@@ -9,8 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations.actions import reply, sending, settling
+from conversations.actions.claiming import Claim, Wait, claim
 from conversations.actions.intake import take_in
-from conversations.actions.sending import Claim, Wait
 from conversations.enums import Verdict
 from conversations.models import Conversation, Delivery, InboundEvent, Inbox
 from core.actor import Actor
@@ -89,7 +89,7 @@ def say(conversation: Conversation, text: str = "Olá", **more: Any) -> Delivery
 
 def hand_out(conversation: Conversation) -> Wait | None:
     """Sends what the conversation owes, as the job does, on this thread; returns what it would wait for."""
-    while isinstance(found := sending.claim(str(conversation.pk)), Claim):
+    while isinstance(found := claim(str(conversation.pk)), Claim):
         settling.settle(found.key, found.attempt, sending._call(found))
     return found
 

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from conversations.actions import note, receive, reply
-from conversations.actions.sending import outgoing
+from conversations.actions.claiming import outgoing
 from conversations.enums import Direction
 from conversations.exchange import Incoming, Sender, Thread
 from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message

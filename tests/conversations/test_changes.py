@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import TestCase
 from django.utils import timezone
 
-from conversations.actions import hand_back, sending, settling
+from conversations.actions import claiming, hand_back, sending, settling
 from conversations.actions.changes import edit, react, record_connection, record_echo, take_back
 from conversations.actions.intake import take_in_some
 from conversations.actions.replaying import replay
@@ -268,8 +268,8 @@ def test_echo_of_our_own_message_is_no_second_one(chat: Conversation, line: Inbo
 
 def test_echo_that_overtakes_the_answer_of_the_call_waits(chat: Conversation, line: Inbox) -> None:
     delivery = say(chat, "ours")
-    claim = sending.claim(str(chat.pk))
-    assert isinstance(claim, sending.Claim)
+    claim = claiming.claim(str(chat.pk))
+    assert isinstance(claim, claiming.Claim)
     row = event(line, {"kind": "echo", "external_id": f"p-{delivery.pk.hex}", "to": "davi", "text": "ours"})
     assert take_in_some(line.pk) == 1
     row.refresh_from_db()

@@ -1,19 +1,23 @@
 """When nobody knows whether a provider has a message, and what people may do about one that failed."""
 
+import os
+import time
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.test import TestCase
 from django.utils import timezone
 
 from conversations import tasks
-from conversations.actions import retry_delivery, retry_message
+from conversations.actions import outcomes, retry_delivery, retry_message, sending
 from conversations.actions.intake import take_in
 from conversations.actions.receipts import record_receipt
 from conversations.actions.settling import settle
-from conversations.channels import SendFailed, SendLater, SendRefused, SendUnclear
+from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import Receipt, Sent
 from conversations.models import Conversation, Delivery, InboxState
@@ -57,6 +61,94 @@ def test_worker_that_dies_after_the_provider_took_it_leaves_a_doubt(
     assert (first.status, first.doubtful, first.attempts) == (DeliveryStatus.SENT, doubles, 2)
     assert told_provider(scripted) == ["a", "b"]
     assert scripted.calls[0].key == dead.outgoing.key
+
+
+@pytest.mark.parametrize("channel", ["safe", "scripted", "callback"])
+def test_worker_that_dies_after_the_call_ended_leaves_no_doubt(
+    chat: Conversation, scripted: Scripted, channel: str
+) -> None:
+    """What came of the call lies on the machine's disk: whoever goes on need neither wait nor ask."""
+    on(chat, channel)
+    say(chat, "a")
+    say(chat, "b")
+    dead = claimed(chat)
+    sending._call_and_note(dead)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        assert hand_out(chat) is None
+    first = Delivery.objects.order_by("seq")[0]
+    assert (first.status, first.doubtful, first.attempts) == (DeliveryStatus.SENT, 0, 1)
+    assert first.provider_id == f"p-{dead.key}"
+    assert told_provider(scripted) == ["a", "b"]
+    assert outcomes.recall(dead.key, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (SendRefused("not a number", provider_code="131026"), DeliveryStatus.FAILED),
+        (SendLater("busy", retry_after=90), DeliveryStatus.QUEUED),
+        (SendUnclear("no answer"), DeliveryStatus.UNKNOWN),
+        (InboxBroken("no token"), DeliveryStatus.QUEUED),
+    ],
+)
+def test_note_of_a_failure_says_what_the_worker_would_have_said(
+    chat: Conversation, scripted: Scripted, outcome: SendFailed, status: DeliveryStatus
+) -> None:
+    say(chat, "a")
+    scripted.outcomes.append(outcome)
+    sending._call_and_note(claimed(chat))
+    hand_out(chat)
+    row = only_delivery()
+    assert (row.status, row.error, row.error_code) == (status, outcome.detail, outcome.provider_code)
+    assert told_provider(scripted) == ["a"]
+
+
+def test_note_that_was_cut_off_says_nothing(chat: Conversation) -> None:
+    say(chat)
+    dead = claimed(chat)
+    sending._call_and_note(dead)
+    place = outcomes._place(dead.key, dead.attempt)
+    place.write_text(place.read_text()[:9])
+    assert now_wait(chat) > 20
+    pass_time(26)
+    now_wait(chat)
+    assert only_delivery().status == DeliveryStatus.UNKNOWN
+
+
+def test_note_that_cannot_be_written_hinders_nothing(
+    chat: Conversation, scripted: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A full disk, or one that is read only."""
+    monkeypatch.setattr(outcomes, "_place", lambda key, attempt: tmp_path / "missing" / f"{key}.{attempt}")
+    say(chat, "a")
+    found = claimed(chat)
+    settle(found.key, found.attempt, sending._call_and_note(found))
+    assert only_delivery().status == DeliveryStatus.SENT
+
+
+def test_note_of_an_attempt_that_was_given_up_settles_no_other(
+    chat: Conversation, scripted: Scripted
+) -> None:
+    say(chat, "a")
+    scripted.outcomes.append(SendRefused("no"))
+    dead = claimed(chat)
+    pass_time(26)
+    now_wait(chat)
+    pass_time(10)
+    again = claimed(chat)
+    sending._call_and_note(dead)
+    assert now_wait(chat) > 20
+    assert (only_delivery().status, only_delivery().attempts) == (DeliveryStatus.SENDING, again.attempt)
+
+
+def test_notes_that_nobody_came_for_are_removed(tmp_path: Path) -> None:
+    old, young = tmp_path / "outcomes" / "a.1", tmp_path / "outcomes" / "b.1"
+    old.parent.mkdir()
+    for path in (old, young):
+        path.write_text("{}")
+    os.utime(old, (time.time() - outcomes.OLD_SECONDS - 1,) * 2)
+    outcomes._folder(tmp_path)
+    assert list(old.parent.iterdir()) == [young]
 
 
 def test_settings_say_whether_a_message_can_be_repeated_safely(

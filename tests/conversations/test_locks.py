@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from conversations.actions import merge_contacts, receive
 from conversations.actions.changes import record_connection, take_back
+from conversations.actions.claiming import Claim, claim
 from conversations.actions.receipts import record_receipt
-from conversations.actions.sending import Claim, claim
 from conversations.enums import DeliveryStatus, Light
 from conversations.exchange import Connection, Deleted, Receipt, Sender
 from conversations.models import Contact, Conversation, Delivery, Inbox, InboxState, Message

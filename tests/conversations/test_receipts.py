@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from conversations.actions import sending, settling
+from conversations.actions import claiming, settling
 from conversations.actions.intake import take_in, take_in_some
 from conversations.actions.receipts import record_receipt
 from conversations.enums import DeliveryStatus, EventType, Verdict
@@ -146,8 +146,8 @@ def test_failure_that_comes_before_the_answer_of_the_call_is_kept(
     line.channel = "callback"
     line.save(update_fields=["channel"])
     delivery = say(chat)
-    claim = sending.claim(str(chat.pk))
-    assert isinstance(claim, sending.Claim)
+    claim = claiming.claim(str(chat.pk))
+    assert isinstance(claim, claiming.Claim)
     told(line, {"kind": "receipt", "status": "failed", "key": claim.outgoing.key, "error": "no such number"})
     settling.settle(claim.key, claim.attempt, Sent("p1"))
     delivery.refresh_from_db()
@@ -156,8 +156,8 @@ def test_failure_that_comes_before_the_answer_of_the_call_is_kept(
 
 def test_read_that_comes_before_the_answer_of_the_call_is_kept(chat: Conversation, line: Inbox) -> None:
     say(chat)
-    claim = sending.claim(str(chat.pk))
-    assert isinstance(claim, sending.Claim)
+    claim = claiming.claim(str(chat.pk))
+    assert isinstance(claim, claiming.Claim)
     told(line, {"kind": "receipt", "status": "read", "key": claim.outgoing.key, "provider_id": "p1"})
     settling.settle(claim.key, claim.attempt, Sent("p1"))
     assert (only_delivery().status, only_delivery().provider_id) == (READ, "p1")

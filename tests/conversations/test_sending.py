@@ -8,8 +8,8 @@ from django.test import TestCase
 from django.utils import timezone
 
 from conversations.actions import Sender, receive
+from conversations.actions.claiming import Claim, Wait, claim
 from conversations.actions.endpoints import switch_inbox
-from conversations.actions.sending import Claim, Wait, claim
 from conversations.actions.settling import BREAKER_AT, note_trouble, settle
 from conversations.channels import InboxBroken, SendFailed, SendLater, SendRefused, SendUnclear
 from conversations.enums import DeliveryStatus, EventType, Light

@@ -11,7 +11,7 @@ from PIL import Image
 
 from conversations import tasks
 from conversations.actions import add_attachment
-from conversations.actions.sending import _file
+from conversations.actions.claiming import _file
 from conversations.channels import SendLater, SendRefused
 from conversations.enums import FileStatus, Verdict
 from conversations.exchange import Media
