@@ -115,9 +115,9 @@ def _held_up(delivery: Delivery, repeat: Repeat, now: datetime) -> Wait | None:
     if delivery.next_try_at is not None and delivery.next_try_at > now:
         return Wait(delivery.next_try_at)
     if delivery.status == DeliveryStatus.UNKNOWN and repeat in PATIENCE:
-        # The receipt that settles it may be here already, and nobody has read it yet.
+        # The receipt that settles it may have come in time, and nobody has read it yet.
         unread = InboundEvent.objects.filter(inbox_id=delivery.inbox_id, verdict=Verdict.RECEIVED)
-        if unread.filter(next_try_at=None).exists():
+        if unread.filter(next_try_at=None, received_at__lte=delivery.next_try_at or now).exists():
             return Wait(now + UNREAD_PAUSE)
     return None
 

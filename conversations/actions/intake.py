@@ -33,7 +33,8 @@ from conversations.exchange import (
     Receipt,
     Webhook,
 )
-from conversations.models import ContactIdentity, InboundEvent, Inbox, InboxState, Message
+from conversations.models import InboundEvent, Inbox, InboxState, Message
+from core import rows
 from core.crash_points import crash_point
 from core.outages import DatabaseFailure, is_outage
 from core.reasons import reason
@@ -49,6 +50,11 @@ PATIENCE = 7
 # Failures of the database at one receipt after which it, and not the database, is thought to be the cause.
 BLAMED_AT = 3
 SHOWN_DETAIL = 2_000
+# Whoever writes can be reached.
+REACHED = """
+UPDATE conversations_contactidentity SET unreachable_since = NULL
+WHERE inbox_id = %s AND external_id = %s AND unreachable_since IS NOT NULL
+"""
 # Nobody has judged the receipt then: no database, or no room on the disk for its files.
 AWAY = (DatabaseFailure, OSError)
 
@@ -125,7 +131,7 @@ def take_in(event: InboundEvent, *, for_any_account: bool = False) -> Verdict:
     event.attempts += 1
     event.verdict, event.detail, event.next_try_at = taking.verdict()
     event.handled_at = timezone.now()
-    event.save(update_fields=["attempts", "verdict", "detail", "next_try_at", "handled_at"])
+    rows.update(event, "attempts", "verdict", "detail", "next_try_at", "handled_at")
     return event.verdict
 
 
@@ -245,9 +251,8 @@ def _receive(inbox: Inbox, item: Incoming, uploader: str) -> None:
     text, origin = fitted(item)
     if not text.strip() and not files:
         text = _("(no text)")
-    # Whoever writes can be reached.
-    dead = ContactIdentity.objects.filter(inbox=inbox, external_id=item.sender.external_id)
-    dead.exclude(unreachable_since=None).update(unreachable_since=None)
+    with rows.prepared_cursor() as cursor:
+        cursor.execute(REACHED, [inbox.pk, item.sender.external_id])
     receive(
         inbox=inbox,
         sender=item.sender,

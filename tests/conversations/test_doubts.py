@@ -194,6 +194,25 @@ def test_receipt_with_our_key_settles_a_doubt_without_a_second_call(
     assert (only_delivery().status, only_delivery().provider_id) == (DeliveryStatus.SENT, "wamid.1")
 
 
+def test_doubt_waits_for_receipts_that_came_in_time_and_for_no_others(
+    chat: Conversation, scripted: Scripted
+) -> None:
+    """Under a backlog somebody always has something unread; what came too late was for another message."""
+    on(chat, "callback")
+    say(chat)
+    claimed(chat)
+    pass_time(26)
+    now_wait(chat)
+    in_time = event(chat.inbox, {"kind": "ignored", "reason": "of somebody else"})
+    pass_time(60)
+    event(chat.inbox, {"kind": "ignored", "reason": "of somebody else, later"})
+    assert 0 < now_wait(chat) <= 3
+    assert told_provider(scripted) == []
+    take_in(in_time)
+    assert hand_out(chat) is None
+    assert len(told_provider(scripted)) == 1
+
+
 def test_worker_that_was_only_slow_is_believed(chat: Conversation) -> None:
     say(chat)
     slow = claimed(chat)
