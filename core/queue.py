@@ -23,7 +23,7 @@ from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 
 from core import rescuing
-from core.threads import Kind, borrowed
+from core.threads import Kind, borrowed, take_short_turns
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -195,6 +195,7 @@ async def keep_working(*, alone: bool, stop_on_signals: bool) -> None:
     The next shift begins as soon as the last one takes no more jobs: it does not wait for those that are
     still in hand, nor do they for it.
     """
+    take_short_turns()
     told = asyncio.Event()
     shifts: set[asyncio.Task[None]] = set()
     delay = SHORTEST_PAUSE
