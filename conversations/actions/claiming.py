@@ -17,9 +17,21 @@ from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, repeat_o
 from conversations.channels import Repeat, SendLater, SendRefused, adapter
 from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import OutFile, Outgoing
-from conversations.models import UNFINISHED, Attachment, Delivery, InboundEvent, InboxState, Message
+from conversations.models import (
+    UNFINISHED,
+    Attachment,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    Delivery,
+    InboundEvent,
+    Inbox,
+    InboxState,
+    Message,
+)
 from conversations.queries.wire import Reader, attachment_url
 from conversations.tasks import plan_delivery
+from core import rows
 from core.reasons import reason
 
 # Calls to one provider at a time: one that hangs must not take all places.
@@ -29,6 +41,21 @@ UNREAD_PAUSE = timedelta(seconds=3)
 GIVEN_UP_AFTER = timedelta(days=1)
 BURST = timedelta(seconds=1)
 KNOWN_THREAD = 20
+# Asked before and after every call; the ORM would compile it anew, and PostgreSQL plan it (see `core.rows`).
+NEXT = f"""
+SELECT {rows.columns(Delivery, "delivery")}, {rows.columns(Inbox, "inbox")},
+    {rows.columns(Conversation, "conversation")}, {rows.columns(ContactIdentity, "identity")},
+    {rows.columns(Contact, "contact")}, {rows.columns(Message, "message")}
+FROM conversations_delivery delivery
+JOIN conversations_inbox inbox ON inbox.id = delivery.inbox_id
+JOIN conversations_conversation conversation ON conversation.id = delivery.conversation_id
+JOIN conversations_contactidentity identity ON identity.id = conversation.identity_id
+JOIN conversations_contact contact ON contact.id = conversation.contact_id
+JOIN conversations_message message ON message.id = delivery.message_id
+WHERE delivery.conversation_id = %s AND delivery.status IN ({", ".join(["%s"] * len(UNFINISHED))})
+ORDER BY delivery.seq, delivery.part LIMIT 1
+FOR UPDATE OF delivery
+"""  # noqa: S608 (names of ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +88,7 @@ def claim(conversation_id: str) -> Claim | Wait | None:
 
 
 def _claim(conversation_id: str) -> Claim | Wait | None:
-    waiting = Delivery.objects.filter(conversation_id=conversation_id, status__in=UNFINISHED)
-    related = ("inbox", "conversation__identity", "conversation__contact", "message__reply_to", "attachment")
-    locked = waiting.select_for_update(of=("self",)).select_related(*related)
-    delivery = locked.order_by("seq", "part").first()
+    delivery = _next_locked(conversation_id)
     if delivery is None or not delivery.inbox.is_active:
         return None
     if _settled_by_note(delivery):
@@ -92,6 +116,22 @@ def _claim(conversation_id: str) -> Claim | Wait | None:
     )
     inbox = delivery.inbox
     return Claim(delivery.key, delivery.attempts, inbox.channel, inbox.config, outgoing(delivery))
+
+
+def _next_locked(conversation_id: str) -> Delivery | None:
+    """Returns the oldest unfinished delivery, locked, with all that a call needs but quote and file."""
+    with rows.prepared_cursor() as cursor:
+        cursor.execute(NEXT, [conversation_id, *UNFINISHED])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    delivery, rest = rows.from_columns(Delivery, found)
+    delivery.inbox, rest = rows.from_columns(Inbox, rest)
+    delivery.conversation, rest = rows.from_columns(Conversation, rest)
+    delivery.conversation.identity, rest = rows.from_columns(ContactIdentity, rest)
+    delivery.conversation.contact, rest = rows.from_columns(Contact, rest)
+    delivery.message, _ = rows.from_columns(Message, rest)
+    return delivery
 
 
 def _settled_by_note(delivery: Delivery) -> bool:
