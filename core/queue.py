@@ -160,7 +160,7 @@ async def work(*, alone: bool, ready: asyncio.Event | None = None, over: asyncio
     worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker_app.open_async():
         if alone:
-            await rescuing.rescue(worker_app, silent=0, stalled=0)
+            await rescuing.rescue(worker_app, silent=0, settled=0)
         await rescuing.resume_cut_off(worker_app)
         if ready is not None:
             ready.set()

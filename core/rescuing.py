@@ -10,9 +10,9 @@ import logging
 from typing import cast
 
 import psycopg
+from django.conf import settings
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException, UniqueViolation
-from procrastinate.jobs import Job, Status
 from procrastinate.psycopg_connector import PsycopgConnector
 
 logger = logging.getLogger(__name__)
@@ -21,29 +21,45 @@ logger = logging.getLogger(__name__)
 # costs little, since bodies are idempotent.
 HEARTBEAT_SECONDS = 1
 # Without its lock a worker is dead after this silence: one that has just begun, or lost a connection, takes
-# its lock sooner.
-SILENT_SECONDS = 1
+# its lock sooner. None could behind a pooler, which lends connections by the transaction.
+SILENT_SECONDS = 2 if settings.DATABASE_PREPARE else 5
 # With it, after this one: longer than a worker that ends gives its jobs, without a heartbeat.
 STALLED_SECONDS = 15
+# For so long after PostgreSQL has started nobody is taken for dead for want of a lock.
+SETTLED_SECONDS = 4
 RESCUE_SECONDS = 1
+RETAKE_SECONDS = 0.25
 # Of these locks, the other half of whose key is the worker's number: any constant that nobody else uses.
 ALIVE = 0x68656C70
 
 HOLD = "SELECT pg_advisory_lock(%s, %s)"
 LEFT = f"""
-SELECT job.id, job.status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name, attempts,
-       job.worker_id
+WITH living AS MATERIALIZED (
+    SELECT objid::bigint AS worker_id FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = {ALIVE} AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+SELECT job.id, job.worker_id
 FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
 WHERE job.status = 'doing' AND (
     worker.id IS NULL
     OR worker.last_heartbeat < now() - make_interval(secs => %(stalled)s)
-    OR worker.last_heartbeat < now() - make_interval(secs => %(silent)s) AND NOT EXISTS (
-        SELECT FROM pg_locks
-        WHERE locktype = 'advisory' AND classid = {ALIVE} AND objid = worker.id AND objsubid = 2
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    )
+    OR worker.last_heartbeat < now() - make_interval(secs => %(silent)s)
+    AND pg_postmaster_start_time() < now() - make_interval(secs => %(settled)s)
+    AND worker.id NOT IN (SELECT worker_id FROM living)
 )
+ORDER BY job.id
 """  # noqa: S608 (a number of ours)
+# Only from the worker that was found dead: another may have put the job back, and a third begun it.
+RETURN = """
+UPDATE procrastinate_jobs
+SET status = 'todo', attempts = attempts + 1, scheduled_at = NULL, worker_id = NULL
+WHERE id = %(id)s AND status = 'doing' AND worker_id IS NOT DISTINCT FROM %(worker_id)s
+"""
+GIVE_UP = """
+DELETE FROM procrastinate_jobs
+WHERE id = %(id)s AND status = 'doing' AND worker_id IS NOT DISTINCT FROM %(worker_id)s
+"""
 CUT_OFF = "SELECT id FROM procrastinate_jobs WHERE status = 'aborted' AND NOT abort_requested ORDER BY id"
 RESUME = """
 UPDATE procrastinate_jobs SET status = 'todo', attempts = attempts + 1, worker_id = NULL
@@ -53,33 +69,45 @@ DROP = "DELETE FROM procrastinate_jobs WHERE id = %(id)s AND status = 'aborted'"
 
 
 async def stay_alive(worker_app: App, worker_id: int) -> None:
-    """Holds a worker's lock until cancelled, over one connection after the other where they are ended."""
+    """Holds a worker's lock until cancelled, over one connection after the other where they are ended.
+
+    Does nothing behind a pooler that lends connections by the transaction: the lock would be another's.
+    """
+    if not settings.DATABASE_PREPARE:
+        return
     connector = cast("PsycopgConnector", worker_app.connector)
     while True:
         with contextlib.suppress(psycopg.OperationalError):
             # Procrastinate opens its own connections for notices in the same way.
             async with connector._get_standalone_connection() as connection:  # noqa: SLF001
                 await connection.execute(HOLD, [ALIVE, worker_id])
-                while True:
-                    await asyncio.sleep(HEARTBEAT_SECONDS)
-                    await connection.execute("SELECT 1")
-        await asyncio.sleep(HEARTBEAT_SECONDS / 4)
+                # Nobody sends any: this ends as soon as the connection does.
+                async for _ in connection.notifies():
+                    pass
+        await asyncio.sleep(RETAKE_SECONDS)
 
 
-async def rescue(worker_app: App, *, silent: float = SILENT_SECONDS, stalled: float = STALLED_SECONDS) -> int:
-    """Queues every job again whose worker is dead; returns how many.
+async def rescue(
+    worker_app: App,
+    *,
+    silent: float = SILENT_SECONDS,
+    stalled: float = STALLED_SECONDS,
+    settled: float = SETTLED_SECONDS,
+) -> int:
+    """Queues every job again whose worker is dead; returns how many it found.
 
-    Dead is who has given no sign of life for `silent` seconds and holds no lock, or for `stalled` seconds.
+    Dead is who has given no sign of life for `silent` seconds and holds no lock (unless PostgreSQL itself has
+    started within `settled` seconds), or for `stalled` seconds.
     """
-    left = await worker_app.connector.execute_query_all_async(LEFT, silent=silent, stalled=stalled)
+    connector = worker_app.connector
+    left = await connector.execute_query_all_async(LEFT, silent=silent, stalled=stalled, settled=settled)
     for row in left:
-        job = Job.from_row(row)
         try:
-            await worker_app.job_manager.retry_job(job)
+            await connector.execute_query_async(RETURN, **row)
         except UniqueViolation:
             # A job with the same queueing lock waits already and will do this one's work; the dead one must
             # end, since it holds the lock that the waiting one needs.
-            await worker_app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+            await connector.execute_query_async(GIVE_UP, **row)
     if left:
         logger.warning("%d jobs of a worker that died were put back into the queue", len(left))
     return len(left)

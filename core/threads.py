@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 
 _executors: dict[Kind, list[ThreadPoolExecutor]] = {}
-_turn = itertools.count()
+_turns: "dict[Kind, itertools.count[int]]" = {}
 _loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("loop", default=None)
 
 
@@ -62,8 +62,9 @@ def borrowed(kind: Kind = Kind.DATABASE) -> ThreadSensitiveContext:
     if kind not in _executors:
         count = settings.DATABASE_THREADS if kind == Kind.DATABASE else FEW_THREADS
         _executors[kind] = [ThreadPoolExecutor(1, f"{kind}-{number}") for number in range(count)]
+        _turns[kind] = itertools.count()
     executors = _executors[kind]
-    return ThreadSensitiveContext(executor=executors[next(_turn) % len(executors)])
+    return ThreadSensitiveContext(executor=executors[next(_turns[kind]) % len(executors)])
 
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -150,7 +150,8 @@ DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
 # A pooler between us and PostgreSQL that gives each transaction another connection loses prepared statements.
-if env.bool("DATABASE_PREPARE", default=True):
+DATABASE_PREPARE = env.bool("DATABASE_PREPARE", default=True)
+if DATABASE_PREPARE:
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 3
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_THREADS = env.int("DATABASE_THREADS", default=4)

@@ -275,11 +275,29 @@ async def test_rescue_leaves_the_job_of_a_slow_worker_whose_process_lives() -> N
 @pytest.mark.django_db(transaction=True)
 async def test_rescue_takes_the_job_of_a_killed_process_at_once() -> None:
     """Its lock goes with it; waiting for a heartbeat kept its conversations waiting for five seconds."""
-    worker = await sync_to_async(dead_worker)(silent_for=1.5)
+    worker = await sync_to_async(dead_worker)(silent_for=rescuing.SILENT_SECONDS + 0.5)
     await sync_to_async(begun_by)(worker)
     worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker_app.open_async():
+        # PostgreSQL has started a moment ago: the living have not taken their locks again.
+        assert await rescue(worker_app, settled=1e9) == 0
         assert await rescue(worker_app) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_rescuer_that_comes_second_takes_nothing_from_who_works_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All living workers see the dead one in the same second; one puts the job back, another begins it."""
+    dead, other = [await sync_to_async(dead_worker)(silent_for=seconds) for seconds in (60, 0)]
+    job = await sync_to_async(begun_by)(other)
+
+    async def as_it_was(_query: str, **_arguments: float) -> list[dict[str, int]]:
+        return [{"id": job, "worker_id": dead}]
+
+    monkeypatch.setattr(app.connector, "execute_query_all_async", as_it_was)
+    await rescue(app)
+    assert await sync_to_async(jobs)("status", "worker_id") == [("doing", other)]
 
 
 def test_rescue_takes_the_job_whose_worker_is_gone_altogether() -> None:
@@ -466,7 +484,7 @@ async def test_worker_alone_frees_the_lock_a_dead_job_holds() -> None:
 @pytest.mark.django_db(transaction=True)
 async def test_worker_beside_others_leaves_what_may_be_alive() -> None:
     def lay() -> None:
-        begun_by(dead_worker(silent_for=1), args={"which": "theirs"})
+        begun_by(dead_worker(silent_for=-60), args={"which": "theirs"})
         defer(note, which="ours")
 
     await sync_to_async(lay)()

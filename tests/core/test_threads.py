@@ -207,9 +207,11 @@ async def test_each_connection_gets_a_borrowed_thread(seen: list[Any], kind: str
 
 
 async def test_lifespan_is_passed_on_and_borrows_nothing(seen: list[Any]) -> None:
-    before = next(threads._turn)
+    threads.borrowed()
+    turns = threads._turns[threads.Kind.DATABASE]
+    before = next(turns)
     await wrapped(seen)({"type": "lifespan"}, len, print)
-    assert next(threads._turn) == before + 1
+    assert next(turns) == before + 1
     assert not seen[0][0].startswith("database-")
 
 
