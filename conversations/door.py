@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from psycopg import Error, OperationalError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -37,6 +38,7 @@ KNOWN_INBOXES = 1_000
 STATEMENT_SECONDS = 5
 # Between two wake-up calls for one inbox: a burst is one job.
 WAKE_SECONDS = 0.02
+REFUSAL_SECONDS = 60.0
 MAX_ID = 255
 
 STORE = """
@@ -66,6 +68,8 @@ class Door:
         self._known: dict[str, tuple[float, Endpoint | None]] = {}
         self._to_wake: set[int] = set()
         self._waking: asyncio.Task[None] | None = None
+        self._refused: dict[int, float] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -94,7 +98,11 @@ class Door:
         if scope["method"] in {"GET", "HEAD"}:
             said = await self._greeted(key, endpoint, webhook)
             return (403, "Refused.") if said is None else (200, said)
-        endpoint = await self._proven(key, endpoint, webhook)
+        try:
+            endpoint = await self._proven(key, endpoint, webhook)
+        except Unauthenticated:
+            self._note_refusal(endpoint.inbox_id)
+            raise
         # The database ends a statement by itself; a network that swallows everything does not.
         async with asyncio.timeout(STATEMENT_SECONDS * 3):
             await self._store(endpoint, webhook)
@@ -143,6 +151,7 @@ class Door:
 
     async def close(self) -> None:
         """Gives the connections back."""
+        await asyncio.gather(*self._noting)
         if self._waking is not None:
             await self._waking
         if self._pool is not None:
@@ -176,6 +185,23 @@ class Door:
             return said
         fresh = await self._endpoint(key, anew=True)
         return fresh.adapter.handshake(webhook, fresh.config) if fresh is not None else None
+
+    def _note_refusal(self, inbox_id: int) -> None:
+        """Leaves a trace for whoever sets the inbox up; strangers who guess cost one statement a minute."""
+        now = time.monotonic()
+        if now - self._refused.get(inbox_id, -math.inf) < REFUSAL_SECONDS:
+            return
+        self._refused[inbox_id] = now
+        task = asyncio.get_running_loop().create_task(self._write_refusal(inbox_id))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _write_refusal(self, inbox_id: int) -> None:
+        try:
+            async with borrowed():
+                await in_thread(write_refusal, inbox_id)
+        except Exception:
+            logger.warning("a refused webhook of inbox %s left no trace", inbox_id, exc_info=True)
 
     async def _endpoint(self, key: str, *, anew: bool = False) -> Endpoint | None:
         now = time.monotonic()
@@ -219,6 +245,13 @@ def read_endpoint(key: str) -> Endpoint | None:
         # Said once here rather than by a stack of calls for each webhook; the admin shows what is missing.
         logger.warning("inbox %s (%s) is not set up", inbox.pk, inbox.channel)
         raise Unavailable from error
+
+
+def write_refusal(inbox_id: int) -> None:
+    """Notes that a webhook was refused."""
+    from conversations.models import InboxState  # deferred: app ready
+
+    InboxState.objects.update_or_create(inbox_id=inbox_id, defaults={"refused_at": timezone.now()})
 
 
 def plan_intake(*inbox_ids: int) -> None:

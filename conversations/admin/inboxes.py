@@ -1,6 +1,7 @@
 """Inboxes: how they stand, what is left to do, their settings, and asking the provider."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +28,7 @@ LEVELS = {Light.GREEN: messages.SUCCESS, Light.YELLOW: messages.WARNING, Light.R
 # What the browser may show as a picture of a code: never a drawing with a script in it.
 PICTURES = ("data:image/png;base64,", "data:image/jpeg;base64,")
 WIDGET = "web"
+SHOWN_REFUSAL = timedelta(days=1)
 LOOK = ("title", "greeting", "agent_name", "color", "position")
 
 
@@ -196,11 +198,20 @@ def panel_of(inbox: Inbox) -> Mapping[str, Any]:
         "is_asked": not is_widget,
         "has_templates": spoken.capabilities.templates,
         "paused_until": state.not_before if state.not_before and state.not_before > timezone.now() else None,
+        "refused_at": _refused_of_late(state),
         "is_done": state.light == Light.GREEN,
         "qr": _picture(state.details.get("qr")),
         "pairing_code": state.details.get("pairing_code", ""),
         "advice": "" if settings.SECURE or is_widget else _advice(),
     }
+
+
+def _refused_of_late(state: InboxState) -> datetime | None:
+    """Returns when a webhook was refused within a day, unless something was received after it."""
+    if state.refused_at is None or state.refused_at < timezone.now() - SHOWN_REFUSAL:
+        return None
+    is_over = state.last_received_at is not None and state.last_received_at > state.refused_at
+    return None if is_over else state.refused_at
 
 
 def _advice() -> str:

@@ -96,6 +96,7 @@ class InboxState(models.Model):
 
     `not_before`: nothing is sent until then (the provider asked for a pause, or the breaker is open).
     `next_slot`: when the provider's rate allows the next message. `cursor`: how far pulling has come.
+    `refused_at`: when a webhook came that did not prove whose it is, to the minute.
     """
 
     inbox = models.OneToOneField(Inbox, models.CASCADE, primary_key=True, related_name="state")
@@ -108,6 +109,7 @@ class InboxState(models.Model):
     cursor: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
     last_received_at = models.DateTimeField(_("last received"), null=True, blank=True)
     last_sent_at = models.DateTimeField(_("last sent"), null=True, blank=True)
+    refused_at = models.DateTimeField(_("last refused"), null=True, blank=True)
     checked_at = models.DateTimeField(_("tested"), null=True, blank=True)
 
     class Meta:

@@ -154,6 +154,21 @@ def test_page_of_every_channel_opens_empty_and_says_what_to_do(
 
 
 # --- secrets -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("hours_ago", "understood_after", "shown"),
+    [(1, None, True), (1, -60, True), (1, 60, False), (25, None, False)],
+)
+def test_refused_webhook_is_said_until_one_is_understood(
+    as_ana: Client, api: Inbox, hours_ago: float, understood_after: float | None, *, shown: bool
+) -> None:
+    refused_at = timezone.now() - timedelta(hours=hours_ago)
+    received = None if understood_after is None else refused_at + timedelta(seconds=understood_after)
+    InboxState.objects.update_or_create(
+        inbox=api, defaults={"refused_at": refused_at, "last_received_at": received}
+    )
+    assert ("A webhook was refused at" in page_of(as_ana, api)) is shown
+
+
 def test_secrets_are_never_shown(as_ana: Client, api: Inbox) -> None:
     page = page_of(as_ana, api)
     assert not [secret for secret in (SECRET, OTHER, api.secret) if secret in page or secret[6:] in page]

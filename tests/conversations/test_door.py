@@ -21,7 +21,7 @@ from conversations import door as doors
 from conversations.channels import adapter
 from conversations.door import Door, event_id
 from conversations.exchange import Webhook
-from conversations.models import InboundEvent, Inbox, Message
+from conversations.models import InboundEvent, Inbox, InboxState, Message
 from conversations.requests import webhook_of
 from helpdesk.asgi import application
 from tests.conversations.lines import eventually, incoming, planned
@@ -114,6 +114,19 @@ def test_webhook_without_proof_is_refused_and_not_stored(
     answer = httpx.post(f"{quiet_server.url}/hooks/{line.key}", content=body(incoming()), headers=headers)
     assert answer.status_code == 401
     assert not InboundEvent.objects.exists()
+
+
+def test_refused_webhook_leaves_a_trace_for_whoever_sets_the_inbox_up(
+    line: Inbox, quiet_server: LiveServer
+) -> None:
+    """A wrong secret was silent: the provider showed deliveries, and nothing came."""
+    assert httpx.post(f"{quiet_server.url}/hooks/{line.key}", content=body(incoming())).status_code == 401
+    assert eventually(InboxState.objects.filter(inbox=line).exclude(refused_at=None).exists)
+    first = InboxState.objects.get(inbox=line).refused_at
+    for _ in range(3):
+        httpx.post(f"{quiet_server.url}/hooks/{line.key}", content=body(incoming()))
+    assert post(quiet_server, line, body(incoming())).status_code == 200
+    assert InboxState.objects.get(inbox=line).refused_at == first
 
 
 @pytest.mark.parametrize("key", ["", "nobody", "a/b", "%00", "%ff", "x" * 3000, "' OR 1=1"])
