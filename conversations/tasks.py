@@ -125,8 +125,10 @@ async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes i
 @queue.periodic(cron="37 4 * * *")
 @queue.task(name="conversations.clean_up")
 async def clean_up(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
-    """Removes, once a day, files that nobody sent and the bytes of receipts that were understood long ago."""
+    """Removes, once a day, files that nobody sent, the bytes of receipts understood long ago, old notes."""
     from conversations import actions  # deferred: task calls action
+    from conversations.actions import outcomes  # deferred: task calls action
 
     await in_thread(actions.delete_unclaimed_attachments)
     await in_thread(actions.delete_old_receipts)
+    await in_thread(outcomes.remove_old)

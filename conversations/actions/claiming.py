@@ -13,10 +13,10 @@ from django.utils import timezone
 from conversations.actions import outcomes
 from conversations.actions.receipts import write
 from conversations.actions.resuming import LEASE
-from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, repeat_of, settle_locked
-from conversations.channels import Repeat, SendLater, SendRefused, adapter
+from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, repeat_of, settle
+from conversations.channels import Repeat, SendFailed, SendLater, SendRefused, adapter
 from conversations.enums import DeliveryStatus, Verdict
-from conversations.exchange import OutFile, Outgoing
+from conversations.exchange import OutFile, Outgoing, Sent
 from conversations.models import (
     UNFINISHED,
     Attachment,
@@ -52,7 +52,7 @@ JOIN conversations_conversation conversation ON conversation.id = delivery.conve
 JOIN conversations_contactidentity identity ON identity.id = conversation.identity_id
 JOIN conversations_contact contact ON contact.id = conversation.contact_id
 JOIN conversations_message message ON message.id = delivery.message_id
-WHERE delivery.conversation_id = %s AND delivery.status IN ({", ".join(["%s"] * len(UNFINISHED))})
+WHERE delivery.conversation_id = %s AND delivery.status IN ({", ".join(f"'{one}'" for one in UNFINISHED)})
 ORDER BY delivery.seq, delivery.part LIMIT 1
 FOR UPDATE OF delivery
 """  # noqa: S608 (names of ours)
@@ -60,10 +60,23 @@ FOR UPDATE OF delivery
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing may be sent before that moment; `inbox` where that holds for all its conversations."""
+    """Nothing may be sent before that moment; `inbox` where that holds for all its conversations.
+
+    `for_place`: the provider takes messages, and the next place in its rate is free then.
+    """
 
     until: datetime
     inbox: int | None = None
+    for_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A call that has ended, of which the database does not know yet."""
+
+    key: str
+    attempt: int
+    outcome: Sent | SendFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +90,24 @@ class Claim:
     outgoing: Outgoing
 
 
-@transaction.atomic(durable=True)
 def claim(conversation_id: str) -> Claim | Wait | None:
     """Takes the oldest thing to send, or says until when to wait; None when nothing is left.
 
     Order is kept: what has to wait holds up what was written after it. An inbox that is switched off holds
     everything; the sweep finds it once the inbox is on again.
     """
-    return _claim(conversation_id)
+    while isinstance(found := _claim(conversation_id), Noted):
+        settle(found.key, found.attempt, found.outcome)
+    return found
 
 
-def _claim(conversation_id: str) -> Claim | Wait | None:
+@transaction.atomic(durable=True)
+def _claim(conversation_id: str) -> Claim | Wait | Noted | None:
     delivery = _next_locked(conversation_id)
     if delivery is None or not delivery.inbox.is_active:
         return None
-    if _settled_by_note(delivery):
-        return _claim(conversation_id)
+    if noted := _noted(delivery):
+        return noted
     channel = adapter(delivery.inbox.channel)
     now = timezone.now()
     repeat = repeat_of(delivery.inbox)
@@ -121,7 +136,7 @@ def _claim(conversation_id: str) -> Claim | Wait | None:
 def _next_locked(conversation_id: str) -> Delivery | None:
     """Returns the oldest unfinished delivery, locked, with all that a call needs but quote and file."""
     with rows.prepared_cursor() as cursor:
-        cursor.execute(NEXT, [conversation_id, *UNFINISHED])
+        cursor.execute(NEXT, [conversation_id])
         found = cursor.fetchone()
     if found is None:
         return None
@@ -134,15 +149,17 @@ def _next_locked(conversation_id: str) -> Delivery | None:
     return delivery
 
 
-def _settled_by_note(delivery: Delivery) -> bool:
-    """Settles a call that ended in a process which died before it wrote so; says whether there was one."""
-    if delivery.status != DeliveryStatus.SENDING:
-        return False
+def _noted(delivery: Delivery) -> Noted | None:
+    """Returns how the delivery's call ended, where its maker died or lost the database before it wrote so.
+
+    One that is in doubt is settled by a success alone: a failure was overtaken by what made the doubt.
+    """
+    if delivery.status not in {DeliveryStatus.SENDING, DeliveryStatus.UNKNOWN}:
+        return None
     outcome = outcomes.recall(delivery.key, delivery.attempts)
-    if outcome is None:
-        return False
-    settle_locked(delivery, delivery.key, delivery.attempts, outcome)
-    return True
+    if outcome is None or (delivery.status == DeliveryStatus.UNKNOWN and not isinstance(outcome, Sent)):
+        return None
+    return Noted(delivery.key, delivery.attempts, outcome)
 
 
 def _held_up(delivery: Delivery, repeat: Repeat, now: datetime) -> Wait | None:
@@ -185,7 +202,7 @@ def _slot(inbox_id: int, per_second: float, now: datetime) -> Wait | None:
         return None
     state = InboxState.objects.get(inbox_id=inbox_id)
     free_at = state.next_slot - BURST if state.next_slot else now
-    return Wait(max(free_at, state.not_before or now, now), inbox_id)
+    return Wait(max(free_at, state.not_before or now, now), inbox_id, for_place=True)
 
 
 def outgoing(delivery: Delivery) -> Outgoing:
@@ -244,5 +261,5 @@ def provider_id_of(message: Message) -> str:
 def _thread(delivery: Delivery) -> tuple[str, ...]:
     """Returns the provider's ids of what was said before, oldest first."""
     before = Message.objects.filter(conversation_id=delivery.conversation_id, seq__lt=delivery.seq)
-    rows = before.order_by("-seq").values_list("external_id", "deliveries__provider_id")[:KNOWN_THREAD]
-    return tuple(known for pair in reversed(rows) for known in pair if known)
+    known = before.order_by("-seq").values_list("external_id", "deliveries__provider_id")[:KNOWN_THREAD]
+    return tuple(each for pair in reversed(known) for each in pair if each)

@@ -138,7 +138,8 @@ def stored_message(inbox: Inbox, external_id: str | None) -> Message | None:
     with rows.prepared_cursor() as cursor:
         cursor.execute(STORED, [inbox.pk, external_id])
         found = cursor.fetchone()
-    return Message.objects.select_related("conversation").get(pk=found[0]) if found else None
+    # Erased between the two statements, it is as if it had never been.
+    return Message.objects.select_related("conversation").filter(pk=found[0]).first() if found else None
 
 
 def checked_text(text: str, *, has_files: bool) -> str:

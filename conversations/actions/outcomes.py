@@ -33,20 +33,19 @@ OLD_SECONDS = 2 * 24 * 3600.0
 
 
 def note(key: str, attempt: int, outcome: Sent | SendFailed) -> None:
-    """Notes what came of a call. Never fails: where it cannot be noted, nobody knows as much as before."""
+    """Notes what came of a call. Never fails: where it cannot be noted, nobody knows more than before."""
     try:
         _place(key, attempt).write_text(json.dumps(_told(outcome)), encoding="utf-8")
-    except OSError:
+    except (OSError, TypeError):
         logger.warning("the outcome of delivery %s could not be noted", key, exc_info=True)
 
 
 def recall(key: str, attempt: int) -> Sent | SendFailed | None:
-    """Returns what was noted of a call; None for nothing, or a note that was cut off."""
+    """Returns what was noted of a call; None for nothing, a cut-off note or one of another version."""
     try:
-        told = json.loads(_place(key, attempt).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return _understood(json.loads(_place(key, attempt).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return _understood(told)
 
 
 def forget(key: str, attempt: int) -> None:
@@ -57,20 +56,23 @@ def forget(key: str, attempt: int) -> None:
         logger.warning("the note of delivery %s could not be removed", key, exc_info=True)
 
 
+def remove_old() -> None:
+    """Removes notes that nobody came for, since the call was settled by a receipt or on another machine."""
+    for place in _folder(settings.HELPDESK_HOME).iterdir():
+        # Another process may do the same.
+        with contextlib.suppress(FileNotFoundError):
+            if place.stat().st_mtime < time.time() - OLD_SECONDS:
+                place.unlink()
+
+
 def _place(key: str, attempt: int) -> Path:
     return _folder(settings.HELPDESK_HOME) / f"{key}.{attempt}"
 
 
 @cache
 def _folder(home: Path) -> Path:
-    """Returns the folder, made and rid of old notes once in each process."""
     folder = home / "outcomes"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        # Another process may do the same.
-        with contextlib.suppress(FileNotFoundError):
-            if old.stat().st_mtime < time.time() - OLD_SECONDS:
-                old.unlink()
     return folder
 
 

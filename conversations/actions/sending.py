@@ -8,6 +8,7 @@ what may then be done).
 
 import asyncio
 import logging
+from collections import Counter
 
 from django.utils import timezone
 from pydantic import ValidationError
@@ -28,10 +29,13 @@ logger = logging.getLogger(__name__)
 
 # Between two tries to write what came of a call, in seconds: as long as the claim is ours.
 SETTLE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
-# Seconds for which a job waits by itself for its inbox, and how often before the next round has to.
-NEARLY, PATIENT_TURNS = 1.0, 2
+# Seconds for which a job waits by itself for a place in its inbox's rate, and how many do so for one inbox:
+# more than take turns anyway would only hold places of others.
+NEARLY, PATIENT_JOBS = 1.0, 2
 
 
+# Jobs that wait for a place, by inbox.
+_patient: Counter[int] = Counter()
 # The loop itself forgets tasks that nobody holds.
 _making: set["asyncio.Task[None]"] = set()
 
@@ -41,27 +45,35 @@ async def deliver(conversation_id: str) -> None:
 
     Its job holds the conversation's lock, so that no two workers send for one conversation.
     """
-    patience = PATIENT_TURNS
     while True:
         found = await in_thread(claim, conversation_id)
         if found is None:
             return
         if isinstance(found, Wait):
-            pause = (found.until - timezone.now()).total_seconds()
-            if found.inbox is not None and pause < NEARLY and patience:
-                # Its place in the rate comes sooner than a job could.
-                patience -= 1
-                await asyncio.sleep(max(pause, 0))
+            if await _waited_for_place(found):
                 continue
             await in_thread(_plan_later, conversation_id, found)
             return
-        patience = PATIENT_TURNS
         crash_point("sending.claimed")
         made = asyncio.create_task(_make(found))
         _making.add(made)
         made.add_done_callback(_making.discard)
         # A job can be cut off, as when the database is away for long; a call cannot be taken back.
         await asyncio.shield(made)
+
+
+async def _waited_for_place(wait: Wait) -> bool:
+    """Waits until a place that comes sooner than a job could; says whether it did."""
+    pause = (wait.until - timezone.now()).total_seconds()
+    inbox = wait.inbox or 0
+    if not wait.for_place or pause > NEARLY or _patient[inbox] >= PATIENT_JOBS:
+        return False
+    _patient[inbox] += 1
+    try:
+        await asyncio.sleep(max(pause, 0))
+    finally:
+        _patient[inbox] -= 1
+    return True
 
 
 async def _make(found: Claim) -> None:

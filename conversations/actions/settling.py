@@ -48,11 +48,6 @@ def settle(key: str, attempt: int, outcome: Sent | SendFailed) -> None:
     related = ("inbox", "conversation")
     rows = Delivery.objects.select_for_update(of=("self",)).select_related(*related)
     delivery = rows.get(pk=read_key(key)[0])
-    settle_locked(delivery, key, attempt, outcome)
-
-
-def settle_locked(delivery: Delivery, key: str, attempt: int, outcome: Sent | SendFailed) -> None:
-    """The same for a delivery that the transaction has locked."""
     transaction.on_commit(partial(outcomes.forget, key, attempt))
     now = timezone.now()
     is_former = delivery.key != key

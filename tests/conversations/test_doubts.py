@@ -141,13 +141,41 @@ def test_note_of_an_attempt_that_was_given_up_settles_no_other(
     assert (only_delivery().status, only_delivery().attempts) == (DeliveryStatus.SENDING, again.attempt)
 
 
-def test_notes_that_nobody_came_for_are_removed(tmp_path: Path) -> None:
+def test_doubt_is_settled_by_the_note_of_a_worker_that_was_frozen(
+    chat: Conversation, scripted: Scripted
+) -> None:
+    """Its claim ran out while it stood still; then the call ended, and it died."""
+    say(chat, "a")
+    frozen = claimed(chat)
+    pass_time(26)
+    now_wait(chat)
+    assert only_delivery().status == DeliveryStatus.UNKNOWN
+    sending._call_and_note(frozen)
+    pass_time(10)
+    assert hand_out(chat) is None
+    assert (only_delivery().status, only_delivery().attempts) == (DeliveryStatus.SENT, 1)
+    assert told_provider(scripted) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"status": "sent"}', '{"provider_id": "a", "status": "flown", "note": ""}', "7"]
+)
+def test_note_of_another_version_says_nothing(chat: Conversation, text: str) -> None:
+    say(chat)
+    dead = claimed(chat)
+    sending._call_and_note(dead)
+    outcomes._place(dead.key, dead.attempt).write_text(text)
+    assert now_wait(chat) > 20
+
+
+def test_notes_that_nobody_came_for_are_removed(tmp_path: Path, settings: Any) -> None:
     old, young = tmp_path / "outcomes" / "a.1", tmp_path / "outcomes" / "b.1"
     old.parent.mkdir()
     for path in (old, young):
         path.write_text("{}")
     os.utime(old, (time.time() - outcomes.OLD_SECONDS - 1,) * 2)
-    outcomes._folder(tmp_path)
+    settings.HELPDESK_HOME = tmp_path
+    outcomes.remove_old()
     assert list(old.parent.iterdir()) == [young]
 
 

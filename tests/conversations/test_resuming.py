@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations.actions import sending
+from conversations.actions.claiming import BURST, OPEN_CALLS
 from conversations.actions.resuming import AT_LEAST, resume
 from conversations.actions.settling import BREAKER_AT
 from conversations.actions.sweeping import sweep
@@ -158,6 +159,40 @@ def test_everybody_is_served_once_the_provider_is_back(
         resume(line.pk)
     assert len(scripted.calls) == MANY
     assert {row.status for row in Delivery.objects.all()} == {DeliveryStatus.SENT}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_job_waits_by_itself_for_a_place_that_comes_soon(
+    crowd: list[Conversation], line: Inbox, scripted: Any
+) -> None:
+    """Left to the next round, a place in two a second was lost each time."""
+    InboxState.objects.filter(inbox=line).update(next_slot=timezone.now() + BURST + timedelta(seconds=0.3))
+    asyncio.run(sending.deliver(str(crowd[0].pk)))
+    assert len(scripted.calls) == 1
+    assert planned("conversations.resume") == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("reason", ["a crowd", "others wait already", "it comes late", "a pause"])
+def test_job_holds_no_place_of_others_while_it_waits(
+    crowd: list[Conversation], line: Inbox, scripted: Any, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """A provider that hangs is nobody's trouble but its own inbox's."""
+    now = timezone.now()
+    soon = timedelta(seconds=0.3)
+    if reason == "a crowd":
+        rows = Delivery.objects.exclude(conversation=crowd[0])[:OPEN_CALLS]
+        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(status="sending", claimed_at=now)
+    elif reason == "others wait already":
+        monkeypatch.setitem(sending._patient, line.pk, sending.PATIENT_JOBS)
+        InboxState.objects.filter(inbox=line).update(next_slot=now + BURST + soon)
+    elif reason == "it comes late":
+        InboxState.objects.filter(inbox=line).update(next_slot=now + BURST + timedelta(seconds=5))
+    else:
+        InboxState.objects.filter(inbox=line).update(not_before=now + timedelta(seconds=30))
+    asyncio.run(sending.deliver(str(crowd[0].pk)))
+    assert scripted.calls == []
+    assert planned("conversations.resume") == [{"inbox_id": line.pk}]
 
 
 @pytest.mark.django_db(transaction=True)
