@@ -31,7 +31,7 @@ from core.errors import Conflict, Forbidden
 from core.storable import storable
 
 # How long receipts and echoes may take that tell whether a call arrived.
-PATIENCE = {Repeat.CALLBACK: timedelta(seconds=45), Repeat.ECHO: timedelta(seconds=10)}
+PATIENCE = {Repeat.CALLBACK: timedelta(seconds=30), Repeat.ECHO: timedelta(seconds=10)}
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
 NOTHING_TOLD = dict.fromkeys(("sent_at", "delivered_at", "failed_at"))
 # Failures in a row after which an inbox is left alone for a while.

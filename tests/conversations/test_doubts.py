@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 
 # --- When nobody knows -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("channel", "pause", "doubles"), [("safe", 2, 0), ("scripted", 2, 1), ("callback", 60, 1)]
+    ("channel", "pause", "doubles"), [("safe", 2, 0), ("scripted", 2, 1), ("callback", 30, 1)]
 )
 def test_worker_that_dies_after_the_provider_took_it_leaves_a_doubt(
     chat: Conversation, scripted: Scripted, channel: str, pause: float, doubles: int
