@@ -202,7 +202,7 @@ def test_settings_that_cannot_be_read_leave_the_rule_of_the_channel(chat: Conver
     say(chat)
     claimed(chat)
     pass_time(26)
-    assert 40 < now_wait(chat) < 50
+    assert 25 < now_wait(chat) < 35
 
 
 def test_receipt_with_our_key_settles_a_doubt_without_a_second_call(
