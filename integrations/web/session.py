@@ -92,7 +92,7 @@ class VisitorSession:
             return self._news()
         self.cursor = seq
         # Read up to the number that the snapshot claims: what commits meanwhile comes as events.
-        messages = [row for row in last_messages(conversation.pk) if row.seq <= seq]
+        messages = last_messages(conversation.pk, before=seq + 1)
         snapshot = {"type": "snapshot", "seq": seq, "messages": [message_frame(row) for row in messages]}
         return [snapshot] if messages else []
 

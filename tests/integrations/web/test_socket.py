@@ -15,6 +15,8 @@ from django.utils import timezone
 from accounts.models import User
 from conversations.actions import note, reply, resolve
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
+from conversations.queries.threads import last_messages
+from core.actor import Actor
 from integrations.web.actions import delete_expired_tokens
 from integrations.web.models import VisitorToken
 from tests.live import LiveServer, Visitor
@@ -307,6 +309,25 @@ async def test_cursor_that_is_ahead_or_too_old_gets_a_snapshot(
     monkeypatch.setattr("integrations.web.session.REPLAY_LIMIT", 3)
     async with quiet_server.visitor(inbox.key, token=visitor.token, since=1) as behind:
         assert (await behind.until("snapshot"))["seq"] == 6
+
+
+async def test_snapshot_is_as_long_as_ever_whatever_is_said_while_it_is_read(
+    quiet_server: LiveServer, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its oldest messages were missing where others were stored between its number and its rows."""
+    async with quiet_server.visitor(inbox.key) as visitor:
+        for number in range(4):
+            await visitor.send(str(number))
+    conversation = await Conversation.objects.aget()
+
+    def read(*arguments: Any, **more: Any) -> list[Message]:
+        reply(conversation=conversation, text="meanwhile", by=Actor.system())
+        return last_messages(*arguments, limit=3, **more)
+
+    monkeypatch.setattr("integrations.web.session.last_messages", read)
+    async with quiet_server.visitor(inbox.key, token=visitor.token, since=0) as reloaded:
+        snapshot = await reloaded.until("snapshot")
+    assert [message["text"] for message in snapshot["messages"]] == ["1", "2", "3"]
 
 
 async def test_notes_never_reach_the_customer(quiet_server: LiveServer, inbox: Inbox, bruno: User) -> None:
