@@ -88,9 +88,10 @@ def waiting(connection: "psycopg.Connection[tuple[int, int, int]]") -> tuple[int
 
 
 def settled(database_url: str) -> bool:
-    """Says whether nothing is left to do."""
+    """Says whether nothing is left to do; a question whose job died is found by the agents' next sweep."""
     with psycopg.connect(database_url, connect_timeout=2) as connection:
-        return not any(waiting(connection))
+        unanswered = connection.execute(UNANSWERED).fetchone()
+        return not any(waiting(connection)) and unanswered == (0,)
 
 
 def judge_stored(ledger: Ledger, database_url: str) -> Verdict:
