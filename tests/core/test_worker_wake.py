@@ -72,8 +72,8 @@ async def test_job_added_during_a_look_in_vain_runs_without_waiting_for_a_poll(
         async with asyncio.timeout(60):  # a worker that ended by itself makes nothing ready
             await ready.wait()
             while not added:  # told of nothing before it listens, and it looks only when told
-                await sync_to_async(defer)(wake, name="first", queueing_lock="first")
-                await asyncio.sleep(0.05)
+                await sync_to_async(defer)(wake, name="first")
+                await asyncio.sleep(0.1)
             await until(lambda: "second" in ran)
     finally:
         running.cancel()
