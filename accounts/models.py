@@ -49,6 +49,7 @@ class User(AbstractUser):
             str(self.pk),
             self.display_name,
             is_admin=self.is_admin,
+            leads=self.is_admin or self.role == Role.LEAD,
             team_ids=frozenset(self.teams.values_list("pk", flat=True)),
             scopes=frozenset(Scope.values),
         )
@@ -92,6 +93,8 @@ class ApiKey(models.Model):
             str(self.pk),
             self.name,
             is_admin=self.all_teams,
+            # What a key may change at all, its scopes say.
+            leads=True,
             team_ids=team_ids,
             scopes=frozenset(self.scopes),
         )

@@ -20,13 +20,14 @@ class Actor:
     """A doer with the rights it acts with; plain data, so that it can cross threads and jobs.
 
     `id` is the primary key of the row behind it as text. `team_ids` and `is_admin` decide what an operator
-    or a key may see; `scopes` what a key may do.
+    or a key may see; `scopes` what a key may do. `leads`: decides for a team, not only for single customers.
     """
 
     kind: ActorKind
     id: str
     name: str
     is_admin: bool = False
+    leads: bool = False
     team_ids: frozenset[int] = frozenset()
     scopes: frozenset[str] = frozenset()
 
@@ -38,4 +39,4 @@ class Actor:
     @classmethod
     def system(cls, name: str = "Helpdesk") -> Self:
         """The machine itself, with full rights: scheduled work and commands."""
-        return cls(ActorKind.SYSTEM, "", name, is_admin=True)
+        return cls(ActorKind.SYSTEM, "", name, is_admin=True, leads=True)

@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "knowledge",
     "integrations.web",
     "agents",
+    "campaigns",
     "api",
     "desk",
     "helpdesk",
@@ -214,6 +215,7 @@ CHANNEL_ADAPTERS = {
 }
 MAX_WEBHOOK_BYTES = env.int("MAX_WEBHOOK_BYTES", default=32 * 1024 * 1024)
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
+MAX_LIST_BYTES = env.int("MAX_LIST_BYTES", default=20 * 1024 * 1024)
 CHAT_MESSAGES_PER_MINUTE = env.int("CHAT_MESSAGES_PER_MINUTE", default=60)
 # Many customers share the address of a company or a phone network.
 CHAT_NEWCOMERS_PER_MINUTE = env.int("CHAT_NEWCOMERS_PER_MINUTE", default=600)

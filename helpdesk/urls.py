@@ -13,5 +13,6 @@ urlpatterns = [
     path("", include("api.urls")),
     path("", include("integrations.web.urls")),
     path("", include("knowledge.urls")),
+    path("", include("campaigns.urls")),
     path("", include("conversations.urls")),
 ]

@@ -19,6 +19,7 @@ SOURCES = [
         "knowledge",
         "integrations",
         "agents",
+        "campaigns",
         "api",
         "desk",
     ),

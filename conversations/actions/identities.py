@@ -14,7 +14,7 @@ from core.actor import Actor
 from core.errors import Conflict, Forbidden
 
 # What is known of a contact, and taken over where two become one.
-KNOWN = ("name", "email", "phone", "locale")
+KNOWN = ("name", "email", "phone", "locale", "timezone", "tags", "attributes")
 
 
 def join_identities(inbox: Inbox, sender: Sender) -> None:
@@ -157,7 +157,7 @@ def _give_back(keep: Contact, other: Contact) -> None:
     """Takes from a contact what it had of another one, unless somebody has written something else there."""
     lent = [name for name in other.lent.split() if getattr(keep, name) == getattr(other, name)]
     for name in lent:
-        setattr(keep, name, "")
+        setattr(keep, name, getattr(Contact(), name))
     keep.save(update_fields=lent)
     other.merged_into, other.lent = None, ""
     other.save(update_fields=["merged_into", "lent"])

@@ -18,6 +18,7 @@ from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
 from conversations.exchange import Incoming, Sender, Thread
 from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message
+from conversations.queries.commands import command_in
 from conversations.queries.threads import unsent_attachments
 from core import rows
 from core.actor import Actor
@@ -77,8 +78,8 @@ def receive(
     returns what is stored and changes nothing. It takes no `by`: the sender is the actor. It sends nothing
     and asks no model. `attachment_ids` are files that `uploader` sent before. `origin` is what a channel
     knows beyond the text: when it was written, what it answers, in which thread, whether a machine wrote it
-    (which reopens nothing and lets nobody wait). Raises Invalid for an empty message, TooLarge above 10,000
-    characters, NotFound for a file that is not the uploader's to send.
+    (which reopens nothing and lets nobody wait, as does a command to the machine itself). Raises Invalid for
+    an empty message, TooLarge above 10,000 characters, NotFound for a file that is not the uploader's.
     """
     text = checked_text(text, has_files=bool(attachment_ids))
     if origin is not None and (stored := stored_message(inbox, external_id)):
@@ -86,8 +87,8 @@ def receive(
     conversation, author = _place(inbox, sender, origin)
     if known := _known_message(conversation, client_id, external_id):
         return Received(known, conversation, created=False)
-    is_automatic = origin is not None and origin.is_automatic
-    if conversation.status == Status.RESOLVED and not is_automatic:
+    asks = _asks_for_an_answer(conversation, text, origin)
+    if conversation.status == Status.RESOLVED and asks:
         reopen_locked(conversation, by=conversation.contact.as_actor())
     draft = Draft(
         AuthorKind.CONTACT,
@@ -100,7 +101,8 @@ def receive(
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
         origin=origin,
     )
-    changed = _note_arrival(conversation, origin, is_guest=author.pk != conversation.contact_id)
+    is_guest = author.pk != conversation.contact_id
+    changed = _note_arrival(conversation, origin, is_guest=is_guest, asks=asks)
     message = add_message(conversation, draft, save=changed)
     for file in draft.attachments:
         plan_fetching(file)
@@ -111,14 +113,28 @@ def receive(
     return Received(message, conversation, created=True)
 
 
-def _note_arrival(conversation: Conversation, origin: Incoming | None, *, is_guest: bool) -> tuple[str, ...]:
+def _asks_for_an_answer(conversation: Conversation, text: str, origin: Incoming | None) -> bool:
+    """Says whether somebody waits after this message: not a machine, nor who said a word to ours.
+
+    Where people have the conversation the word may be meant for them.
+    """
+    if origin is not None and origin.is_automatic:
+        return False
+    return conversation.status == Status.OPEN or command_in(conversation.inbox, text) is None
+
+
+def _note_arrival(
+    conversation: Conversation, origin: Incoming | None, *, is_guest: bool, asks: bool
+) -> tuple[str, ...]:
     """Sets what a message changes in its conversation; returns the names of the fields."""
-    conversation.last_contact_seq = conversation.last_seq + 1
     now = timezone.now()
     written = min(origin.sent_at, now) if origin and origin.sent_at else now
     conversation.last_contact_at = max(written, conversation.last_contact_at or written)
-    names: tuple[str, ...] = ("last_contact_seq", "last_contact_at")
-    if origin is not None and origin.is_automatic:
+    names: tuple[str, ...] = ("last_contact_at",)
+    if asks or (origin is not None and origin.is_automatic):
+        conversation.last_contact_seq = conversation.last_seq + 1
+        names = ("last_contact_seq", *names)
+    if not asks:
         return names
     waits_now(conversation)
     if conversation.status == Status.BOT and (is_guest or now - written > LATE_AFTER):

@@ -103,7 +103,7 @@ def send_template(
     row = lock(conversation.pk, by=by)
     if known := _said_already(row, client_id, None):
         return known
-    values = _checked_values(row, template, variables)
+    values = checked_values(row, template, variables)
     text = rendered(template.body, values)
     if len(text) > capabilities(row.inbox).text_limit:
         raise TooLarge(field="variables")
@@ -125,7 +125,7 @@ def rendered(body: str, values: Mapping[str, str]) -> str:
     return PLACE.sub(lambda place: values.get(place[1], place[0]), body)
 
 
-def _checked_values(
+def checked_values(
     conversation: Conversation, template: MessageTemplate, variables: Mapping[str, str]
 ) -> dict[str, str]:
     """Returns a value for each place of the template; no provider takes line breaks or an empty one."""

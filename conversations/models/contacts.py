@@ -1,8 +1,9 @@
 """Customers, and how each channel knows them."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -18,13 +19,22 @@ class Contact(models.Model):
     email = models.EmailField(_("e-mail"), blank=True)
     phone = models.CharField(_("phone"), max_length=32, blank=True)
     locale = models.CharField(_("language"), max_length=12, blank=True)
+    # Of the IANA database, such as America/Sao_Paulo; empty where nobody has said.
+    timezone = models.CharField(_("time zone"), max_length=64, blank=True, default="", db_default="")
+    tags = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("tags"), default=list, db_default=[], blank=True
+    )
+    # What the team knows beyond that, by its own names: {"plan": "gold"}. Values are texts.
+    attributes: "models.JSONField[Any, Any]" = models.JSONField(
+        _("attributes"), default=dict, db_default={}, blank=True
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # Set while another contact stands for this one; splitting brings it back.
     merged_into = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("merged into")
     )
     # The names of the fields that the contact standing for this one took from it: given back by a split.
-    lent = models.CharField(max_length=40, blank=True, default="", db_default="")
+    lent = models.CharField(max_length=80, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("contact")

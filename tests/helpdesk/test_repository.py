@@ -33,6 +33,7 @@ APPS = [
         "knowledge",
         "integrations",
         "agents",
+        "campaigns",
         "api",
         "desk",
     ),

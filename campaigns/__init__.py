@@ -1,0 +1,4 @@
+"""One message to many: audience, schedule, recipient rows, pacing, opt-out, stats.
+
+Produces ordinary messages.
+"""

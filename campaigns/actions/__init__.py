@@ -1,0 +1,28 @@
+"""Writes of campaigns: one verb, one function, whoever calls."""
+
+from campaigns.actions.consent import recipient_of, set_consent, unsubscribe
+from campaigns.actions.editing import (
+    Wording,
+    change_campaign,
+    clear_list,
+    create_campaign,
+    delete_campaign,
+)
+from campaigns.actions.lifecycle import approve, cancel, pause, resume, send_test, start
+
+__all__ = [
+    "Wording",
+    "approve",
+    "cancel",
+    "change_campaign",
+    "clear_list",
+    "create_campaign",
+    "delete_campaign",
+    "pause",
+    "recipient_of",
+    "resume",
+    "send_test",
+    "set_consent",
+    "start",
+    "unsubscribe",
+]

@@ -1,0 +1,181 @@
+"""Wanting messages, and not wanting them: by a word, by a link, by staff."""
+
+from uuid import UUID, uuid5
+
+from django.core import signing
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from campaigns.actions.rights import require_lead
+from campaigns.enums import ConsentSource, ConsentState, RecipientState
+from campaigns.models import Campaign, Consent, Recipient
+from conversations.actions import lock
+from conversations.actions.notifying import Notice, notify, withdraw
+from conversations.enums import DeliveryStatus
+from conversations.errors import WindowClosed
+from conversations.models import ContactIdentity, Message
+from conversations.queries.commands import Command, command_in
+from core.actor import Actor
+from core.errors import NotFound
+from core.language import spoken
+from core.reasons import reason
+
+SALT = "campaigns.unsubscribe"
+CONFIRMATIONS = UUID("0f6c9a4e-6c1e-4f0e-9a54-5b0d8f3f4a11")
+WANTED_NOT = gettext_noop("The customer wants no messages.")
+STOPPED = gettext_noop("You will get no more news from us. Write %s if you want them again.")
+STARTED = gettext_noop("You will get our news again. Write %s if you no longer want them.")
+# The words that the confirmation names, by the language in which it is given.
+STOP_WORDS = {"pt": "PARAR", "es": "BAJA"}
+START_WORDS = {"pt": "VOLTAR", "es": "ALTA"}
+
+
+def note_consent(
+    *,
+    identity: ContactIdentity,
+    state: ConsentState,
+    source: ConsentSource,
+    by: Actor,
+    campaign: Campaign | None = None,
+) -> Consent:
+    """Writes down what somebody last said about being written to. Says nothing to them.
+
+    A list or a program's list cannot take back what the person said: WITHDRAWN stays until they, or staff by
+    hand, say otherwise.
+    """
+    root = identity.same_as or identity
+    known = Consent.objects.filter(identity=root).first()
+    is_weak = source in {ConsentSource.LIST, ConsentSource.API} and state == ConsentState.GIVEN
+    if known is not None and is_weak and known.state == ConsentState.WITHDRAWN:
+        return known
+    row, _made = Consent.objects.update_or_create(
+        identity=root,
+        defaults={
+            "state": state,
+            "source": source,
+            "campaign": campaign or (known.campaign if known else None),
+            "actor_name": by.name[:120],
+        },
+    )
+    return row
+
+
+@transaction.atomic
+def set_consent(*, identity: ContactIdentity, state: ConsentState, by: Actor) -> Consent:
+    """Enters what a customer told somebody of us; raises Forbidden for all but leads."""
+    require_lead(by)
+    source = ConsentSource.API if by.kind == "api_key" else ConsentSource.STAFF
+    row = note_consent(identity=identity, state=state, source=source, by=by)
+    if state == ConsentState.WITHDRAWN:
+        _take_back(row.identity)
+    return row
+
+
+def heed(message: Message) -> bool:
+    """Takes a customer's word to the machine as their will; says whether it was one.
+
+    Runs in the transaction that stores the message; what has to be taken back and said comes in a job.
+    """
+    conversation = message.conversation
+    asked = command_in(conversation.inbox, message.text)
+    if asked is None or message.is_automatic:
+        return False
+    stops = asked == Command.STOP
+    last = _last_written(conversation.identity)
+    state = ConsentState.WITHDRAWN if stops else ConsentState.GIVEN
+    note_consent(
+        identity=conversation.identity,
+        state=state,
+        source=ConsentSource.WORD,
+        by=conversation.contact.as_actor(),
+        campaign=last.campaign if last else None,
+    )
+    if stops and last is not None:
+        Recipient.objects.filter(pk=last.pk, opted_out_at=None).update(opted_out_at=timezone.now())
+    return True
+
+
+def _last_written(identity: ContactIdentity) -> Recipient | None:
+    """Returns the campaign's message that somebody got last through an inbox: what they may speak of."""
+    rows = Recipient.objects.filter(
+        conversation__identity=identity.same_as_id or identity.pk, state=RecipientState.WRITTEN
+    )
+    return rows.select_related("campaign").order_by("-written_at").first()
+
+
+@transaction.atomic(durable=True)
+def confirm(identity_id: int, message_id: str) -> None:
+    """Takes back what is on its way to somebody who wants nothing, and says that they were understood.
+
+    Once for each word: the confirmation's id is made from the message's.
+    """
+    message = Message.objects.select_related("conversation__inbox").filter(pk=message_id).first()
+    rows = ContactIdentity.objects.select_related("inbox", "contact", "same_as")
+    identity = rows.filter(pk=identity_id).first()
+    if message is None or identity is None:
+        return
+    stops = command_in(message.conversation.inbox, message.text) == Command.STOP
+    if stops:
+        _take_back(identity)
+    client_id = uuid5(CONFIRMATIONS, message_id)
+    conversation = lock(message.conversation_id, by=Actor.system())
+    language = identity.contact.locale or translation.get_language() or "en"
+    with translation.override(spoken(language)):
+        words = START_WORDS if stops else STOP_WORDS
+        word = words.get(language[:2].lower(), "START" if stops else "STOP")
+        text = _(STOPPED if stops else STARTED) % word
+    try:
+        notify(conversation=conversation, notice=Notice(text, is_system=True), client_id=client_id)
+    except WindowClosed:
+        # They have just written, so this is a message that came a day late.
+        return
+
+
+def _take_back(identity: ContactIdentity) -> None:
+    """Takes back the campaigns' messages that no provider has been asked to carry to somebody yet."""
+    rows = Recipient.objects.filter(
+        identity__contact=identity.contact_id,
+        identity__inbox__channel=identity.inbox.channel,
+        message__deliveries__status=DeliveryStatus.QUEUED,
+    )
+    withdraw(rows.values("message_id"), error=reason(WANTED_NOT), code="opted_out")
+
+
+# --- The link ----------------------------------------------------------------------------------------------
+def unsubscribe_token(recipient: Recipient) -> str:
+    """Returns what the link in a message carries: whom it is for, signed, without an end."""
+    return signing.dumps([recipient.pk], salt=SALT, compress=False)
+
+
+def recipient_of(token: str) -> Recipient:
+    """Returns the recipient for whom a link was made; raises NotFound for a link that is not ours."""
+    try:
+        (pk,) = signing.loads(token, salt=SALT)
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise NotFound from error
+    rows = Recipient.objects.select_related("campaign", "identity__inbox", "identity__contact")
+    found = rows.filter(pk=pk).first() if isinstance(pk, int) else None
+    if found is None or found.identity is None:
+        raise NotFound
+    return found
+
+
+@transaction.atomic(durable=True)
+def unsubscribe(recipient: Recipient) -> None:
+    """Does what the link in a message promises; again, it changes nothing."""
+    identity = recipient.identity
+    if identity is None:
+        raise NotFound
+    # Whoever writes to them holds their conversation or their identity meanwhile.
+    list(ContactIdentity.objects.select_for_update().filter(pk=identity.same_as_id or identity.pk))
+    note_consent(
+        identity=identity,
+        state=ConsentState.WITHDRAWN,
+        source=ConsentSource.LINK,
+        by=identity.contact.as_actor(),
+        campaign=recipient.campaign,
+    )
+    Recipient.objects.filter(pk=recipient.pk, opted_out_at=None).update(opted_out_at=timezone.now())
+    _take_back(identity)

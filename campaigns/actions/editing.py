@@ -1,0 +1,144 @@
+"""Making a campaign and changing it, as long as it has not begun."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.actions.rights import locked_campaign, require_lead
+from campaigns.enums import CampaignStatus, RecipientState
+from campaigns.models import LABELS, Campaign, Recipient, Variant
+from campaigns.segments import read_segment
+from conversations.models import Attachment, Inbox, MessageTemplate
+from core.actor import Actor
+from core.errors import Conflict, Invalid, NotFound
+
+# What may be given for a campaign, beside its wordings.
+FIELDS = frozenset(
+    {
+        *("name", "inbox", "kind", "source", "segment", "needs_consent", "leaves_busy", "brief", "starts_at"),
+        *("quiet_from", "quiet_until", "timezone", "per_minute", "daily_limit", "price", "currency"),
+        *("url_pattern", "seconds", "visitors"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A variant as it is asked for."""
+
+    text: str = ""
+    subject: str = ""
+    template: MessageTemplate | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    share: int = 1
+    file: Attachment | None = None
+
+
+@transaction.atomic
+def create_campaign(
+    *, by: Actor, inbox: Inbox, name: str, wordings: Sequence[Wording] = (), **fields: Any
+) -> Campaign:
+    """Makes a draft; it writes to nobody. Raises Forbidden, NotFound for an inbox of others, Invalid."""
+    require_lead(by)
+    if not Inbox.objects.visible_to(by).filter(pk=inbox.pk).exists():
+        raise NotFound(field="inbox")
+    campaign = Campaign(inbox=inbox, name=_named(name), created_by=by.name[:120])
+    _set(campaign, fields)
+    campaign.save(force_insert=True)
+    _say(campaign, wordings or [Wording()])
+    return campaign
+
+
+@transaction.atomic
+def change_campaign(
+    *, campaign: Campaign, by: Actor, wordings: Sequence[Wording] | None = None, **fields: Any
+) -> Campaign:
+    """Changes a campaign that has not begun; what was approved has to be approved again.
+
+    Raises Conflict for one that has begun, and what `create_campaign` raises.
+    """
+    row = locked_campaign(campaign, by=by)
+    if not row.is_open:
+        raise Conflict(_("A campaign that has begun cannot be changed."))
+    inbox = fields.get("inbox")
+    if inbox is not None and not Inbox.objects.visible_to(by).filter(pk=inbox.pk).exists():
+        raise NotFound(field="inbox")
+    _set(row, fields)
+    row.status, row.approved_at, row.approved_by = CampaignStatus.DRAFT, None, ""
+    row.save()
+    if wordings is not None:
+        _say(row, wordings)
+    return row
+
+
+@transaction.atomic
+def delete_campaign(*, campaign: Campaign, by: Actor) -> None:
+    """Deletes a campaign with its recipients; what was said stays in the conversations.
+
+    Raises Conflict for one that is at work: it has to be cancelled first.
+    """
+    row = locked_campaign(campaign, by=by)
+    if row.status in {CampaignStatus.RUNNING, CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}:
+        raise Conflict(_("Cancel the campaign before you delete it."))
+    Recipient.objects.filter(campaign=row).delete()
+    row.delete()
+
+
+@transaction.atomic
+def clear_list(*, campaign: Campaign, by: Actor) -> int:
+    """Takes everybody off the list of a campaign that has not begun; returns how many that were."""
+    row = locked_campaign(campaign, by=by)
+    if not row.is_open:
+        raise Conflict(_("A campaign that has begun cannot be changed."))
+    count, _by_model = Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).delete()
+    row.uploads.all().delete()
+    return count
+
+
+def _named(name: str) -> str:
+    clean = " ".join(name.split())[:120]
+    if not clean:
+        raise Invalid(_("Give it a name."), field="name")
+    return clean
+
+
+def _set(campaign: Campaign, fields: Mapping[str, Any]) -> None:
+    """Sets what is given, checked."""
+    if unknown := set(fields) - FIELDS:
+        raise Invalid(field=min(unknown))
+    for name, value in fields.items():
+        setattr(campaign, name, value)
+    if "name" in fields:
+        campaign.name = _named(campaign.name)
+    if (campaign.quiet_from is None) != (campaign.quiet_until is None):
+        raise Invalid(_("Quiet hours need a beginning and an end."), field="quiet_until")
+    if campaign.per_minute < 1:
+        raise Invalid(_("At least one message a minute."), field="per_minute")
+    campaign.segment = read_segment(campaign.segment).model_dump(mode="json")
+
+
+def _say(campaign: Campaign, wordings: Sequence[Wording]) -> None:
+    """Writes the variants anew; those who are on the list already keep the share of their letter."""
+    if not 1 <= len(wordings) <= len(LABELS):
+        raise Invalid(_("A campaign has one to five variants."), field="variants")
+    for label, wording in zip(LABELS, wordings, strict=False):
+        if wording.template is not None and wording.template.inbox_id != campaign.inbox_id:
+            raise NotFound(field="template")
+        Variant.objects.update_or_create(
+            campaign=campaign,
+            label=label,
+            defaults={
+                "text": wording.text.strip(),
+                "subject": " ".join(wording.subject.split())[:200],
+                "template": wording.template,
+                "values": dict(wording.values),
+                "share": max(1, wording.share),
+                "file": wording.file,
+            },
+        )
+    surplus = campaign.variants.exclude(label__in=LABELS[: len(wordings)])
+    Recipient.objects.filter(campaign=campaign, variant__in=surplus).update(variant=None)
+    surplus.delete()

@@ -1,0 +1,221 @@
+"""Lists of recipients: taken whole, read in a job, every line accounted for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.actions.consent import note_consent
+from campaigns.actions.preparing import variant_for, zones_for
+from campaigns.actions.rights import locked_campaign
+from campaigns.addresses import full_number, regions
+from campaigns.enums import CampaignStatus, ConsentSource, ConsentState, Source, UploadStatus
+from campaigns.lists import ADDRESS, Line, Shape, decoded, lines, shape_of
+from campaigns.models import BadRow, Campaign, Recipient, Upload
+from campaigns.queries.audience import address_fields
+from campaigns.tasks import plan_reading
+from conversations.actions.people import Person, know_people
+from conversations.exchange import Sender
+from conversations.models import ContactIdentity, Inbox
+from conversations.queries.recipients import recipient_at
+from core.actor import Actor
+from core.errors import Conflict, Invalid, TooLarge
+from core.reasons import reason
+from core.storable import storable
+
+AT_ONCE = 500
+MAX_ATTRIBUTES = 40
+LONGEST_LINE = 2_000
+
+
+@transaction.atomic
+def give_list(
+    *,
+    campaign: Campaign,
+    data: bytes,
+    by: Actor,
+    name: str = "",
+    region: str = "",
+    gives_consent: bool = False,
+) -> Upload:
+    """Takes a pasted or uploaded list for a campaign that has not begun, and has it read.
+
+    Columns are known by their headings in three languages; others become values for the text. `region` is
+    the country of numbers without a code of one. `gives_consent`: everybody on it has agreed to be written
+    to; whoever has said no since stays out. Raises Conflict, Invalid for a list without a line, TooLarge.
+    """
+    row = locked_campaign(campaign, by=by)
+    if not row.is_open:
+        raise Conflict(_("A campaign that has begun cannot be changed."))
+    if len(data) > settings.MAX_LIST_BYTES:
+        raise TooLarge(field="file")
+    if region and region.upper() not in regions():
+        raise Invalid(_("There is no country %s.") % region, field="region")
+    content = storable(decoded(data))
+    shape = shape_of(content)
+    count = sum(1 for _line in lines(content, shape))
+    if not count:
+        raise Invalid(_("There is nobody on this list."), field="file")
+    upload = Upload.objects.create(
+        campaign=row,
+        name=name[:200],
+        content=content,
+        region=region.upper(),
+        gives_consent=gives_consent,
+        columns=list(shape.columns),
+        rows=count,
+        created_by=by.name[:120],
+    )
+    row.source, row.status = Source.LIST, CampaignStatus.DRAFT
+    row.approved_at, row.approved_by = None, ""
+    row.save(update_fields=["source", "status", "approved_at", "approved_by", "updated_at"])
+    plan_reading(upload.pk)
+    return upload
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A line that names somebody: who, and what else it says."""
+
+    line: Line
+    person: Person
+    values: dict[str, str]
+
+
+@transaction.atomic(durable=True)
+def read_some(upload_id: int) -> bool:
+    """Reads the next lines of a list; returns whether there are more.
+
+    What the lines made and how far it has come are one transaction, under the lock of the list's row: whoever
+    goes on after a crash goes on behind the last line that counts.
+    """
+    rows = Upload.objects.select_for_update(of=("self",)).select_related("campaign__inbox")
+    upload = rows.filter(pk=upload_id).exclude(status__in=(UploadStatus.DONE, UploadStatus.FAILED)).first()
+    if upload is None:
+        return False
+    shape = shape_of(upload.content)
+    batch = list(islice(lines(upload.content, shape), upload.done, upload.done + AT_ONCE))
+    reader = _Reader(upload, shape)
+    found = [each for line in batch if (each := reader.read(line)) is not None]
+    BadRow.objects.bulk_create(reader.bad, ignore_conflicts=True)
+    added = _enrol(upload, found)
+    upload.done += len(batch)
+    upload.added += added
+    upload.known += len(found) - added
+    upload.status = UploadStatus.READING if len(batch) == AT_ONCE else UploadStatus.DONE
+    upload.save(update_fields=["done", "added", "known", "status"])
+    return upload.status == UploadStatus.READING
+
+
+class _Reader:
+    """Makes persons of lines, and bad rows of the others."""
+
+    def __init__(self, upload: Upload, shape: Shape) -> None:
+        self.upload, self.shape = upload, shape
+        self.inbox: Inbox = upload.campaign.inbox
+        # Where nobody can be written to first, a line names somebody by the id the inbox knows.
+        self.fields = address_fields(self.inbox)
+        self.bad: list[BadRow] = []
+
+    def read(self, line: Line) -> _Read | None:
+        """Returns whom a line names, or notes why it names nobody."""
+        try:
+            return self._read(line)
+        except _BadLine as error:
+            text = line.raw[:LONGEST_LINE]
+            row = BadRow(upload=self.upload, line=line.number, text=text, reason=error.reason[:300])
+            self.bad.append(row)
+            return None
+
+    def _read(self, line: Line) -> _Read:
+        if line.is_broken:
+            raise _BadLine(reason("A quotation mark in this line is not closed."))
+        columns = self.shape.columns
+        if len(line.cells) > len(columns) and self.shape.has_heading:
+            raise _BadLine(reason("This line has %s cells, the heading %s.", len(line.cells), len(columns)))
+        told = {name: cell for name, cell in zip(columns, line.cells, strict=False) if cell}
+        sender = self._sender(told)
+        zone = told.get("timezone", "")
+        if zone and zone not in available_timezones():
+            raise _BadLine(reason("There is no time zone %s.", zone))
+        known = {"phone", "email", "name", "language", "timezone", "tags", ADDRESS}
+        values = {name: cell for name, cell in list(told.items())[:MAX_ATTRIBUTES] if name not in known}
+        tags = tuple(tag.strip() for tag in told.get("tags", "").replace(";", ",").split(",") if tag.strip())
+        person = Person(sender, timezone=zone, tags=tags, attributes=values)
+        return _Read(line, person, {**values, **({"name": told["name"]} if told.get("name") else {})})
+
+    def _sender(self, told: dict[str, str]) -> Sender:
+        address, found = self._address(told)
+        phone = full_number(told.get("phone", ""), self.upload.region) or found.phone
+        return Sender(
+            found.external_id,
+            name=told.get("name", "") or found.name,
+            email=told.get("email", "") or found.email,
+            phone=phone or (address if address.startswith("+") else ""),
+            locale=told.get("language", "")[:12],
+        )
+
+    def _address(self, told: dict[str, str]) -> tuple[str, Sender]:
+        if not self.fields:
+            return self._known_here(told)
+        written = next((told[name] for name in (*self.fields, ADDRESS) if told.get(name)), "")
+        if not written:
+            raise _BadLine(reason("There is no address in this line."))
+        address = written
+        if "phone" in self.fields and "@" not in written:
+            address = full_number(written, self.upload.region)
+            if not address:
+                raise _BadLine(reason("%s is no telephone number.", written))
+        sender = recipient_at(self.inbox, address)
+        if sender is None:
+            raise _BadLine(reason("Nobody can be written to at %s.", written))
+        return address, sender
+
+    def _known_here(self, told: dict[str, str]) -> tuple[str, Sender]:
+        """Channels in which only those can be written to who wrote first."""
+        written = told.get(ADDRESS) or told.get("phone") or told.get("email") or ""
+        rows = ContactIdentity.objects.filter(inbox=self.inbox)
+        found = rows.filter(external_id=written).first() if written else None
+        if found is None:
+            raise _BadLine(reason("Nobody is known as %s in this inbox.", written or "–"))
+        return written, Sender(found.external_id)
+
+
+class _BadLine(Exception):
+    """A line that names nobody who could be written to; `reason` as of `core.reasons`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.reason = why
+
+
+def _enrol(upload: Upload, found: Sequence[_Read]) -> int:
+    """Makes the persons of a list recipients; returns how many were none before."""
+    campaign = upload.campaign
+    by_address = {each.person.sender.external_id: each for each in reversed(found)}
+    known = know_people(inbox=campaign.inbox, people=[each.person for each in by_address.values()])
+    variants = list(campaign.variants.all())
+    before = Recipient.objects.filter(campaign=campaign).count()
+    contacts = {identity.contact_id: (identity, by_address[key]) for key, identity in known.items()}
+    Recipient.objects.bulk_create(
+        (
+            Recipient(
+                campaign=campaign,
+                contact=identity.contact,
+                variant=variant_for(variants, campaign.pk, identity.contact_id),
+                zones=zones_for(identity.contact),
+                values=each.values,
+            )
+            for identity, each in contacts.values()
+        ),
+        ignore_conflicts=True,
+    )
+    if upload.gives_consent:
+        by = Actor.system(upload.created_by or "list")
+        for identity, _each in contacts.values():
+            note_consent(identity=identity, state=ConsentState.GIVEN, source=ConsentSource.LIST, by=by)
+    return Recipient.objects.filter(campaign=campaign).count() - before

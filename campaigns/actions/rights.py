@@ -1,0 +1,24 @@
+"""Who may have to do with campaigns."""
+
+from campaigns.models import Campaign
+from core.actor import Actor
+from core.errors import Forbidden, NotFound
+
+
+def require_lead(by: Actor) -> None:
+    """Raises Forbidden for all but team leads, administrators, programs with a key, and the system."""
+    if not (by.is_staff and by.leads):
+        raise Forbidden
+
+
+def locked_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
+    """Returns a campaign with its row locked; raises Forbidden, or NotFound for one of other teams.
+
+    Needs a transaction. The campaign comes first of all locks, then its recipients.
+    """
+    require_lead(by)
+    rows = Campaign.objects.visible_to(by).select_for_update(of=("self",)).select_related("inbox")
+    found = rows.filter(pk=campaign.pk).first()
+    if not isinstance(found, Campaign):
+        raise NotFound
+    return found

@@ -1,0 +1,81 @@
+"""How many messages a campaign may hand over now: by its own pace, its inbox, the provider, the hour."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from campaigns.enums import RecipientState
+from campaigns.models import Campaign, Recipient
+from campaigns.quiet import quiet_end
+from conversations.models import UNFINISHED, Delivery, Inbox, InboxState
+from conversations.queries.windows import capabilities
+
+DAY = timedelta(days=1)
+# Seconds' worth of its pace that a campaign may have waiting in its inbox: what customers are answered
+# meanwhile comes behind no more than that.
+AHEAD = 5.0
+AT_LEAST_AHEAD = 5
+
+
+def per_second(campaign: Campaign) -> float:
+    """Returns how many messages a second a campaign hands over: its own pace, or what its channel takes."""
+    pace = campaign.per_minute / 60
+    can = capabilities(campaign.inbox)
+    return min(pace, can.per_second) if can.sends else pace
+
+
+def held_until(inbox: Inbox, now: datetime) -> datetime | None:
+    """Returns until when the provider asked to be left alone; None where nothing holds the inbox."""
+    state = InboxState.objects.filter(inbox=inbox, not_before__gt=now).first()
+    return state.not_before if state else None
+
+
+def waiting_in(inbox: Inbox) -> int:
+    """Returns how many messages wait in an inbox to be sent or confirmed."""
+    return Delivery.objects.filter(inbox=inbox, status__in=UNFINISHED).count()
+
+
+def room_ahead(campaign: Campaign) -> int:
+    """Returns how many more messages may be put into the inbox just now."""
+    most = max(AT_LEAST_AHEAD, int(AHEAD * per_second(campaign)))
+    return most - waiting_in(campaign.inbox)
+
+
+def daily_limit(campaign: Campaign) -> int | None:
+    """Returns to how many people the inbox may write in 24 hours: as set, or by the provider's tier."""
+    if campaign.daily_limit is not None:
+        return campaign.daily_limit
+    state = InboxState.objects.filter(inbox=campaign.inbox).first()
+    tier = state.details.get("daily_limit") if state else None
+    return tier if isinstance(tier, int) and tier > 0 else None
+
+
+def left_today(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | None]:
+    """Returns how many more people may be written to now, and when a place comes free if none is."""
+    limit = daily_limit(campaign)
+    if limit is None:
+        return None, None
+    rows = Recipient.objects.filter(
+        campaign__inbox=campaign.inbox_id, state=RecipientState.WRITTEN, written_at__gt=now - DAY
+    )
+    used = rows.count()
+    if used < limit:
+        return limit - used, None
+    oldest = rows.order_by("written_at").values_list("written_at", flat=True)[used - limit]
+    return 0, (oldest or now) + DAY
+
+
+def quiet_zones(campaign: Campaign, zones: Iterable[str], now: datetime) -> dict[str, datetime]:
+    """Returns those of the recipients' zones in which it is quiet now, and until when.
+
+    A zone is as `Recipient.zones` has it: several, or none, which means the campaign's.
+    """
+    if campaign.quiet_from is None or campaign.quiet_until is None:
+        return {}
+    usual = campaign.timezone or settings.TIME_ZONE
+    found = {}
+    for each in zones:
+        if end := quiet_end(now, (each or usual).split(), campaign.quiet_from, campaign.quiet_until):
+            found[each] = end
+    return found

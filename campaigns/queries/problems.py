@@ -1,0 +1,79 @@
+"""What keeps a campaign from being sent as it is."""
+
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.utils.translation import gettext as _
+
+from campaigns.enums import Kind, Source, UploadStatus
+from campaigns.models import Campaign, Variant
+from campaigns.places import places
+from campaigns.queries.words import OPT_OUT
+from campaigns.segments import read_segment
+from conversations.queries.windows import APPROVED, capabilities, window_of
+from core.errors import Invalid
+
+
+def problems(campaign: Campaign) -> list[str]:
+    """Returns, for people, everything that has to be set right before the campaign can be approved."""
+    find = _of_onsite if campaign.kind == Kind.ONSITE else _of_broadcast
+    return list(find(campaign, list(campaign.variants.select_related("template"))))
+
+
+def _of_onsite(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
+    if campaign.inbox.channel != "web":
+        yield _("A message on a site needs the inbox of a chat widget.")
+    yield from _of_texts(variants)
+
+
+def _of_broadcast(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
+    can = capabilities(campaign.inbox)
+    if not can.sends:
+        yield _("Nobody can be written to first through this channel.")
+    yield from _of_texts(variants)
+    for variant in variants:
+        yield from _of_variant(variant, campaign, can)
+    yield from _of_recipients(campaign)
+    if campaign.timezone and campaign.timezone not in available_timezones():
+        yield _("There is no time zone %s.") % campaign.timezone
+
+
+def _of_texts(variants: list[Variant]) -> Iterator[str]:
+    if not variants or not all(one.text.strip() or one.template for one in variants):
+        yield _("Write what is to be said.")
+
+
+def _of_variant(variant: Variant, campaign: Campaign, can: Any) -> Iterator[str]:
+    if can.subjects and not variant.subject.strip():
+        yield _("Write a subject.")
+    template = variant.template
+    if template is None:
+        if OPT_OUT in places(variant.text) or not can.subjects:
+            return
+        yield _("A mail to many needs {{unsubscribe}} in its text, the link for those who want no more.")
+        return
+    if template.inbox_id != campaign.inbox_id or template.status.upper() != APPROVED:
+        yield _("The template %s is not approved for this inbox.") % template.name
+    if lacking := [name for name in template.variables if not str(variant.values.get(name, "")).strip()]:
+        yield _("Fill in every place of the template: %s.") % ", ".join(lacking)
+    if bool(template.header_format) != (variant.file is not None):
+        yield _("The template %s needs the file that stands above its text.") % template.name
+
+
+def _of_recipients(campaign: Campaign) -> Iterator[str]:
+    if campaign.source == Source.SEGMENT:
+        try:
+            read_segment(campaign.segment)
+        except Invalid as error:
+            yield error.detail
+        return
+    if campaign.uploads.filter(status__in=(UploadStatus.WAITING, UploadStatus.READING)).exists():
+        yield _("The list is still being read.")
+    elif not campaign.recipients.exists():
+        yield _("Give a list of recipients.")
+
+
+def needs_template(campaign: Campaign) -> bool:
+    """Says whether most recipients can only be told what the provider approved beforehand."""
+    return capabilities(campaign.inbox).templates and window_of(campaign.inbox) is not None

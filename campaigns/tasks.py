@@ -1,0 +1,84 @@
+"""Jobs of campaigns: writing down the recipients, writing to them, reading lists, opting out."""
+
+import asyncio
+import logging
+from datetime import datetime
+from uuid import UUID
+
+from core import queue
+from core.outages import DatabaseFailure
+from core.threads import in_thread
+
+logger = logging.getLogger(__name__)
+# A campaign that has to wait longer gives its place up and is planned for the moment.
+PATIENCE = 20.0
+
+
+def plan_running(campaign_id: UUID | str, at: datetime | None = None) -> None:
+    """Has a campaign go on, now or at a moment: one job, however often it is planned."""
+    key = f"campaign:{campaign_id}"
+    if at is None:
+        queue.defer(run, lock=key, queueing_lock=key, campaign_id=str(campaign_id))
+    else:
+        queue.defer(run_later, queueing_lock=f"{key}:later", at=at, campaign_id=str(campaign_id))
+
+
+def plan_reading(upload_id: int) -> None:
+    """Has a list read in."""
+    key = f"campaigns.upload:{upload_id}"
+    queue.defer(read_list, lock=key, queueing_lock=key, upload_id=upload_id)
+
+
+@queue.task(name="campaigns.run", queue=queue.WAITING)
+async def run(campaign_id: str) -> None:
+    """Writes a campaign's recipients down and then to them, at its pace, until it is over or has to wait."""
+    from campaigns.actions import feeding  # deferred: task calls action
+
+    try:
+        while (pause := await in_thread(feeding.go_on, campaign_id)) is not None:
+            if pause > PATIENCE:
+                await in_thread(feeding.plan_after, campaign_id, pause)
+                return
+            await asyncio.sleep(pause)
+    except DatabaseFailure:
+        logger.warning("the database failed a campaign; the next sweep goes on", exc_info=True)
+
+
+@queue.task(name="campaigns.run_later")
+async def run_later(campaign_id: str) -> None:
+    """Plans a campaign. It carries no lock: waiting under one, it would hold up whoever starts it again."""
+    await in_thread(plan_running, campaign_id)
+
+
+@queue.takes_long
+@queue.task(name="campaigns.read_list")
+async def read_list(upload_id: int) -> None:
+    """Reads a list, some hundred lines at a time, until its end."""
+    from campaigns.actions import importing  # deferred: task calls action
+
+    try:
+        while await in_thread(importing.read_some, upload_id):
+            pass
+    except DatabaseFailure:
+        logger.warning("the database failed while a list was read; the next sweep goes on", exc_info=True)
+
+
+@queue.task(name="campaigns.confirm", queue=queue.WAITING)
+async def confirm(identity_id: int, message_id: str) -> None:
+    """Tells a customer that their word was understood, and takes back what is on its way to them."""
+    from campaigns.actions import consent  # deferred: task calls action
+
+    try:
+        await in_thread(consent.confirm, identity_id, message_id)
+    except DatabaseFailure:
+        logger.warning("the database failed a confirmation; it is tried again", exc_info=True)
+        raise
+
+
+@queue.periodic(cron="* * * * * */5")
+@queue.task(name="campaigns.sweep", queueing_lock="campaigns.sweep")
+async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Plans what is due and may have no job: campaigns whose time has come, and lists."""
+    from campaigns.actions import feeding  # deferred: task calls action
+
+    await in_thread(feeding.sweep)

@@ -1,0 +1,33 @@
+"""The page behind the link in a campaign's message."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from campaigns import actions
+from core.errors import NotFound
+from core.language import spoken
+
+
+# The token in the address is who may do it; mail programs post here by themselves (RFC 8058).
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Asks, and at a POST takes somebody at their word. A GET changes nothing: mail servers follow links."""
+    try:
+        recipient = actions.recipient_of(token)
+    except NotFound as error:
+        raise Http404 from error
+    if request.method == "POST":
+        actions.unsubscribe(recipient)
+    identity = recipient.identity
+    inbox = recipient.campaign.inbox
+    locale = identity.contact.locale if identity else ""
+    context = {"is_done": request.method == "POST", "sender": inbox.title or inbox.name}
+    with translation.override(spoken(locale or translation.get_language() or "")):
+        response = render(request, "campaigns/unsubscribe.html", context)
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,82 @@
+"""Getting to know many people at once, from what somebody else knows of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from conversations.exchange import Sender
+from conversations.models import Contact, ContactIdentity, Inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an address in an inbox, and what is known of them beside it."""
+
+    sender: Sender
+    timezone: str = ""
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def know_people(*, inbox: Inbox, people: Sequence[Person]) -> dict[str, ContactIdentity]:
+    """Returns the identities of people by their external ids; makes those that nobody knew.
+
+    Of whoever is known already only what was unknown is filled in: what staff or the customer said stands.
+    A few queries, however many there are.
+    """
+    wanted = {person.sender.external_id: person for person in people}
+    rows = ContactIdentity.objects.filter(inbox=inbox, external_id__in=wanted)
+    known = {row.external_id: row for row in rows.select_related("contact", "same_as__contact")}
+    _fill(known, wanted)
+    strangers = [person for key, person in wanted.items() if key not in known]
+    contacts = Contact.objects.bulk_create(_contact(person) for person in strangers)
+    ContactIdentity.objects.bulk_create(
+        (
+            ContactIdentity(inbox=inbox, external_id=person.sender.external_id, contact=contact)
+            for person, contact in zip(strangers, contacts, strict=True)
+        ),
+        ignore_conflicts=True,
+    )
+    made = rows.filter(external_id__in=[person.sender.external_id for person in strangers])
+    found = {row.external_id: row for row in made.select_related("contact", "same_as__contact")}
+    # Somebody else may have been quicker with one of them.
+    used = {row.contact_id for row in found.values()}
+    Contact.objects.filter(pk__in=[row.pk for row in contacts if row.pk not in used]).delete()
+    return {key: row.same_as or row for key, row in {**known, **found}.items()}
+
+
+def _contact(person: Person) -> Contact:
+    return Contact(**_told(person))
+
+
+def _told(person: Person) -> dict[str, object]:
+    sender = person.sender
+    return {
+        "name": sender.name[:120],
+        "email": sender.email[:254],
+        "phone": sender.phone[:32],
+        "locale": sender.locale[:12],
+        "timezone": person.timezone[:64],
+        "tags": [tag[:40] for tag in person.tags],
+        "attributes": dict(person.attributes),
+    }
+
+
+def _fill(known: Mapping[str, ContactIdentity], wanted: Mapping[str, Person]) -> None:
+    """Adds what a list tells of people whom we know, where we knew nothing; tags are added to theirs."""
+    changed: list[Contact] = []
+    for key, row in known.items():
+        contact, told = (row.same_as or row).contact, _told(wanted[key])
+        before = {name: getattr(contact, name) for name in told}
+        after = {name: before[name] or value for name, value in told.items()}
+        after["tags"] = list(dict.fromkeys([*contact.tags, *wanted[key].tags]))
+        after["attributes"] = {**wanted[key].attributes, **contact.attributes}
+        if after != before:
+            for name, value in after.items():
+                setattr(contact, name, value)
+            changed.append(contact)
+    fields = ["name", "email", "phone", "locale", "timezone", "tags", "attributes"]
+    # In one order, so that two lists at once do not wait for each other.
+    Contact.objects.bulk_update(sorted(changed, key=lambda one: one.pk), fields)

@@ -1,0 +1,43 @@
+"""Words by which customers tell the machine, not people, that they want no more news, or want them again.
+
+A command is a message of that word alone. Only channels that carry messages to people have them: whoever
+writes in the widget of a site is not written to.
+"""
+
+import unicodedata
+from enum import StrEnum
+
+from conversations.models import Inbox
+from conversations.queries.windows import capabilities
+
+
+class Command(StrEnum):
+    """What is asked for."""
+
+    STOP = "stop"
+    START = "start"
+
+
+# As people write them in Portuguese, Spanish and English, without accents. Not "cancelar" or "cancel": with
+# that people cancel orders.
+WORDS = {
+    **dict.fromkeys(
+        ("stop", "stopall", "unsubscribe", "opt out", "optout", "parar", "pare", "sair", "descadastrar"),
+        Command.STOP,
+    ),
+    **dict.fromkeys(("remover", "baja", "dar de baja", "darme de baja", "alto", "salir"), Command.STOP),
+    **dict.fromkeys(("start", "unstop", "voltar", "iniciar", "alta", "volver"), Command.START),
+}
+LONGEST = max(map(len, WORDS))
+# Signs that a keyboard or a mail program puts around a word.
+AROUND = " \t\r\n.!?,;:\"'“”«»()[]*_"
+
+
+def command_in(inbox: Inbox, text: str) -> Command | None:
+    """Returns what a customer's message asks of the machine; None for all but such a word by itself."""
+    word = text.strip(AROUND)
+    if not word or len(word) > LONGEST * 2 or not capabilities(inbox).sends:
+        return None
+    plain = unicodedata.normalize("NFKD", word.casefold())
+    letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    return WORDS.get(" ".join(letters.split()))
