@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from benchmarks import ceilings, load
+from benchmarks.broadcast import broadcast
 from benchmarks.client import Visitor
 from benchmarks.processes import Home, Server
 from benchmarks.report import Figure, at_most, percentile, reaches, slower_by
@@ -304,4 +305,5 @@ CASES: dict[str, Case] = {
     "memory": memory,
     "start": start,
     "door": door,
+    "broadcast": broadcast,
 }

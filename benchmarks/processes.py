@@ -141,12 +141,12 @@ class Home:
             **more,
         }
 
-    def prepared(self, script: str) -> str:
+    def prepared(self, script: str, *arguments: str) -> str:
         """Runs a module of ours inside the product's settings and returns the last line it printed."""
         environment = self.environment(DJANGO_SETTINGS_MODULE="helpdesk.settings")
-        command = [sys.executable, "-m", script]
+        command = [sys.executable, "-m", script, *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=120
+            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=300
         )
         return done.stdout.strip().splitlines()[-1]
 

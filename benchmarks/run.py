@@ -25,7 +25,7 @@ from benchmarks.cases import CASES  # noqa: E402
 from benchmarks.processes import Home  # noqa: E402
 from benchmarks.report import Figure  # noqa: E402
 
-CASE_SECONDS = 120
+CASE_SECONDS = 240
 
 
 async def _measured(name: str, home: Home, known: dict[str, object]) -> list[Figure]:

@@ -41,7 +41,8 @@ class Faults:
     `too_many` answers 429 with `retry_after` seconds; `error` 500; `refuse` the provider's permanent error;
     `hang` accepts and says nothing for `hang_seconds`; `cut` accepts and closes the connection without an
     answer; `drop` closes it before accepting. `duplicates`: each webhook comes so many times at most.
-    `shuffle`: webhooks are held back for up to so many seconds. `mute`: no receipts are sent.
+    `shuffle`: webhooks are held back for up to so many seconds. `mute`: no receipts are sent. Of what was
+    accepted, `lost` is reported as failed later, `unseen` never as delivered, `unread` never as read.
     """
 
     too_many: float = 0.0
@@ -55,11 +56,14 @@ class Faults:
     duplicates: int = 1
     shuffle: float = 0.0
     mute: bool = False
+    lost: float = 0.0
+    unseen: float = 0.0
+    unread: float = 0.0
 
 
 @dataclass
 class Accepted:
-    """One message that the provider took: `key` is what a receiver tells doubles by."""
+    """One message that the provider took: `key` is what a receiver tells doubles by, `fate` its last receipt."""
 
     at: float
     to: str
@@ -68,6 +72,7 @@ class Accepted:
     key: str = ""
     kind: str = "text"
     raw: Json = field(default_factory=dict)
+    fate: str = ""
 
 
 class Provider:
@@ -186,6 +191,7 @@ class Provider:
                 web.post("/_say", self._say),
                 web.post("/_hook", self._set_hook),
                 web.get("/_ledger", self._ledger),
+                web.get("/_count", self._count),
                 web.get("/_webhooks", self._webhooks),
                 *self.routes(),
             ]
@@ -214,6 +220,9 @@ class Provider:
 
     async def _ledger(self, _request: web.Request) -> web.Response:
         return web.json_response([asdict(row) for row in self.accepted])
+
+    async def _count(self, _request: web.Request) -> web.Response:
+        return web.json_response({"accepted": len(self.accepted)})
 
     async def _webhooks(self, _request: web.Request) -> web.Response:
         counts = {"delivered": self.delivered, "refused": self.refused, "waiting": self.waiting}

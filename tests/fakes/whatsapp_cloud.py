@@ -94,7 +94,15 @@ class WhatsAppCloud(Provider):
         if told["type"] == "template" and not self.has_its_header(told["template"]):
             return graph_error(132012)
         answer: web.Response = await self.misbehave(request, lambda: self.take(told))
+        if answer.status == SENTENCES[131026][0]:
+            self.note_refusal(told.get("to") or told["recipient"])
         return answer
+
+    def note_refusal(self, to: str) -> None:
+        """Writes down whose message was refused, beside the ledger of those that were taken."""
+        if self.file:
+            with self.file.with_suffix(".refused").open("a", encoding="utf-8") as file:
+                file.write(f"{to}\n")
 
     def has_its_header(self, told: Json) -> bool:
         """Whether a template comes with the file that it was approved with, and with no other."""
@@ -111,6 +119,7 @@ class WhatsAppCloud(Provider):
         """Accepts a message and has its receipts sent."""
         provider_id = self.new_id()
         to = told.get("to") or told["recipient"]
+        receipts = self.receipts()
         row = self.accept(
             to,
             text_of(told),
@@ -118,18 +127,30 @@ class WhatsAppCloud(Provider):
             key=told.get("biz_opaque_callback_data", ""),
             kind=told["type"],
             raw=told,
+            fate=receipts[-1],
         )
         if self.hook and not self.faults.mute:
-            for status in ("sent", "delivered", "read"):
+            for status in receipts:
                 self.tell(self.change_of({"statuses": [self.status_of(row, status)]}))
         contact = {"input": to, "wa_id": to} if "to" in told else {"input": to, "user_id": to}
         return web.json_response(
             {"messaging_product": "whatsapp", "contacts": [contact], "messages": [{"id": provider_id}]}
         )
 
+    def receipts(self) -> tuple[str, ...]:
+        """What will be told of a message, as the faults say."""
+        chance = self.random.random()
+        if (chance := chance - self.faults.lost) < 0:
+            return ("sent", "failed")
+        if (chance := chance - self.faults.unseen) < 0:
+            return ("sent",)
+        return ("sent", "delivered") if chance < self.faults.unread else ("sent", "delivered", "read")
+
     def status_of(self, row: Accepted, status: str) -> Json:
         """One receipt, with our key in it."""
+        failed = {"errors": [{"code": 131026, "title": SENTENCES[131026][1]}]} if status == "failed" else {}
         return {
+            **failed,
             "id": row.provider_id,
             "status": status,
             "timestamp": str(int(time.time())),
