@@ -1,4 +1,4 @@
-"""A campaign through the simulated WhatsApp: how fast it goes out, what a message costs, and how that grows."""
+"""A campaign through the simulated WhatsApp: how fast it goes out, and what a message costs as it grows."""
 
 import asyncio
 import json
@@ -30,21 +30,21 @@ async def broadcast(home: Home, _known: Json) -> list[Figure]:
         made = json.loads(home.prepared(DESK, "inbox", address))
         with home.server(OUTBOUND_ALLOW="127.0.0.0/8") as server:
             hook = {"hook": f"http://127.0.0.1:{server.port}/hooks/{made['key']}"}
-            httpx.post(f"{address}/_hook", json=hook).raise_for_status()
+            await asyncio.to_thread(httpx.post, f"{address}/_hook", json=hook)
             rows = [await _campaign(home, server, address, made["inbox"], size) for size in SIZES]
     small, large = rows[0], rows[-1]
     for size, row in zip(SIZES, rows, strict=True):
         name = f"campaign of {size:,}"
-        found.append(reaches(0.2, f"{name}, rate", row["rate"], "/s", ceiling=PROVIDER_RATE, beside="Meta's own"))
+        found.append(
+            reaches(0.2, f"{name}, rate", row["rate"], "/s", ceiling=PROVIDER_RATE, beside="Meta's own")
+        )
         found.append(Figure(f"{name}, application CPU per message", row["cpu"], "ms"))
         found.append(Figure(f"{name}, PostgreSQL CPU per message", row["postgres"], "ms"))
         found.append(Figure(f"{name}, recipients written down", row["prepared"], "s"))
         found.append(at_most(2_000, f"{name}, its numbers", row["stats"] * 1000, "ms"))
     cost = small["cpu"] + small["postgres"]
     grown = large["cpu"] + large["postgres"]
-    found.append(
-        slower_by(1.3, "CPU per message, of 100,000", grown, "ms", ceiling=cost, beside="of 1,000")
-    )
+    found.append(slower_by(1.3, "CPU per message, of 100,000", grown, "ms", ceiling=cost, beside="of 1,000"))
     return found
 
 
@@ -77,9 +77,11 @@ async def _taken(address: str) -> int:
 
 async def _until(address: str, count: int) -> int:
     async with asyncio.timeout(PATIENCE):
-        while (taken := await _taken(address)) < count:
+        while True:
+            taken = await _taken(address)
+            if taken >= count:
+                return taken
             await asyncio.sleep(0.05)
-    return taken
 
 
 async def _calm(address: str) -> None:

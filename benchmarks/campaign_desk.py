@@ -1,16 +1,16 @@
 """What a lead does in a measurement of campaigns, inside the product's settings; prints JSON.
 
-    inbox ADDRESS               a number on the simulated provider
-    make INBOX COUNT PER_MINUTE a campaign for so many new customers, approved
-    start ID | cancel ID        as the buttons
-    stats ID                    its numbers, and how long the question took
-    opt-out INBOX COUNT         so many of the inbox's customers want no messages; prints their numbers
+inbox ADDRESS               a number on the simulated provider
+make INBOX COUNT PER_MINUTE a campaign for so many new customers, approved
+start ID | cancel ID        as the buttons
+stats ID                    its numbers, and how long the question took
+opt-out INBOX COUNT         so many of the inbox's customers want no messages; prints their numbers
 """
 
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -87,7 +87,7 @@ def _number(place: int) -> str:
 
 def opt_out(inbox_id: str, count: str) -> dict[str, Any]:
     """Enters that some want no messages, before anything is sent."""
-    rows = ContactIdentity.objects.filter(inbox=inbox_id).order_by("external_id")[: int(count)]
+    rows = ContactIdentity.objects.filter(inbox=int(inbox_id)).order_by("external_id")[: int(count)]
     for identity in rows:
         actions.set_consent(identity=identity, state=ConsentState.WITHDRAWN, by=LEAD)
     return {"numbers": [identity.external_id for identity in rows]}
@@ -115,7 +115,9 @@ def told(campaign_id: str) -> dict[str, Any]:
         .values_list("contact__identities__external_id", "state", "reason")
         .iterator()
     )
-    prepared = campaign.prepared_at - campaign.started_at if campaign.prepared_at and campaign.started_at else None
+    prepared = (
+        campaign.prepared_at - campaign.started_at if campaign.prepared_at and campaign.started_at else None
+    )
     return {
         "status": campaign.status,
         "seconds": seconds,
@@ -129,7 +131,14 @@ def _campaign(campaign_id: str) -> Campaign:
     return Campaign.objects.get(pk=campaign_id)
 
 
-VERBS = {"inbox": inbox, "make": make, "start": start, "cancel": cancel, "stats": told, "opt-out": opt_out}
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "inbox": inbox,
+    "make": make,
+    "start": start,
+    "cancel": cancel,
+    "stats": told,
+    "opt-out": opt_out,
+}
 
 if __name__ == "__main__":
     print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))

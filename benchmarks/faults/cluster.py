@@ -41,6 +41,7 @@ POINTS = {
         ("receive.before_commit", 60),
         ("sending.claimed", 40),
         ("sending.called", 40),
+        ("campaigns.written", 150),
     ),
 }
 WEIGHTS = {"worker": 4, "web": 4, "backend": 2, "postmaster": 2, "redis": 1}

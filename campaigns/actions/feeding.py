@@ -7,38 +7,29 @@ The sending itself is the spine's.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns.actions.consent import unsubscribe_token
 from campaigns.actions.preparing import prepare_some
-from campaigns.enums import CampaignStatus, RecipientState, Skip, UploadStatus
-from campaigns.models import Campaign, Recipient, Upload, Variant
-from campaigns.queries.consents import has_agreed, has_opted_out
+from campaigns.actions.writing import leave_out, next_locked, queued, write
+from campaigns.enums import CampaignStatus, Kind, Skip, UploadStatus
+from campaigns.models import Campaign, Upload, Variant
 from campaigns.queries.pace import held_until, left_today, per_second, quiet_zones, room_ahead
-from campaigns.queries.words import details_of, link_of, words_for
 from campaigns.tasks import plan_reading, plan_running
-from conversations.actions.notifying import Notice, locked_for_notice, notify
-from conversations.enums import Status
-from conversations.errors import WindowClosed
-from conversations.models import Contact, ContactIdentity, Conversation, Message
-from conversations.queries.recipients import recipient_at
-from conversations.queries.windows import capabilities
+from core import rows
 from core.crash_points import crash_point
-from core.errors import Invalid, TooLarge
-from core.reasons import reason
 
-MESSAGES = UUID("f3f1b6f2-5a7c-4f93-8a44-5f1f0a4c9a55")
 # What was not sent while a worker died may be made up for: in any minute no more than a twentieth too many.
 BURST = timedelta(seconds=3)
 # Between two looks at what else decides the pace.
 TURN = timedelta(seconds=0.5)
+PAUSE = timedelta(seconds=0.2)
 SKIPPED_AT_ONCE = 100
 LONGEST_WAIT = timedelta(hours=1)
+# Asked for each of a hundred thousand, and written out for that (see `core.rows`).
+HELD = "SELECT next_slot FROM campaigns_campaign WHERE id = %s AND status = 'running' FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +58,11 @@ def go_on(campaign_id: str) -> float | None:
         return None
     now = timezone.now()
     ends_at = now + TURN
-    turn = _turn(campaign, now)
+    turn = turn_of(campaign, now)
     if isinstance(turn, Wait):
         return _seconds(turn.until)
     for _number in range(turn.room):
-        step = write_next(campaign, quiet=turn.quiet)
+        step = write_next(campaign, turn)
         if step is OVER:
             return None
         if isinstance(step, Wait):
@@ -92,7 +83,7 @@ def sweep() -> None:
     for pk in due.values_list("pk", flat=True):
         begin_scheduled(pk)
     running = Campaign.objects.filter(status=CampaignStatus.RUNNING, inbox__is_active=True)
-    for pk in running.exclude(kind="onsite").values_list("pk", flat=True):
+    for pk in running.filter(kind=Kind.BROADCAST).values_list("pk", flat=True):
         plan_running(pk)
     unread = Upload.objects.filter(status__in=(UploadStatus.WAITING, UploadStatus.READING))
     for number in unread.values_list("pk", flat=True):
@@ -108,14 +99,16 @@ def begin_scheduled(campaign_id: UUID) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
-    """What holds for the next half second: how many may be written, and where it is quiet until when."""
+class Turn:
+    """What holds for half a second: how many may be written, the wordings, where it is quiet until when."""
 
     room: int
+    variants: dict[int, Variant]
     quiet: dict[str, datetime]
 
 
-def _turn(campaign: Campaign, now: datetime) -> _Turn | Wait:
+def turn_of(campaign: Campaign, now: datetime) -> Turn | Wait:
+    """Returns what a campaign may do just now, or until when it has to wait."""
     if until := held_until(campaign.inbox, now):
         return Wait(until)
     left, free_at = left_today(campaign, now)
@@ -123,178 +116,60 @@ def _turn(campaign: Campaign, now: datetime) -> _Turn | Wait:
         return Wait(free_at)
     quiet: dict[str, datetime] = {}
     if campaign.quiet_from is not None:
-        zones = _queued(campaign).order_by().values_list("zones", flat=True).distinct()
+        zones = queued(campaign).order_by().values_list("zones", flat=True).distinct()
         quiet = quiet_zones(campaign, zones, now)
     room = room_ahead(campaign)
-    return _Turn(max(0, room if left is None else min(room, left)), quiet)
-
-
-def _queued(campaign: Campaign) -> "QuerySet[Recipient]":
-    return Recipient.objects.filter(campaign=campaign, state=RecipientState.QUEUED)
+    variants = {row.pk: row for row in campaign.variants.select_related("template", "file")}
+    return Turn(max(0, room if left is None else min(room, left)), variants, quiet)
 
 
 def _seconds(until: datetime) -> float:
-    return max(0.01, min(until - timezone.now(), LONGEST_WAIT).total_seconds())
+    """Returns how long to wait: not so short that looking whether it is time costs more than the messages."""
+    return min(max(until - timezone.now(), PAUSE), LONGEST_WAIT).total_seconds()
 
 
 @transaction.atomic(durable=True)
-def write_next(campaign: Campaign, *, quiet: dict[str, datetime]) -> bool | Wait | None:
+def write_next(campaign: Campaign, turn: Turn) -> bool | Wait | None:
     """Writes to the next recipient whose turn it is, or leaves them out; True when it did.
 
     Wait before the next place in the campaign's pace, or while it is quiet for everybody left; None (OVER)
     once the campaign is done, or no longer runs.
     """
-    held = Campaign.objects.select_for_update(of=("self",)).filter(
-        pk=campaign.pk, status=CampaignStatus.RUNNING
-    )
-    slots = list(held.values_list("next_slot", flat=True))
-    if not slots:
+    with rows.prepared_cursor() as cursor:
+        cursor.execute(HELD, [campaign.pk])
+        held = cursor.fetchone()
+    if held is None:
         return OVER
     now = timezone.now()
-    slot = max(slots[0] or now, now - BURST)
+    slot = max(held[0] or now, now - BURST)
     if slot > now:
         return Wait(slot)
     for _number in range(SKIPPED_AT_ONCE):
-        recipient = _next_locked(campaign, quiet)
+        recipient = next_locked(campaign, turn.quiet)
         if recipient is None:
-            return _nobody_left(campaign, quiet, now)
-        skip = _write(campaign, recipient, now)
-        if isinstance(skip, Skip):
-            _leave_out(recipient, skip)
+            return _nobody_left(campaign, turn.quiet, now)
+        outcome = write(campaign, recipient, turn.variants.get(recipient.variant_id or 0), now)
+        if isinstance(outcome, Skip):
+            leave_out(recipient, outcome)
             continue
-        if skip is not None:
-            _stand_still(campaign, skip)
+        if isinstance(outcome, str):
+            _stand_still(campaign, outcome)
             return OVER
         crash_point("campaigns.written")
-        step = timedelta(seconds=1 / per_second(campaign))
-        Campaign.objects.filter(pk=campaign.pk).update(next_slot=slot + step)
+        campaign.next_slot = slot + timedelta(seconds=1 / per_second(campaign))
+        rows.update(campaign, "next_slot")
         return True
     return True
 
 
-def _next_locked(campaign: Campaign, quiet: dict[str, datetime]) -> Recipient | None:
-    rows = _queued(campaign)
-    if quiet:
-        rows = rows.exclude(zones__in=list(quiet))
-    related = ("contact", "variant__template", "variant__file")
-    found = rows.select_for_update(of=("self",), skip_locked=True).select_related(*related)
-    return found.order_by("pk").first()
-
-
 def _nobody_left(campaign: Campaign, quiet: dict[str, datetime], now: datetime) -> Wait | None:
     """Ends a campaign of which nobody waits any more."""
-    if _queued(campaign).exists():
+    if queued(campaign).exists():
         return Wait(min(quiet.values(), default=now + TURN))
     Campaign.objects.filter(pk=campaign.pk).update(
         status=CampaignStatus.DONE, finished_at=timezone.now(), error=""
     )
     return OVER
-
-
-def _write(campaign: Campaign, recipient: Recipient, now: datetime) -> Skip | str | None:
-    """Writes to one recipient; returns why not to this one (Skip), or to nobody (a reason)."""
-    contact = _present(cast("Contact", recipient.contact))
-    if contact.pk != recipient.contact_id:
-        if Recipient.objects.filter(campaign=campaign, contact=contact).exists():
-            return Skip.DUPLICATE
-        recipient.contact = contact
-    identity = _identity(campaign, contact)
-    if isinstance(identity, Skip):
-        return identity
-    others = Recipient.objects.filter(campaign=campaign, identity=identity)
-    if others.exclude(pk=recipient.pk).exists():
-        return Skip.DUPLICATE
-    variant = recipient.variant
-    if variant is None or (not variant.text and variant.template is None):
-        return reason("There is nothing to say: the template is gone, or the text is empty.")
-    try:
-        with transaction.atomic():
-            message = _say(campaign, recipient, identity, contact)
-    except _LeftOut as left:
-        return left.skip
-    except Invalid as error:
-        return error.detail
-    recipient.identity, recipient.message = identity, message
-    recipient.conversation_id = message.conversation_id
-    recipient.state, recipient.written_at = RecipientState.WRITTEN, now
-    fields = ["contact", "identity", "conversation", "message", "state", "written_at"]
-    recipient.save(update_fields=fields)
-    return None
-
-
-class _LeftOut(Exception):
-    """Nothing is said to this one, and no conversation is left behind."""
-
-    def __init__(self, skip: Skip) -> None:
-        super().__init__(skip)
-        self.skip = skip
-
-
-def _say(campaign: Campaign, recipient: Recipient, identity: ContactIdentity, contact: Contact) -> Message:
-    variant = cast("Variant", recipient.variant)
-    link = link_of(unsubscribe_token(recipient))
-    words = words_for(variant, contact, more=recipient.values, link=link)
-    if words.missing:
-        raise _LeftOut(Skip.MISSING_VALUE)
-    client_id = uuid5(MESSAGES, str(recipient.pk))
-    conversation = locked_for_notice(identity, subject=words.subject, client_id=client_id)
-    # Asked under the lock, for which whoever takes a word to the machine waits, or we for them.
-    if skip := _unwanted(campaign, identity, conversation):
-        raise _LeftOut(skip)
-    details = details_of(campaign, link)
-    notice = Notice(words.text, variant.template, words.values, variant.file, details)
-    try:
-        return notify(conversation=conversation, notice=notice, client_id=client_id)
-    except WindowClosed as error:
-        raise _LeftOut(Skip.WINDOW_CLOSED) from error
-    except TooLarge as error:
-        raise _LeftOut(Skip.TOO_LONG) from error
-
-
-def _present(contact: Contact) -> Contact:
-    """Returns who stands for a contact that was merged into another."""
-    for _number in range(10):
-        if contact.merged_into_id is None:
-            break
-        contact = cast("Contact", contact.merged_into)
-    return contact
-
-
-def _identity(campaign: Campaign, contact: Contact) -> ContactIdentity | Skip:
-    """Returns the id under which somebody is written to; makes one where their address is known."""
-    inbox = campaign.inbox
-    rows = ContactIdentity.objects.filter(contact=contact, inbox=inbox, same_as=None)
-    known = list(rows.select_related("inbox").order_by("-pk"))
-    alive = [row for row in known if row.unreachable_since is None]
-    if alive:
-        return alive[0]
-    if known:
-        return Skip.UNREACHABLE
-    if not capabilities(inbox).opens:
-        return Skip.NO_ADDRESS
-    for address in filter(None, (contact.phone, contact.email)):
-        if found := recipient_at(inbox, address):
-            made, _new = ContactIdentity.objects.select_related("inbox", "same_as").get_or_create(
-                inbox=inbox, external_id=found.external_id, defaults={"contact": contact}
-            )
-            root = made.same_as or made
-            return Skip.UNREACHABLE if root.unreachable_since else root
-    return Skip.NO_ADDRESS
-
-
-def _unwanted(campaign: Campaign, identity: ContactIdentity, conversation: Conversation) -> Skip | None:
-    if has_opted_out(identity):
-        return Skip.OPTED_OUT
-    if campaign.needs_consent and not has_agreed(identity):
-        return Skip.NO_CONSENT
-    if campaign.leaves_busy and conversation.status != Status.RESOLVED:
-        return Skip.BUSY
-    return None
-
-
-def _leave_out(recipient: Recipient, skip: Skip) -> None:
-    recipient.state, recipient.reason = RecipientState.SKIPPED, skip
-    recipient.save(update_fields=["state", "reason"])
 
 
 def _stand_still(campaign: Campaign, error: str) -> None:

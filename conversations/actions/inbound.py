@@ -85,7 +85,7 @@ def receive(
     if origin is not None and (stored := stored_message(inbox, external_id)):
         return Received(stored, stored.conversation, created=False)
     conversation, author = _place(inbox, sender, origin)
-    if known := _known_message(conversation, client_id, external_id):
+    if known := known_message(conversation, client_id, external_id):
         return Received(known, conversation, created=False)
     asks = _asks_for_an_answer(conversation, text, origin)
     if conversation.status == Status.RESOLVED and asks:
@@ -291,8 +291,8 @@ def _learn(contact: Contact, sender: Sender) -> None:
         contact.save(update_fields=list(news))
 
 
-def _known_message(
-    conversation: Conversation, client_id: UUID | None, external_id: str | None
+def known_message(
+    conversation: Conversation, client_id: UUID | None, external_id: str | None = None
 ) -> Message | None:
     """Returns the message if it is stored; asked after the lock, which a twin may have held meanwhile."""
     with rows.prepared_cursor() as cursor:

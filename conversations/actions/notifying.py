@@ -13,10 +13,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from conversations import signals
-from conversations.actions.inbound import locked_identity
+from conversations.actions.inbound import known_message, locked_identity
 from conversations.actions.outbound import checked_values, rendered
 from conversations.actions.receipts import write
-from conversations.actions.record import Draft, add_message, lock, save_locked
+from conversations.actions.record import Draft, add_message, lock
 from conversations.enums import AuthorKind, DeliveryStatus, Direction, Status, Validation
 from conversations.errors import WindowClosed
 from conversations.exchange import Sender
@@ -29,8 +29,16 @@ from conversations.models import (
     MessageTemplate,
 )
 from conversations.queries.windows import capabilities, is_window_open
+from core import rows
 from core.actor import Actor
 from core.errors import TooLarge
+
+# Asked for each of a hundred thousand, and written out for that (see `core.rows`).
+NEWEST = f"""
+SELECT {rows.columns(Conversation, "conversation")} FROM conversations_conversation conversation
+WHERE conversation.identity_id = %s ORDER BY conversation.created_at DESC LIMIT 1
+FOR UPDATE
+"""  # noqa: S608 (names of ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +64,40 @@ def locked_for_notice(identity: ContactIdentity, *, subject: str = "", client_id
     if not capabilities(identity.inbox).subjects and (found := _newest(identity)):
         return found
     held = locked_identity(identity.inbox, Sender(identity.external_id))
+    held.inbox = identity.inbox
     if capabilities(identity.inbox).subjects:
         told = Message.objects.filter(conversation__identity=held, client_id=client_id).first()
         if told is not None:
             return lock(told.conversation_id, by=Actor.system())
     elif found := _newest(held):
         return found
-    made = Conversation.objects.create(
-        inbox=identity.inbox,
-        contact=held.contact,
-        identity=held,
-        team_id=identity.inbox.team_id,
-        subject=" ".join(subject.split())[:200],
-        status=Status.RESOLVED,
-        resolved_at=timezone.now(),
-    )
-    return lock(made.pk, by=Actor.system())
+    return _made(held, " ".join(subject.split())[:200])
 
 
 def _newest(identity: ContactIdentity) -> Conversation | None:
-    root = identity.same_as_id or identity.pk
-    newest = Conversation.objects.filter(identity_id=root).order_by("-created_at")
-    found = newest.values_list("pk", flat=True).first()
-    return lock(found, by=Actor.system()) if found else None
+    with rows.prepared_cursor() as cursor:
+        cursor.execute(NEWEST, [identity.same_as_id or identity.pk])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    conversation, _rest = rows.from_columns(Conversation, found)
+    conversation.inbox = identity.inbox
+    return conversation
+
+
+def _made(identity: ContactIdentity, subject: str) -> Conversation:
+    """Makes a conversation that is resolved, since there is nothing to do in it; nobody else knows it yet."""
+    conversation = Conversation(
+        inbox=identity.inbox,
+        contact=identity.contact,
+        identity=identity,
+        team_id=identity.inbox.team_id,
+        subject=subject,
+        status=Status.RESOLVED,
+        resolved_at=timezone.now(),
+    )
+    rows.insert(conversation)
+    return conversation
 
 
 def notify(*, conversation: Conversation, notice: Notice, client_id: UUID) -> Message:
@@ -88,7 +107,7 @@ def notify(*, conversation: Conversation, notice: Notice, client_id: UUID) -> Me
     templates by now, Invalid for a template that may not be sent or lacks a value, TooLarge for a text that
     does not fit into one message; and then writes nothing.
     """
-    if known := Message.objects.filter(conversation=conversation, client_id=client_id).first():
+    if known := known_message(conversation, client_id):
         return known
     text, details = _said(conversation, notice)
     inbox = conversation.inbox
@@ -104,9 +123,8 @@ def notify(*, conversation: Conversation, notice: Notice, client_id: UUID) -> Me
         validated_by=Validation.HUMAN,
         details=details,
     )
-    message = add_message(conversation, draft)
+    message = add_message(conversation, draft, save=())
     signals.message_sent.send(Message, conversation=conversation, message=message)
-    save_locked(conversation, "preview")
     return message
 
 

@@ -8,7 +8,7 @@ from conversations.channels import Capabilities, adapter
 from conversations.enums import FileStatus
 from conversations.models import Attachment, ContactIdentity, Conversation, Delivery, Message
 from conversations.tasks import ask_who, fetch_file, plan_delivery
-from core import queue
+from core import queue, rows
 
 
 def plan_sending(conversation: Conversation, message: Message, files: Iterable[Attachment]) -> None:
@@ -16,7 +16,7 @@ def plan_sending(conversation: Conversation, message: Message, files: Iterable[A
     capabilities = adapter(conversation.inbox.channel).capabilities
     if not capabilities.sends:
         return
-    Delivery.objects.bulk_create(
+    parts = [
         Delivery(
             message=message,
             conversation=conversation,
@@ -27,7 +27,8 @@ def plan_sending(conversation: Conversation, message: Message, files: Iterable[A
             attachment=file,
         )
         for part, (text, file) in enumerate(_parts_of(message, list(files), capabilities))
-    )
+    ]
+    rows.insert(*parts)
     plan_delivery(str(conversation.pk))
 
 

@@ -119,7 +119,7 @@ def save_locked(conversation: Conversation, *fields: str) -> None:
     rows.update(conversation, *ALWAYS_SAVED, *fields)
 
 
-def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ...] = ()) -> Message:
+def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ...] | None = None) -> Message:
     """Writes a message and its event into a locked conversation.
 
     The caller saves the row; or it names the fields to `save`, and the same statement writes them with the
@@ -159,7 +159,7 @@ def add_message(conversation: Conversation, draft: Draft, *, save: tuple[str, ..
     )
     if draft.direction != Direction.NOTE:
         conversation.preview = (draft.text or ", ".join(row.name for row in draft.attachments))[:140]
-    if save:
+    if save is not None:
         rows.insert(message, event, updating=conversation, names=(*ALWAYS_SAVED, "preview", *save))
     else:
         rows.insert(message, event)

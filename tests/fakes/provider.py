@@ -63,7 +63,7 @@ class Faults:
 
 @dataclass
 class Accepted:
-    """One message that the provider took: `key` is what a receiver tells doubles by, `fate` its last receipt."""
+    """One message that the provider took: `key` tells doubles, `fate` is its last receipt."""
 
     at: float
     to: str
