@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.utils import timezone
 
@@ -66,10 +67,22 @@ def as_chat(message: Message, files: Sequence[Attachment] = ()) -> ChatMessage:
         lines = [text, *(named(file) for file in files[:MOST_NAMED])]
         said = "\n".join(filter(None, lines)) or "(nothing)"
         return {"role": "user", "content": fence(said, label="customer")}
+    if about := message.details.get("campaign"):
+        return {"role": "assistant", "content": f"{_campaign(about)}\n{text}"}
     if message.choices:
         labels = " | ".join(choice["label"] for choice in message.choices)
         text = f"{text}\n[buttons: {labels}]"
     return {"role": "assistant", "content": text}
+
+
+def _campaign(about: Mapping[str, Any]) -> str:
+    """Returns what the model is told of a message that went to many: that it did, and what stands behind it.
+
+    Both were written by the team, and approved.
+    """
+    name = " ".join(str(about.get("name", "")).split())
+    brief = str(about.get("brief", "")).strip()
+    return f"[campaign: {name}]" + (f"\n[about it: {brief}]" if brief else "")
 
 
 def replayed(steps: Sequence[Step]) -> Iterable[tuple[ChatMessage, ChatMessage]]:

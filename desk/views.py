@@ -75,6 +75,7 @@ def inbox(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResp
             "tickets": reverse("admin:desk_tickets"),
             # Where somebody with the right to it can mend an inbox.
             "inboxes": settings_url(user),
+            "campaigns": campaigns_url(user),
         },
     }
     page_context = {
@@ -92,6 +93,13 @@ def settings_url(user: User) -> str:
     if not user.has_perm("conversations.view_inbox"):
         return ""
     return reverse("admin:conversations_inbox_changelist")
+
+
+def campaigns_url(user: User) -> str:
+    """Returns the address below which campaigns are, or "" for whoever may not see them."""
+    if not user.has_perm("campaigns.view_campaign"):
+        return ""
+    return reverse("admin:campaigns_campaign_changelist")
 
 
 def rows_state(

@@ -21,14 +21,14 @@ from integrations.email.marks import LOOP_HEADER, loop_mark, message_id, reply_a
 MAX_SUBJECT = 250
 # Enough for every mail program to find the thread, and short enough for every server.
 MAX_REFERENCES = 20
-ID_FIELDS = frozenset({"message-id", "in-reply-to", "references"})
+ID_FIELDS = frozenset({"message-id", "in-reply-to", "references", "list-unsubscribe"})
 MACHINES = frozenset({AuthorKind.AGENT, AuthorKind.SYSTEM})
 MAIL_ID = re.compile(r"[^\s<>]{1,250}@[^\s<>]{1,250}")
 PAGE = '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{content}{signature}</body></html>'
 
 
 class _Policy(EmailPolicy):
-    """Python encodes long ids as if they were words, and no mail program knows them again."""
+    """Python encodes long ids and links as if they were words, and no mail program knows them again."""
 
     def fold(self, name: str, value: Any) -> str:
         """Folds ids between them, everything else as Python does."""
@@ -79,6 +79,7 @@ def compose(outgoing: Outgoing, config: EmailConfig) -> Letter:
     message["Message-ID"] = f"<{own_id}>"
     message[LOOP_HEADER.title()] = loop_mark(config)
     _place(message, outgoing)
+    _offer_leaving(message, outgoing)
     if outgoing.author_kind in MACHINES:
         message["Auto-Submitted"] = "auto-replied" if outgoing.thread else "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"
@@ -142,6 +143,16 @@ def _place(message: EmailMessage, outgoing: Outgoing) -> None:
         named = [*known[:1], *known[1:][-MAX_REFERENCES:], answered]
         kept = [each for each in dict.fromkeys(named) if each != answered]
         message["References"] = " ".join(f"<{each}>" for each in [*kept, answered])
+
+
+def _offer_leaving(message: EmailMessage, outgoing: Outgoing) -> None:
+    """Lets mail programs show a button for those who want no more (RFC 2369; RFC 8058, which wants https)."""
+    link = outgoing.details.get("unsubscribe")
+    if not isinstance(link, str) or not link:
+        return
+    message["List-Unsubscribe"] = f"<{link}>"
+    if link.startswith("https://"):
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
 def _fill(message: EmailMessage, outgoing: Outgoing, config: EmailConfig) -> None:

@@ -22,6 +22,13 @@ PAGE = 100
 TEMPLATE_FIELDS = "id,name,language,status,category,components,parameter_format"
 # Where Meta keeps media; nobody else is shown the token.
 MEDIA_HOSTS = (".fbsbx.com", ".facebook.com", ".fbcdn.net", ".whatsapp.net")
+# To how many people a business may write first in 24 hours, all its numbers together; 0: as many as it likes.
+# https://developers.facebook.com/documentation/business-messaging/whatsapp/messaging-limits
+LIMIT_FIELD = "whatsapp_business_manager_messaging_limit"
+TIERS = {
+    "TIER_50": 50, "TIER_250": 250, "TIER_1K": 1_000, "TIER_2K": 2_000, "TIER_10K": 10_000,
+    "TIER_100K": 100_000, "TIER_UNLIMITED": 0,
+}  # fmt: skip
 PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -110,20 +117,21 @@ def check(config: WhatsAppConfig) -> Check:
         config.phone_number_id,
         config,
         deadline=LOOK_SECONDS,
-        query={"fields": "display_phone_number,verified_name,quality_rating"},
+        query={"fields": f"display_phone_number,verified_name,quality_rating,{LIMIT_FIELD}"},
     )
     apps = graph("GET", f"{config.business_account_id}/subscribed_apps", config, deadline=LOOK_SECONDS)
     name, shown = str(number.get("verified_name") or ""), str(number.get("display_phone_number") or "")
     quality = str(number.get("quality_rating") or "")
+    tier = TIERS.get(str(number.get(LIMIT_FIELD) or ""), 0)
     if not apps.get("data"):
         detail = reason("%s can send, but Meta passes no message on to us yet: connect the inbox.", shown)
         return Check(Light.YELLOW, detail, {"number": shown, "name": name})
     if quality == "RED":
         detail = reason("%s works, but Meta rates its quality as low.", shown)
-        return Check(Light.YELLOW, detail, {"number": shown, "name": name, "quality": quality})
-    return bright(
-        reason("Connected as %s", f"{name} {shown}".strip()), number=shown, name=name, quality=quality
-    )
+        told = {"number": shown, "name": name, "quality": quality, "daily_limit": tier}
+        return Check(Light.YELLOW, detail, told)
+    said = reason("Connected as %s", f"{name} {shown}".strip())
+    return bright(said, number=shown, name=name, quality=quality, daily_limit=tier)
 
 
 def connect(config: WhatsAppConfig, *, url: str) -> Check:

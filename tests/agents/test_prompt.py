@@ -100,6 +100,17 @@ def test_offered_buttons_are_named_below_the_text() -> None:
     assert said["content"] == "Which?\n[buttons: One | Two]"
 
 
+def test_campaigns_message_is_told_with_what_stands_behind_it() -> None:
+    about = {"id": "1", "name": "Natal\n2026", "brief": "10% until Sunday, not on lamps."}
+    said = as_chat(message("10% off", AuthorKind.OPERATOR, details={"campaign": about}))
+    assert said == {
+        "role": "assistant",
+        "content": "[campaign: Natal 2026]\n[about it: 10% until Sunday, not on lamps.]\n10% off",
+    }
+    bare = as_chat(message("10% off", AuthorKind.OPERATOR, details={"campaign": {"name": "Natal"}}))
+    assert bare["content"] == "[campaign: Natal]\n10% off"
+
+
 def test_rules_name_agent_persona_and_language() -> None:
     told = rules(Agent(name="Lia", persona="  Speak like a {pirate}. \n"), contact("pt-br"))
     assert told.startswith("You are Lia, ")

@@ -188,6 +188,7 @@ class WhatsAppCloud(Provider):
                     "display_phone_number": NUMBER,
                     "verified_name": "Jasper's Market",
                     "quality_rating": "GREEN",
+                    "whatsapp_business_manager_messaging_limit": "TIER_2K",
                 }
             )
         if node not in self.media:

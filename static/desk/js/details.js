@@ -2,7 +2,7 @@
 // All of it was written by strangers: it becomes text, and addresses are made here.
 
 import { copyOf, make, slot } from "./dom.js";
-import { t } from "./state.js";
+import { state, t } from "./state.js";
 import { exactTime } from "./time.js";
 
 const PRESSED = new Set(["button", "choice", "interactive", "postback"]);
@@ -17,6 +17,7 @@ const word = (value) => (typeof value === "string" || typeof value === "number" 
 export function showAbove(element, message) {
   const details = message.details ?? {};
   const parts = [];
+  if (details.campaign) parts.push(campaign(details.campaign));
   if (message.reply_to) parts.push(quote(message.reply_to));
   if (details.kind === "email" || details.subject !== undefined) parts.push(mail(details));
   else if (list(details.cc).length) parts.push(copies(details));
@@ -33,6 +34,15 @@ export function showBelow(element, message) {
   if (details.kind === "calendar") parts.push(calendar(details.event ?? details));
   element.hidden = parts.length === 0;
   element.replaceChildren(...parts);
+}
+
+/** Who may see campaigns comes to it in one click. */
+function campaign({ id, name }) {
+  const node = copyOf("campaign");
+  const link = slot(node, "name");
+  link.textContent = word(name);
+  if (state.urls.campaigns) link.href = `${state.urls.campaigns}${encodeURIComponent(word(id))}/change/`;
+  return node;
 }
 
 function quote(answered) {

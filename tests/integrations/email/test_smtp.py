@@ -128,6 +128,19 @@ def test_answer_is_read_back_as_it_was_written(server: Simulator, box: EmailConf
     assert str(mail["Subject"]).startswith("Não chegou –")
 
 
+def test_mail_to_many_offers_the_way_out_in_its_head(server: Simulator, box: EmailConfig) -> None:
+    """RFC 8058: the mail program's own button posts to the link."""
+    link = f"https://help.shop.example/unsubscribe/{'x' * 150}/"
+    mail = received(server, ADAPTER.send(answer(key="u1", details={"unsubscribe": link}), box))
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n" in server.ledger()[-1]["raw"]["mail"]
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    plain = {"unsubscribe": link.replace("https", "http")}
+    mail = received(server, ADAPTER.send(answer(key="u2", details=plain), box))
+    assert mail["List-Unsubscribe"] is not None
+    assert mail["List-Unsubscribe-Post"] is None
+    assert received(server, ADAPTER.send(answer(key="u3"), box))["List-Unsubscribe"] is None
+
+
 @pytest.mark.parametrize("kind", ["agent", "system"])
 def test_answer_of_a_machine_says_so(server: Simulator, box: EmailConfig, kind: str) -> None:
     mail = received(

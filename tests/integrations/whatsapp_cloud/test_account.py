@@ -86,6 +86,8 @@ def test_templates_come_from_all_pages(whatsapp: Adapter, config: Config) -> Non
 
 def test_test_names_the_number(whatsapp: Adapter, config: Config) -> None:
     check = whatsapp.test(config)
+    # So many people a day may be written to first: campaigns keep to it.
+    assert check.details["daily_limit"] == 2_000
     assert check.light == Light.GREEN
     assert "15550783881" in check.detail
 
