@@ -29,6 +29,7 @@ def plan_reading(upload_id: int) -> None:
     queue.defer(read_list, lock=key, queueing_lock=key, upload_id=upload_id)
 
 
+@queue.takes_long
 @queue.task(name="campaigns.run", queue=queue.WAITING)
 async def run(campaign_id: str) -> None:
     """Writes a campaign's recipients down and then to them, at its pace, until it is over or has to wait."""

@@ -24,7 +24,7 @@ from core.crash_points import crash_point
 # What was not sent while a worker died may be made up for: in any minute no more than a twentieth too many.
 BURST = timedelta(seconds=3)
 # Between two looks at what else decides the pace.
-TURN = timedelta(seconds=0.5)
+TURN = timedelta(seconds=0.2)
 PAUSE = timedelta(seconds=0.2)
 SKIPPED_AT_ONCE = 100
 LONGEST_WAIT = timedelta(hours=1)
@@ -43,7 +43,7 @@ OVER = None
 
 
 def go_on(campaign_id: str) -> float | None:
-    """Does the next half second's work of a campaign; returns how many seconds to wait, None at its end.
+    """Does the next moment's work of a campaign; returns how many seconds to wait, None at its end.
 
     The end is that of its job: it is over, was paused, or somebody else's word is needed.
     """
@@ -100,7 +100,7 @@ def begin_scheduled(campaign_id: UUID) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What holds for half a second: how many may be written, the wordings, where it is quiet until when."""
+    """What holds for a moment: how many may be written, the wordings, where it is quiet until when."""
 
     room: int
     variants: dict[int, Variant]
