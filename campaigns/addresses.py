@@ -1,6 +1,8 @@
 """Telephone numbers as people write them, and the time zones behind them."""
 
-from functools import lru_cache
+import re
+from functools import cache, lru_cache
+from zoneinfo import available_timezones
 
 import phonenumbers
 from phonenumbers import timezone as zones_of_numbers
@@ -9,18 +11,38 @@ from phonenumbers import timezone as zones_of_numbers
 MOST_ZONES = 4
 
 
+# Digits of a number that can hardly be one without the code of a country.
+WITH_CODE = 12
+
+
 def full_number(text: str, region: str = "") -> str:
     """Returns a number in full, as +5511999990001; "" for what is none.
 
-    `region`: the country (ISO 3166, such as BR) in which one without a country code is meant.
+    `region`: the country (ISO 3166, such as BR) in which one without a country code is meant. None of letters
+    (0800 FLOWERS, 5,5E+12), and none that lacks the code of its town: such would reach somebody else.
     """
+    plain = text.strip().lower().removeprefix("tel:").strip()
+    if any(sign.isalpha() for sign in plain):
+        return ""
+    # In some countries 00 does not lead abroad; people write it all the same.
+    plain = re.sub(r"^\D{0,3}00(?=[1-9])", "+", plain)
+    if plain.lstrip("'\"=( ").startswith("+"):
+        return _number(plain, "")
+    digits = re.sub(r"\D", "", plain)
+    code = str(phonenumbers.country_code_for_region(region.upper())) if region else ""
+    if len(digits) >= WITH_CODE and digits.startswith(code):
+        return _number(f"+{digits}", "", surely=not region)
+    return _number(plain, region, surely=True) if region else ""
+
+
+def _number(text: str, region: str, *, surely: bool = False) -> str:
+    """Returns a number in full; `surely`: only one that its country gives to somebody."""
     try:
         found = phonenumbers.parse(text, region.upper() or None)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(found):
-        return ""
-    return str(phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164))
+    is_it = phonenumbers.is_valid_number if surely else phonenumbers.is_possible_number
+    return str(phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)) if is_it(found) else ""
 
 
 @lru_cache(maxsize=10_000)
@@ -37,3 +59,9 @@ def zones_of(number: str) -> str:
 def regions() -> frozenset[str]:
     """Returns the countries that have numbers."""
     return frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Returns the names of time zones, which are looked for on the disk once."""
+    return frozenset(available_timezones())

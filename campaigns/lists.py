@@ -1,27 +1,38 @@
 """Reading lists as people paste and export them: which sign separates, what a column means. Pure."""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from charset_normalizer import from_bytes
+from io import StringIO
 
 from campaigns.places import plain_name
 
 SEPARATORS = ";,\t|"
 ADDRESS = "address"
-# What columns are called, in the languages of those who export them; accents as they come.
+# What columns are called, in the languages of those who export them, accents as they come. Of two that mean
+# the same, the one named first here is meant: who has a mobile is not written to at their landline.
 HEADINGS = {
-    "phone": "phone telephone mobile cell whatsapp number numero número telefone celular telefono teléfono "
-    "movil móvil phone_number fone tel",
+    "phone": "whatsapp mobile cell celular movil móvil phone phone_number telephone telefone telefono "
+    "teléfono fone tel number numero número",
     "email": "email e_mail mail correo correo_electronico correo_electrónico email_address",
-    "name": "name nome nombre full_name nome_completo nombre_completo customer cliente",
+    "name": "name full_name nome_completo nombre_completo nome nombre customer cliente",
     "language": "language locale idioma lingua língua lengua",
     "timezone": "timezone time_zone tz fuso fuso_horario fuso_horário zona_horaria huso_horario",
     "tags": "tags tag labels etiquetas etiqueta marcadores",
     ADDRESS: "address id user_id external_id contact_id usuario",
 }
 MEANINGS = {name: meaning for meaning, names in HEADINGS.items() for name in names.split()}
+# Lines over which a cell in quotation marks may go: a mark that is never closed costs only its own line.
+LONGEST_CELL = 20
+QUOTED = re.compile(r'"[^"]*"?')
+# What spreadsheets write that know nothing of UTF-8: the one is meant that makes words of what it finds.
+ENCODINGS = ("cp1252", "mac_roman", "cp850")
+LOW, HIGH = "áàâãäçéèêëíïñóòôõöúùü", "ÁÀÂÃÄÇÉÈÊËÍÏÑÓÒÔÕÖÚÙÜ"
+IN_WORDS = re.compile(f"(?<=[a-z])[{LOW}]|[{LOW}](?=[a-z])|(?<=[A-Z])[{HIGH}]|[{HIGH}](?=[A-Za-z])")
+# Signs that stand around words; all others that are none of theirs tell against an encoding.
+STRANGE = re.compile(r"[^\x00-\x7f\s\u2013-\u2039\u203a\xab\xbb\xa1\xbf\xaa\xba\xb0\u20ac]")
+ENOUGH = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +59,88 @@ def decoded(data: bytes) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return data.decode(encoding, "replace")
+    if data[:2].count(0) == 1:
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace")
     try:
         return data.decode()
     except UnicodeDecodeError:
-        best = from_bytes(data).best()
-        return str(best) if best else data.decode("cp1252", "replace")
+        return data.decode(_encoding(data[:ENOUGH]), "replace")
+
+
+def _encoding(data: bytes) -> str:
+    return max(ENCODINGS, key=lambda each: _words(data.decode(each, "replace")))
+
+
+def _words(text: str) -> int:
+    return 2 * len(IN_WORDS.findall(text)) - len(STRANGE.findall(text))
 
 
 def shape_of(text: str) -> Shape:
     """Finds out how a list is written from its first line that says anything."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=first.count) if any(sign in first for sign in SEPARATORS) else ","
-    cells = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
-    names = [plain_name(cell.strip('"')) for cell in cells]
+    physical = list(StringIO(text[:ENOUGH], newline=""))
+    first = next((number for number, line in enumerate(physical) if line.strip()), 0)
+    bare = QUOTED.sub("", "".join(physical[first : first + 1]))
+    separator = max(SEPARATORS, key=bare.count) if any(sign in bare for sign in SEPARATORS) else ","
+    row = next(_rows(physical[first:], separator), None)
+    cells = [cell.strip() for cell in row.cells] if row else []
+    names = [plain_name(cell) for cell in cells]
     if any(name in MEANINGS for name in names):
-        return Shape(separator, tuple(MEANINGS.get(name, name) for name in names), has_heading=True)
-    # Bare addresses, with a name behind them where there is a second column.
-    return Shape(separator, (ADDRESS, "name")[: max(1, len(cells))], has_heading=False)
+        return Shape(separator, tuple(_meanings(names)), has_heading=True)
+    return Shape(separator, _without_heading(cells), has_heading=False)
+
+
+def _meanings(names: Sequence[str]) -> Iterator[str]:
+    """Yields what columns mean; a second one of a meaning is a value under its own name."""
+    best = {meaning: next(filter(names.count, of.split()), "") for meaning, of in HEADINGS.items()}
+    for number, name in enumerate(names):
+        meaning = MEANINGS.get(name, "")
+        is_it = meaning and best[meaning] == name and name not in names[:number]
+        yield meaning if is_it else name
+
+
+def _without_heading(cells: Sequence[str]) -> tuple[str, ...]:
+    """Bare addresses, with a name beside them where there is a second column."""
+    first, second = (any(sign in "@0123456789" for sign in cell) for cell in [*cells, "", ""][:2])
+    if second and not first:
+        return "name", ADDRESS
+    return (ADDRESS, "name")[: max(1, len(cells))]
 
 
 def lines(text: str, shape: Shape) -> Iterator[Line]:
     """Yields the rows of a list that say anything, without its heading."""
-    physical = text.splitlines(keepends=True)
-    reader = csv.reader(physical, delimiter=shape.separator, strict=True)
-    is_first = True
-    while True:
-        start = reader.line_num
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            raw = "".join(physical[start : reader.line_num]).rstrip("\r\n")
-            yield Line(start + 1, (), raw, is_broken=True)
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if is_first and shape.has_heading:
-            is_first = False
-            continue
-        is_first = False
-        raw = "".join(physical[start : reader.line_num]).rstrip("\r\n")
-        yield Line(start + 1, tuple(cell.strip() for cell in cells), raw)
+    rows = _rows(list(StringIO(text, newline="")), shape.separator)
+    said = (row for row in rows if row.is_broken or any(row.cells))
+    if shape.has_heading:
+        next(said, None)
+    yield from said
+
+
+def _rows(physical: Sequence[str], separator: str) -> Iterator[Line]:
+    number = 0
+    while number < len(physical):
+        cells, used = _cells(physical, number, separator)
+        raw = "".join(physical[number : number + used]).rstrip("\r\n")
+        told = tuple(cell.strip() for cell in cells or ())
+        yield Line(number + 1, told, raw, is_broken=cells is None)
+        number += used
+
+
+def _cells(physical: Sequence[str], number: int, separator: str) -> tuple[list[str] | None, int]:
+    """Returns the cells of the row that begins in a line, and how many lines it takes; None where it is cut.
+
+    A mark that is not closed spoils its line alone: what follows is read as lines of their own.
+    """
+    line = physical[number]
+    if '"' not in line:
+        return line.rstrip("\r\n").split(separator), 1
+    reader = csv.reader(physical[number : number + LONGEST_CELL], delimiter=separator, strict=True)
+    try:
+        return next(reader), reader.line_num
+    except csv.Error:
+        if line.count('"') % 2:
+            return None, 1
+    try:
+        # "Ana" Maria: more behind the second mark than a separator.
+        return next(csv.reader([line], delimiter=separator)), 1
+    except csv.Error:
+        return None, 1

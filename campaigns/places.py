@@ -1,6 +1,7 @@
 """Places in a campaign's words that are filled in for each recipient. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 # {{name}}, or {{plan|basic}} with what is said where nothing is known. A template's own {{1}} is another's.
@@ -8,13 +9,27 @@ PLACE = re.compile(r"\{\{\s*([\w .-]{1,60}?)\s*(?:\|([^{}|]{0,200}))?\}\}")
 
 
 def plain_name(name: str) -> str:
-    """Returns the name of a value as it is compared: without case, and with one sign between words."""
-    return re.sub(r"[\s.-]+", "_", name.strip().casefold())
+    """Returns the name of a value as it is compared: without case, and with one sign between words.
+
+    An accent is the same whether it was written as one sign with its letter or as two.
+    """
+    return re.sub(r"[\s.-]+", "_", composed(name).strip().casefold())
+
+
+def composed(text: str) -> str:
+    """Returns a text in which letters have their accents in one sign, as keyboards write them."""
+    return unicodedata.normalize("NFC", text)
 
 
 def places(text: str) -> list[str]:
     """Returns the names of the places of a text, each once, in their order."""
-    return list(dict.fromkeys(plain_name(found[1]) for found in PLACE.finditer(text)))
+    return list(dict.fromkeys(plain_name(found[1]) for found in PLACE.finditer(composed(text))))
+
+
+def has_broken_place(text: str) -> bool:
+    """Says whether there are signs of a place that is none, which would be read as they stand."""
+    rest = PLACE.sub("", composed(text))
+    return "{{" in rest or "}}" in rest
 
 
 def filled(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -34,5 +49,5 @@ def filled(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
             return ""
         return place[2].strip()
 
-    said = PLACE.sub(value, text)
+    said = PLACE.sub(value, composed(text))
     return said, list(dict.fromkeys(missing))

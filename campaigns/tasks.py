@@ -58,7 +58,8 @@ async def read_list(upload_id: int) -> None:
     from campaigns.actions import importing  # deferred: task calls action
 
     try:
-        while await in_thread(importing.read_some, upload_id):
+        reading = importing.Reading(upload_id)
+        while await in_thread(reading.go_on):
             pass
     except DatabaseFailure:
         logger.warning("the database failed while a list was read; the next sweep goes on", exc_info=True)

@@ -1,9 +1,8 @@
 """Lists of recipients: taken whole, read in a job, every line accounted for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.db import transaction
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from campaigns.actions.consent import note_consent
 from campaigns.actions.preparing import variant_for, zones_for
 from campaigns.actions.rights import locked_campaign
-from campaigns.addresses import full_number, regions
+from campaigns.addresses import full_number, regions, time_zones
 from campaigns.enums import CampaignStatus, ConsentSource, ConsentState, Source, UploadStatus
 from campaigns.lists import ADDRESS, Line, Shape, decoded, lines, shape_of
 from campaigns.models import BadRow, Campaign, Recipient, Upload
@@ -30,6 +29,8 @@ from core.storable import storable
 AT_ONCE = 500
 MAX_ATTRIBUTES = 40
 LONGEST_LINE = 2_000
+# As long as an id may be that an inbox knows somebody by.
+LONGEST_ADDRESS = 200
 
 
 @transaction.atomic
@@ -86,29 +87,60 @@ class _Read:
     values: dict[str, str]
 
 
-@transaction.atomic(durable=True)
 def read_some(upload_id: int) -> bool:
-    """Reads the next lines of a list; returns whether there are more.
+    """Reads the next lines of a list; returns whether there are more. See `Reading`, which goes on faster."""
+    return Reading(upload_id).go_on()
 
-    What the lines made and how far it has come are one transaction, under the lock of the list's row: whoever
-    goes on after a crash goes on behind the last line that counts.
+
+class Reading:
+    """The reading of one list, some hundred lines at a time, without looking at those before again.
+
+    What the lines made and how far it has come are one transaction, under the lock of the campaign: whoever
+    goes on after a crash, or beside this one, goes on behind the last line that counts.
     """
-    rows = Upload.objects.select_for_update(of=("self",)).select_related("campaign__inbox")
-    upload = rows.filter(pk=upload_id).exclude(status__in=(UploadStatus.DONE, UploadStatus.FAILED)).first()
-    if upload is None:
-        return False
-    shape = shape_of(upload.content)
-    batch = list(islice(lines(upload.content, shape), upload.done, upload.done + AT_ONCE))
+
+    def __init__(self, upload_id: int) -> None:
+        self.upload_id = upload_id
+        self.done = -1
+        self.rest: Iterator[Line] = iter(())
+
+    @transaction.atomic(durable=True)
+    def go_on(self) -> bool:
+        """Reads the next lines; returns whether there are more."""
+        upload = self._locked()
+        if upload is None:
+            return False
+        if upload.done != self.done:
+            self.shape = shape_of(upload.content)
+            self.rest = islice(lines(upload.content, self.shape), upload.done, None)
+        # Until this is committed, nobody knows how far it is.
+        self.done = -1
+        batch = list(islice(self.rest, AT_ONCE))
+        transaction.on_commit(lambda: setattr(self, "done", upload.done))
+        _take(upload, self.shape, batch)
+        return upload.status == UploadStatus.READING
+
+    def _locked(self) -> Upload | None:
+        """Returns the list, unless it is read; two lists of a campaign are read one after the other."""
+        named = Campaign.objects.filter(uploads=self.upload_id)
+        list(named.select_for_update(of=("self",)).values_list("pk"))
+        rows = Upload.objects.select_for_update(of=("self",)).select_related("campaign__inbox")
+        if self.done >= 0:
+            rows = rows.defer("content")
+        over = (UploadStatus.DONE, UploadStatus.FAILED)
+        return rows.filter(pk=self.upload_id).exclude(status__in=over).first()
+
+
+def _take(upload: Upload, shape: Shape, batch: Sequence[Line]) -> None:
     reader = _Reader(upload, shape)
     found = [each for line in batch if (each := reader.read(line)) is not None]
-    BadRow.objects.bulk_create(reader.bad, ignore_conflicts=True)
+    BadRow.objects.bulk_create(reader.bad)
     added = _enrol(upload, found)
     upload.done += len(batch)
     upload.added += added
     upload.known += len(found) - added
     upload.status = UploadStatus.READING if len(batch) == AT_ONCE else UploadStatus.DONE
     upload.save(update_fields=["done", "added", "known", "status"])
-    return upload.status == UploadStatus.READING
 
 
 class _Reader:
@@ -140,7 +172,7 @@ class _Reader:
         told = {name: cell for name, cell in zip(columns, line.cells, strict=False) if cell}
         sender = self._sender(told)
         zone = told.get("timezone", "")
-        if zone and zone not in available_timezones():
+        if zone and zone not in time_zones():
             raise _BadLine(reason("There is no time zone %s.", zone))
         known = {"phone", "email", "name", "language", "timezone", "tags", ADDRESS}
         values = {name: cell for name, cell in list(told.items())[:MAX_ATTRIBUTES] if name not in known}
@@ -171,7 +203,7 @@ class _Reader:
             if not address:
                 raise _BadLine(reason("%s is no telephone number.", written))
         sender = recipient_at(self.inbox, address)
-        if sender is None:
+        if sender is None or len(sender.external_id) > LONGEST_ADDRESS:
             raise _BadLine(reason("Nobody can be written to at %s.", written))
         return address, sender
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 
+from campaigns.addresses import time_zones
 from campaigns.enums import Kind, Source, UploadStatus
 from campaigns.models import Campaign, Variant
-from campaigns.places import places
+from campaigns.places import has_broken_place, places
 from campaigns.queries.words import OPT_OUT
 from campaigns.segments import read_segment
 from conversations.queries.windows import APPROVED, capabilities, window_of
@@ -35,13 +35,16 @@ def _of_broadcast(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
     for variant in variants:
         yield from _of_variant(variant, campaign, can)
     yield from _of_recipients(campaign)
-    if campaign.timezone and campaign.timezone not in available_timezones():
+    if campaign.timezone and campaign.timezone not in time_zones():
         yield _("There is no time zone %s.") % campaign.timezone
 
 
 def _of_texts(variants: list[Variant]) -> Iterator[str]:
     if not variants or not all(one.text.strip() or one.template for one in variants):
         yield _("Write what is to be said.")
+    said = (text for one in variants for text in (one.subject, one.text, *map(str, one.values.values())))
+    if any(map(has_broken_place, said)):
+        yield _("Two braces stand where no place is: write places as {{name}} or {{name|otherwise}}.")
 
 
 def _of_variant(variant: Variant, campaign: Campaign, can: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from campaigns.models import Campaign, Variant
-from campaigns.places import filled, plain_name
+from campaigns.places import filled, places, plain_name
 from conversations.models import Contact
 
 OPT_OUT = "unsubscribe"
@@ -28,28 +28,40 @@ def words_for(variant: Variant, contact: Contact, *, more: Mapping[str, Any], li
     """Returns what a variant says to a customer; `more` is what the list said of them."""
     known = known_of(contact, more, link)
     subject, missing = filled(variant.subject, known)
-    text, lacking = filled(variant.text, known)
+    if variant.template is None:
+        text, lacking = _surely(variant.text, known)
+        return Words(subject, text, {}, tuple(dict.fromkeys([*missing, *lacking])))
     values: dict[str, str] = {}
-    if variant.template is not None:
-        for name in variant.template.variables:
-            values[name], without = filled(str(variant.values.get(name, "")), known)
-            lacking += without
-    return Words(subject, text, values, tuple(dict.fromkeys([*missing, *lacking])))
+    for name in variant.template.variables:
+        values[name], lacking = _surely(str(variant.values.get(name, "")), known)
+        missing += lacking
+    return Words(subject, "", values, tuple(dict.fromkeys(missing)))
+
+
+def _surely(text: str, known: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Returns what `filled` does; where nothing is left to say, all places count as missing."""
+    said, missing = filled(text, known)
+    return (said, missing) if said.strip() else ("", places(text) or missing)
 
 
 def known_of(contact: Contact, more: Mapping[str, Any], link: str = "") -> dict[str, str]:
-    """Returns what a text may say of a customer, by the names of places; a list's word goes first."""
-    name = contact.name.strip()
+    """Returns what a text may say of a customer, by the names of places; a list's word goes first.
+
+    Not for the link: nobody's column of that name may take its place.
+    """
+    told = {plain_name(str(key)): str(value).strip() for key, value in more.items() if value is not None}
+    attributes = {
+        plain_name(key): str(value) for key, value in contact.attributes.items() if value is not None
+    }
+    name = told.get("name") or contact.name.strip()
     known = {
         "name": name,
         "first_name": name.split()[0] if name else "",
         "email": contact.email,
         "phone": contact.phone,
-        OPT_OUT: link,
     }
-    attributes = {plain_name(key): str(value) for key, value in contact.attributes.items()}
-    told = {plain_name(str(key)): str(value) for key, value in more.items() if str(value).strip()}
-    return {**attributes, **{key: value for key, value in known.items() if value}, **told}
+    sources = ({key: value for key, value in each.items() if value} for each in (known, told))
+    return {**attributes, **next(sources), **next(sources), OPT_OUT: link}
 
 
 def link_of(token: str) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.db import transaction
 
 from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity, Inbox
+
+FILLED = ("name", "email", "phone", "locale", "timezone", "tags", "attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ def know_people(*, inbox: Inbox, people: Sequence[Person]) -> dict[str, ContactI
     """
     wanted = {person.sender.external_id: person for person in people}
     rows = ContactIdentity.objects.filter(inbox=inbox, external_id__in=wanted)
-    known = {row.external_id: row for row in rows.select_related("contact", "same_as__contact")}
+    known = {row.external_id: row for row in rows.select_related("same_as")}
     _fill(known, wanted)
     strangers = [person for key, person in wanted.items() if key not in known]
     contacts = Contact.objects.bulk_create(_contact(person) for person in strangers)
@@ -39,12 +42,11 @@ def know_people(*, inbox: Inbox, people: Sequence[Person]) -> dict[str, ContactI
         ),
         ignore_conflicts=True,
     )
-    made = rows.filter(external_id__in=[person.sender.external_id for person in strangers])
-    found = {row.external_id: row for row in made.select_related("contact", "same_as__contact")}
+    found = {row.external_id: row for row in rows.select_related("contact", "same_as__contact")}
     # Somebody else may have been quicker with one of them.
     used = {row.contact_id for row in found.values()}
     Contact.objects.filter(pk__in=[row.pk for row in contacts if row.pk not in used]).delete()
-    return {key: row.same_as or row for key, row in {**known, **found}.items()}
+    return {key: row.same_as or row for key, row in found.items()}
 
 
 def _contact(person: Person) -> Contact:
@@ -59,24 +61,29 @@ def _told(person: Person) -> dict[str, object]:
         "phone": sender.phone[:32],
         "locale": sender.locale[:12],
         "timezone": person.timezone[:64],
-        "tags": [tag[:40] for tag in person.tags],
+        "tags": list(dict.fromkeys(tag[:40] for tag in person.tags)),
         "attributes": dict(person.attributes),
     }
 
 
 def _fill(known: Mapping[str, ContactIdentity], wanted: Mapping[str, Person]) -> None:
     """Adds what a list tells of people whom we know, where we knew nothing; tags are added to theirs."""
-    changed: list[Contact] = []
+    by_contact: dict[UUID, list[Person]] = {}
     for key, row in known.items():
-        contact, told = (row.same_as or row).contact, _told(wanted[key])
-        before = {name: getattr(contact, name) for name in told}
-        after = {name: before[name] or value for name, value in told.items()}
-        after["tags"] = list(dict.fromkeys([*contact.tags, *wanted[key].tags]))
-        after["attributes"] = {**wanted[key].attributes, **contact.attributes}
-        if after != before:
-            for name, value in after.items():
-                setattr(contact, name, value)
-            changed.append(contact)
-    fields = ["name", "email", "phone", "locale", "timezone", "tags", "attributes"]
-    # In one order, so that two lists at once do not wait for each other.
-    Contact.objects.bulk_update(sorted(changed, key=lambda one: one.pk), fields)
+        by_contact.setdefault((row.same_as or row).contact_id, []).append(wanted[key])
+    # In one order, so that two lists at once do not wait for each other; and as they are now: what somebody
+    # corrects meanwhile must not be undone.
+    held = Contact.objects.select_for_update(of=("self",)).filter(pk__in=by_contact).order_by("pk")
+    changed = [contact for contact in held if _has_news(contact, by_contact[contact.pk])]
+    Contact.objects.bulk_update(changed, FILLED)
+
+
+def _has_news(contact: Contact, people: Sequence[Person]) -> bool:
+    """Fills in what was unknown of a contact; says whether that was anything."""
+    before = {name: getattr(contact, name) for name in FILLED}
+    for person in people:
+        for name, value in _told(person).items():
+            setattr(contact, name, getattr(contact, name) or value)
+        contact.tags = list(dict.fromkeys([*contact.tags, *(tag[:40] for tag in person.tags)]))
+        contact.attributes = {**person.attributes, **contact.attributes}
+    return before != {name: getattr(contact, name) for name in FILLED}
