@@ -4,17 +4,31 @@
 """
 
 from datetime import date
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from core.errors import Invalid
+from core.storable import storable
 
 MOST_RULES = 20
 Short = Annotated[str, Field(max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Days = Annotated[int, Field(ge=1, le=3650)]
+# Within what a database can add a day to.
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
+Key = Annotated[str, AfterValidator(lambda text: str(UUID(text)))]
 
 
 class Rule(BaseModel):
@@ -46,8 +60,9 @@ class AttributeRule(Rule):
 
     @model_validator(mode="after")
     def _has_value(self) -> Self:
-        if self.op in {"more", "less"}:
-            float(self.value)
+        if self.op in {"more", "less"} and not isfinite(float(self.value)):
+            message = "a number is needed"
+            raise ValueError(message)
         _require_value(self.op, self.value)
         return self
 
@@ -65,7 +80,7 @@ class DateRule(Rule):
 
     field: Literal["created"]
     op: Literal["before", "after"]
-    value: date
+    value: Day
 
 
 class DaysRule(Rule):
@@ -105,7 +120,7 @@ class CampaignRule(Rule):
 
     field: Literal["campaign"]
     op: Literal["got", "not_got", "replied", "not_replied"]
-    value: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+    value: Key
 
 
 AnyRule = (
@@ -136,7 +151,7 @@ _ADAPTER = TypeAdapter(Segment)
 def read_segment(data: Any) -> Segment:
     """Returns a segment from what was stored or sent; raises Invalid that names the rule."""
     try:
-        return _ADAPTER.validate_python(data or {})
+        return _ADAPTER.validate_python(storable(data or {}))
     except ValidationError as error:
         raise Invalid(_problem(error), field="segment") from error
 

@@ -1,5 +1,7 @@
 """The page behind the link in a campaign's message."""
 
+from typing import cast
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -7,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from campaigns import actions
+from conversations.models import ContactIdentity
 from core.errors import NotFound
 from core.language import spoken
 
@@ -22,9 +25,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404 from error
     if request.method == "POST":
         actions.unsubscribe(recipient)
-    identity = recipient.identity
-    inbox = recipient.campaign.inbox
-    locale = identity.contact.locale if identity else ""
+    # `recipient_of` knows of none without.
+    identity = cast("ContactIdentity", recipient.identity)
+    inbox, locale = identity.inbox, identity.contact.locale
     context = {"is_done": request.method == "POST", "sender": inbox.title or inbox.name}
     with translation.override(spoken(locale or translation.get_language() or "")):
         response = render(request, "campaigns/unsubscribe.html", context)

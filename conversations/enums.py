@@ -1,5 +1,7 @@
 """Closed sets of the spine."""
 
+from enum import StrEnum
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -72,6 +74,13 @@ class DeliveryStatus(models.TextChoices):
     DELIVERED = "delivered", _("Delivered")
     READ = "read", pgettext_lazy("a message was", "Read")
     FAILED = "failed", _("Not delivered")
+
+
+class Withdrawn(StrEnum):
+    """Why we took a message back before it was sent: the `error_code` of its deliveries."""
+
+    CANCELLED = "cancelled"
+    OPTED_OUT = "opted_out"
 
 
 class Verdict(models.TextChoices):

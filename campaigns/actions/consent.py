@@ -11,13 +11,14 @@ from django.utils.translation import gettext_noop
 from campaigns.actions.rights import require_lead
 from campaigns.enums import ConsentSource, ConsentState, RecipientState
 from campaigns.models import Campaign, Consent, Recipient
+from campaigns.queries.consents import consents_about, identities_of
 from conversations.actions import lock
 from conversations.actions.notifying import Notice, notify, withdraw
-from conversations.enums import DeliveryStatus
+from conversations.enums import DeliveryStatus, Withdrawn
 from conversations.errors import WindowClosed
 from conversations.models import ContactIdentity, Message
 from conversations.queries.commands import Command, command_in
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from core.errors import NotFound
 from core.language import spoken
 from core.reasons import reason
@@ -50,6 +51,10 @@ def note_consent(
     is_weak = source in {ConsentSource.LIST, ConsentSource.API} and state == ConsentState.GIVEN
     if known is not None and is_weak and known.state == ConsentState.WITHDRAWN:
         return known
+    if state == ConsentState.GIVEN and not is_weak:
+        # What they said under another id of theirs, or to another inbox of the channel, holds no more.
+        before = consents_about(root).filter(state=ConsentState.WITHDRAWN)
+        before.update(state=state, source=source, actor_name=by.name[:120], changed_at=timezone.now())
     row, _made = Consent.objects.update_or_create(
         identity=root,
         defaults={
@@ -66,11 +71,10 @@ def note_consent(
 def set_consent(*, identity: ContactIdentity, state: ConsentState, by: Actor) -> Consent:
     """Enters what a customer told somebody of us; raises Forbidden for all but leads."""
     require_lead(by)
-    source = ConsentSource.API if by.kind == "api_key" else ConsentSource.STAFF
-    row = note_consent(identity=identity, state=state, source=source, by=by)
+    source = ConsentSource.API if by.kind == ActorKind.API_KEY else ConsentSource.STAFF
     if state == ConsentState.WITHDRAWN:
-        _take_back(row.identity)
-    return row
+        _take_back_all(identity)
+    return note_consent(identity=identity, state=state, source=source, by=by)
 
 
 def heed(message: Message) -> bool:
@@ -80,7 +84,9 @@ def heed(message: Message) -> bool:
     """
     conversation = message.conversation
     asked = command_in(conversation.inbox, message.text)
-    if asked is None or message.is_automatic:
+    # Others may take part in a customer's thread: they speak for themselves.
+    is_theirs = message.author_id == str(conversation.contact_id)
+    if asked is None or message.is_automatic or not is_theirs:
         return False
     stops = asked == Command.STOP
     last = _last_written(conversation.identity)
@@ -118,7 +124,7 @@ def confirm(identity_id: int, message_id: str) -> None:
         return
     stops = command_in(message.conversation.inbox, message.text) == Command.STOP
     if stops:
-        _take_back(identity)
+        _take_back_all(identity)
     client_id = uuid5(CONFIRMATIONS, message_id)
     conversation = lock(message.conversation_id, by=Actor.system())
     language = identity.contact.locale or translation.get_language() or "en"
@@ -133,33 +139,54 @@ def confirm(identity_id: int, message_id: str) -> None:
         return
 
 
+def _take_back_all(identity: ContactIdentity) -> None:
+    """Takes back the campaigns' messages that are on their way to somebody, and holds their identities.
+
+    Whoever writes to them holds one of these (`conversations.actions.notifying`): who was at it has ended
+    after the second line, and what they wrote is taken back by the third. Deliveries come before identities
+    in the order of locks; those of the third have only just been made.
+    """
+    _take_back(identity)
+    list(identities_of(identity).select_for_update(of=("self",), no_key=True).order_by("pk"))
+    _take_back(identity)
+
+
 def _take_back(identity: ContactIdentity) -> None:
-    """Takes back the campaigns' messages that no provider has been asked to carry to somebody yet."""
-    rows = Recipient.objects.filter(
-        identity__contact=identity.contact_id,
-        identity__inbox__channel=identity.inbox.channel,
-        message__deliveries__status=DeliveryStatus.QUEUED,
+    written = Recipient.objects.filter(identity__in=identities_of(identity), state=RecipientState.WRITTEN)
+    under_way = written.filter(
+        message__deliveries__status__in=(DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
     )
-    withdraw(rows.values("message_id"), error=reason(WANTED_NOT), code="opted_out")
+    withdraw(under_way.values("message_id"), error=reason(WANTED_NOT), code=Withdrawn.OPTED_OUT)
 
 
 # --- The link ----------------------------------------------------------------------------------------------
-def unsubscribe_token(recipient: Recipient) -> str:
-    """Returns what the link in a message carries: whom it is for, signed, without an end."""
-    return signing.dumps([recipient.pk], salt=SALT, compress=False)
+def unsubscribe_token(recipient: Recipient, identity: ContactIdentity | None = None) -> str:
+    """Returns what the link in a message carries: whom it is for, signed, without an end.
+
+    The identity goes with it: the link works when the campaign has long been deleted.
+    """
+    known = identity.pk if identity else recipient.identity_id
+    return signing.dumps([recipient.pk, known], salt=SALT, compress=False)
 
 
 def recipient_of(token: str) -> Recipient:
-    """Returns the recipient for whom a link was made; raises NotFound for a link that is not ours."""
+    """Returns the recipient for whom a link was made; raises NotFound for a link that is not ours.
+
+    One without a row, and without a campaign, where that was deleted.
+    """
     try:
-        (pk,) = signing.loads(token, salt=SALT)
+        pk, identity_id = signing.loads(token, salt=SALT)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise NotFound from error
     rows = Recipient.objects.select_related("campaign", "identity__inbox", "identity__contact")
-    found = rows.filter(pk=pk).first() if isinstance(pk, int) else None
-    if found is None or found.identity is None:
+    found = rows.filter(pk=pk, identity__isnull=False).first()
+    if found is not None:
+        return found
+    identities = ContactIdentity.objects.select_related("inbox", "contact", "same_as")
+    identity = identities.filter(pk=identity_id).first()
+    if identity is None:
         raise NotFound
-    return found
+    return Recipient(contact=identity.contact, identity=identity)
 
 
 @transaction.atomic(durable=True)
@@ -168,14 +195,12 @@ def unsubscribe(recipient: Recipient) -> None:
     identity = recipient.identity
     if identity is None:
         raise NotFound
-    # Whoever writes to them holds their conversation or their identity meanwhile.
-    list(ContactIdentity.objects.select_for_update().filter(pk=identity.same_as_id or identity.pk))
+    _take_back_all(identity)
     note_consent(
         identity=identity,
         state=ConsentState.WITHDRAWN,
         source=ConsentSource.LINK,
         by=identity.contact.as_actor(),
-        campaign=recipient.campaign,
+        campaign=recipient.campaign if recipient.pk else None,
     )
     Recipient.objects.filter(pk=recipient.pk, opted_out_at=None).update(opted_out_at=timezone.now())
-    _take_back(identity)

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns.actions.rights import locked_campaign, require_lead
+from campaigns.addresses import time_zones
 from campaigns.enums import CampaignStatus, RecipientState
 from campaigns.models import LABELS, Campaign, Recipient, Variant
 from campaigns.segments import read_segment
@@ -113,11 +115,22 @@ def _set(campaign: Campaign, fields: Mapping[str, Any]) -> None:
         setattr(campaign, name, value)
     if "name" in fields:
         campaign.name = _named(campaign.name)
+    _check(campaign, set(fields) - {"name", "inbox", "segment"})
     if (campaign.quiet_from is None) != (campaign.quiet_until is None):
         raise Invalid(_("Quiet hours need a beginning and an end."), field="quiet_until")
-    if campaign.per_minute < 1:
-        raise Invalid(_("At least one message a minute."), field="per_minute")
     campaign.segment = read_segment(campaign.segment).model_dump(mode="json")
+
+
+def _check(campaign: Campaign, given: set[str]) -> None:
+    """Raises Invalid for the first value that its field does not take."""
+    others = {each.name for each in Campaign._meta.get_fields()} - given
+    try:
+        campaign.clean_fields(exclude=others)
+    except ValidationError as error:
+        name, problems = min(error.message_dict.items())
+        raise Invalid(problems[0], field=name) from error
+    if campaign.timezone and campaign.timezone not in time_zones():
+        raise Invalid(_("There is no time zone %s.") % campaign.timezone, field="timezone")
 
 
 def _say(campaign: Campaign, wordings: Sequence[Wording]) -> None:
@@ -131,7 +144,8 @@ def _say(campaign: Campaign, wordings: Sequence[Wording]) -> None:
             campaign=campaign,
             label=label,
             defaults={
-                "text": wording.text.strip(),
+                # A template is all that is said: should it go, nothing else may take its place.
+                "text": "" if wording.template else wording.text.strip(),
                 "subject": " ".join(wording.subject.split())[:200],
                 "template": wording.template,
                 "values": dict(wording.values),

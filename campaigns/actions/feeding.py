@@ -18,6 +18,7 @@ from campaigns.enums import CampaignStatus, Kind, Skip, UploadStatus
 from campaigns.models import Campaign, Upload, Variant
 from campaigns.queries.pace import held_until, left_today, per_second, quiet_zones, room_ahead
 from campaigns.tasks import plan_reading, plan_running
+from conversations.models import Inbox
 from core import rows
 from core.crash_points import crash_point
 
@@ -27,6 +28,8 @@ BURST = timedelta(seconds=3)
 TURN = timedelta(seconds=0.2)
 PAUSE = timedelta(seconds=0.2)
 SKIPPED_AT_ONCE = 100
+# With fewer places left in a day than that, each is taken under a lock: others may write at the same time.
+SCARCE = 1_000
 LONGEST_WAIT = timedelta(hours=1)
 # Asked for each of a hundred thousand, and written out for that (see `core.rows`).
 HELD = "SELECT next_slot FROM campaigns_campaign WHERE id = %s AND status = 'running' FOR UPDATE"
@@ -105,6 +108,7 @@ class Turn:
     room: int
     variants: dict[int, Variant]
     quiet: dict[str, datetime]
+    is_scarce: bool = False
 
 
 def turn_of(campaign: Campaign, now: datetime) -> Turn | Wait:
@@ -120,7 +124,8 @@ def turn_of(campaign: Campaign, now: datetime) -> Turn | Wait:
         quiet = quiet_zones(campaign, zones, now)
     room = room_ahead(campaign)
     variants = {row.pk: row for row in campaign.variants.select_related("template", "file")}
-    return Turn(max(0, room if left is None else min(room, left)), variants, quiet)
+    is_scarce = left is not None and left <= SCARCE
+    return Turn(max(0, room if left is None else min(room, left)), variants, quiet, is_scarce)
 
 
 def _seconds(until: datetime) -> float:
@@ -144,6 +149,8 @@ def write_next(campaign: Campaign, turn: Turn) -> bool | Wait | None:
     slot = max(held[0] or now, now - BURST)
     if slot > now:
         return Wait(slot)
+    if turn.is_scarce and (free_at := _day_is_full(campaign, now)):
+        return Wait(free_at)
     for _number in range(SKIPPED_AT_ONCE):
         recipient = next_locked(campaign, turn.quiet)
         if recipient is None:
@@ -160,6 +167,13 @@ def write_next(campaign: Campaign, turn: Turn) -> bool | Wait | None:
         rows.update(campaign, "next_slot")
         return True
     return True
+
+
+def _day_is_full(campaign: Campaign, now: datetime) -> datetime | None:
+    """Returns when somebody may be written to again; asked under a lock: the day has few places left."""
+    inbox = Inbox.objects.select_for_update(of=("self",), no_key=True).filter(pk=campaign.inbox_id)
+    list(inbox.values_list("pk"))
+    return left_today(campaign, now)[1]
 
 
 def _nobody_left(campaign: Campaign, quiet: dict[str, datetime], now: datetime) -> Wait | None:

@@ -9,15 +9,17 @@ from django.utils.translation import gettext_noop
 
 from campaigns.actions.preparing import variant_for
 from campaigns.actions.rights import locked_campaign, require_lead
-from campaigns.enums import OVER, CampaignStatus, Kind, RecipientState, Skip
+from campaigns.enums import OVER, CampaignStatus, Kind, RecipientState, Skip, Source
 from campaigns.models import Campaign, Recipient, Variant
+from campaigns.queries.consents import has_opted_out
 from campaigns.queries.problems import problems
 from campaigns.queries.words import details_of, link_of, words_for
 from campaigns.tasks import plan_running
 from conversations.actions.notifying import Notice, locked_for_notice, notify, withdraw
+from conversations.enums import Withdrawn
 from conversations.models import ContactIdentity, Message
 from core.actor import Actor, ActorKind
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from core.reasons import reason
 
 CALLED_OFF = gettext_noop("The campaign was cancelled.")
@@ -57,6 +59,9 @@ def start(*, campaign: Campaign, by: Actor) -> Campaign:
         raise Conflict(_("Only a campaign that was approved can be started."))
     if found := problems(row):
         raise Invalid(" ".join(found))
+    if row.source == Source.SEGMENT:
+        # They came with lists, before somebody chose otherwise.
+        Recipient.objects.filter(campaign=row).delete()
     _deal_out(row)
     return _set_going(row)
 
@@ -131,7 +136,7 @@ def cancel(*, campaign: Campaign, by: Actor) -> Campaign:
     row.status, row.finished_at, row.error = CampaignStatus.CANCELLED, timezone.now(), ""
     row.save(update_fields=["status", "finished_at", "error", "updated_at"])
     written = Recipient.objects.filter(campaign=row, state=RecipientState.WRITTEN).values("message_id")
-    withdraw(written, error=reason(CALLED_OFF), code="cancelled")
+    withdraw(written, error=reason(CALLED_OFF), code=Withdrawn.CANCELLED)
     return row
 
 
@@ -145,6 +150,10 @@ def send_test(*, campaign: Campaign, variant: Variant, to: ContactIdentity, by: 
     row = locked_campaign(campaign, by=by)
     if to.inbox_id != row.inbox_id:
         raise Invalid(field="to")
+    if variant.campaign_id != row.pk:
+        raise NotFound(field="variant")
+    if has_opted_out(to):
+        raise Invalid(_("This person wants no messages."), field="to")
     link = link_of("test")
     words = words_for(variant, to.contact, more={}, link=link)
     if words.missing:

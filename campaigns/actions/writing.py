@@ -39,7 +39,10 @@ KNOWN = f"""
 SELECT {rows.columns(ContactIdentity, "identity")} FROM conversations_contactidentity identity
 WHERE contact_id = %s AND inbox_id = %s AND same_as_id IS NULL
 ORDER BY unreachable_since IS NOT NULL, id DESC LIMIT 1
+FOR NO KEY UPDATE
 """  # noqa: S608 (names of ours)
+# As long as an id may be that an inbox knows somebody by.
+LONGEST_ADDRESS = 200
 TWIN = "SELECT 1 FROM campaigns_recipient WHERE campaign_id = %s AND identity_id = %s AND id <> %s"
 
 
@@ -77,6 +80,8 @@ def write(
     """
     if variant is None or (not variant.text and variant.template is None):
         return reason("There is nothing to say: the template is gone, or the text is empty.")
+    if variant.template is not None and variant.template.header_format and variant.file is None:
+        return reason("The file that stands above the text of the template is gone.")
     contact = _present(cast("Contact", recipient.contact))
     if contact.pk != recipient.contact_id:
         if Recipient.objects.filter(campaign=campaign, contact=contact).exists():
@@ -115,7 +120,7 @@ def _has_twin(recipient: Recipient, identity: ContactIdentity) -> bool:
 
 
 def _say(campaign: Campaign, recipient: Recipient, identity: ContactIdentity, variant: Variant) -> Message:
-    link = link_of(unsubscribe_token(recipient))
+    link = link_of(unsubscribe_token(recipient, identity))
     words = words_for(variant, identity.contact, more=recipient.values, link=link)
     if words.missing:
         raise _LeftOut(Skip.MISSING_VALUE)
@@ -144,7 +149,10 @@ def _present(contact: Contact) -> Contact:
 
 
 def _identity(campaign: Campaign, contact: Contact) -> ContactIdentity | Skip:
-    """Returns the id under which somebody is written to; makes one where their address is known."""
+    """Returns the id under which somebody is written to; makes one where their address is known.
+
+    It is held until the message is written: whoever notes meanwhile that they want none waits for it.
+    """
     inbox = campaign.inbox
     with rows.prepared_cursor() as cursor:
         cursor.execute(KNOWN, [contact.pk, inbox.pk])
@@ -161,12 +169,13 @@ def _stranger(campaign: Campaign, contact: Contact) -> ContactIdentity | Skip:
     inbox = campaign.inbox
     addresses = (contact.phone, contact.email) if capabilities(inbox).opens else ()
     for address in filter(None, addresses):
-        if told := recipient_at(inbox, address):
-            identities = ContactIdentity.objects.select_related("contact", "same_as__contact")
-            made, _new = identities.get_or_create(
+        told = recipient_at(inbox, address)
+        if told is not None and len(told.external_id) <= LONGEST_ADDRESS:
+            made, _new = ContactIdentity.objects.get_or_create(
                 inbox=inbox, external_id=told.external_id, defaults={"contact": contact}
             )
-            root = made.same_as or made
+            held = ContactIdentity.objects.select_for_update(of=("self",), no_key=True)
+            root = held.select_related("contact").get(pk=made.same_as_id or made.pk)
             root.inbox = inbox
             return Skip.UNREACHABLE if root.unreachable_since else root
     return Skip.NO_ADDRESS

@@ -33,7 +33,7 @@ from conversations.models import Contact, ContactIdentity, Conversation, Inbox
 from conversations.queries.recipients import recipient_at
 from conversations.queries.windows import capabilities
 
-NUMBER = r"^\s*-?\d{1,15}(\.\d{1,10})?\s*$"
+NUMBER = r"^ *-?[0-9]{1,15}(\.[0-9]{1,10})? *$"
 # Addresses by which we find out of what kind a channel's are.
 PROBES = {"phone": "+5511999990001", "email": "somebody@example.com"}
 

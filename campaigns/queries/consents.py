@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.db.models import Q, QuerySet
+
 from campaigns.enums import ConsentState
 from campaigns.models import Consent
 from conversations.models import Contact, ContactIdentity
@@ -31,6 +33,17 @@ def wishes(identity: ContactIdentity) -> set[str]:
     with rows.prepared_cursor() as cursor:
         cursor.execute(WISHES, [identity.contact_id, channel, identity.external_id, channel])
         return {state for (state,) in cursor.fetchall()}
+
+
+def consents_about(identity: ContactIdentity) -> "QuerySet[Consent]":
+    """Returns what `wishes` looks at, as rows."""
+    return Consent.objects.filter(identity__in=identities_of(identity))
+
+
+def identities_of(identity: ContactIdentity) -> "QuerySet[ContactIdentity]":
+    """Returns under which ids somebody is known in the identity's channel, whatever the inbox."""
+    person = Q(contact=identity.contact_id) | Q(external_id=identity.external_id)
+    return ContactIdentity.objects.filter(person, inbox__channel=identity.inbox.channel)
 
 
 def has_opted_out(identity: ContactIdentity) -> bool:

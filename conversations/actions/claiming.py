@@ -13,7 +13,14 @@ from django.utils import timezone
 from conversations.actions import outcomes
 from conversations.actions.receipts import write
 from conversations.actions.resuming import LEASE
-from conversations.actions.settling import BREAKER_AT, PATIENCE, doubt, repeat_of, settle
+from conversations.actions.settling import (
+    BREAKER_AT,
+    PATIENCE,
+    doubt,
+    ended_as_withdrawn,
+    repeat_of,
+    settle,
+)
 from conversations.channels import Repeat, SendFailed, SendLater, SendRefused, adapter
 from conversations.enums import DeliveryStatus, Verdict
 from conversations.exchange import OutFile, Outgoing, Sent
@@ -113,6 +120,9 @@ def _claim(conversation_id: str) -> Claim | Wait | Noted | None:
     repeat = repeat_of(delivery.inbox)
     if wait := _held_up(delivery, repeat, now):
         return wait
+    if ended_as_withdrawn(delivery):
+        plan_delivery(conversation_id)
+        return None
     if now - delivery.created_at > GIVEN_UP_AFTER and delivery.attempts:
         error = reason("Given up after a day: %s", delivery.error)
         write(delivery, status=DeliveryStatus.FAILED, error=error[:500])

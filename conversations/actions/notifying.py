@@ -14,13 +14,14 @@ from django.utils import timezone
 
 from conversations import signals
 from conversations.actions.inbound import known_message, locked_identity
-from conversations.actions.outbound import checked_values, rendered
+from conversations.actions.outbound import MAX_VARIABLE, checked_values, rendered
 from conversations.actions.receipts import write
 from conversations.actions.record import Draft, add_message, lock
-from conversations.enums import AuthorKind, DeliveryStatus, Direction, Status, Validation
+from conversations.enums import AuthorKind, DeliveryStatus, Direction, Status, Validation, Withdrawn
 from conversations.errors import WindowClosed
 from conversations.exchange import Sender
 from conversations.models import (
+    UNFINISHED,
     Attachment,
     ContactIdentity,
     Conversation,
@@ -104,8 +105,8 @@ def notify(*, conversation: Conversation, notice: Notice, client_id: UUID) -> Me
     """Says something in a locked conversation (`locked_for_notice`), once per `client_id`.
 
     The author is the company, named as the inbox is. Raises WindowClosed where the channel takes only
-    templates by now, Invalid for a template that may not be sent or lacks a value, TooLarge for a text that
-    does not fit into one message; and then writes nothing.
+    templates by now, Invalid for a template that may not be sent or lacks a value, TooLarge for a text or a
+    value that does not fit into one message; and then writes nothing.
     """
     if known := known_message(conversation, client_id):
         return known
@@ -136,6 +137,8 @@ def _said(conversation: Conversation, notice: Notice) -> tuple[str, dict[str, An
         if not is_window_open(conversation):
             raise WindowClosed
     else:
+        if any(len(value) > MAX_VARIABLE for value in notice.values.values()):
+            raise TooLarge(field="values")
         values = checked_values(conversation, notice.template, notice.values)
         text = rendered(notice.template.body, values)
         header = {"header_format": notice.template.header_format} if notice.file else {}
@@ -159,15 +162,19 @@ def _copy(file: Attachment, conversation: Conversation) -> Attachment:
     )
 
 
-def withdraw(messages: "Iterable[UUID] | QuerySet[Any, Any]", *, error: str, code: str) -> int:
+def withdraw(messages: "Iterable[UUID] | QuerySet[Any, Any]", *, error: str, code: Withdrawn) -> int:
     """Takes back what no provider has been asked to carry yet; returns how many deliveries that were.
 
-    What is being sent just now, or was perhaps sent, is left alone. Needs a transaction.
+    A call that is being made, or was perhaps made, cannot be taken back; it is only marked, so that it is not
+    made again should it fail (`settling`, `claiming`). Needs a transaction.
     """
-    waiting = Delivery.objects.select_for_update(of=("self",)).filter(
-        message__in=messages, status=DeliveryStatus.QUEUED
+    unfinished = Delivery.objects.select_for_update(of=("self",)).filter(
+        message__in=messages, status__in=UNFINISHED
     )
-    rows = list(waiting.order_by("conversation_id", "seq", "part"))
-    for delivery in rows:
+    held = list(unfinished.order_by("conversation_id", "seq", "part"))
+    waiting = [delivery for delivery in held if delivery.status == DeliveryStatus.QUEUED]
+    for delivery in waiting:
         write(delivery, status=DeliveryStatus.FAILED, error=error, error_code=code, next_try_at=None)
-    return len(rows)
+    under_way = [delivery.pk for delivery in held if delivery.status != DeliveryStatus.QUEUED]
+    Delivery.objects.filter(pk__in=under_way).update(error=error[:500], error_code=code)
+    return len(waiting)

@@ -22,7 +22,7 @@ from conversations.channels import (
     SendUnclear,
     adapter,
 )
-from conversations.enums import DeliveryStatus, Light
+from conversations.enums import DeliveryStatus, Light, Withdrawn
 from conversations.exchange import Sent
 from conversations.models import Delivery, Inbox, InboxState, Message
 from conversations.tasks import plan_delivery
@@ -65,8 +65,20 @@ def settle(key: str, attempt: int, outcome: Sent | SendFailed) -> None:
     outcome.detail, outcome.provider_code = storable(outcome.detail), storable(outcome.provider_code)
     if not isinstance(outcome, SendRefused):
         _note_failure(delivery.inbox_id, outcome, now)
-    if delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt and not is_former:
+    is_ours = delivery.status == DeliveryStatus.SENDING and delivery.attempts == attempt and not is_former
+    if is_ours and not ended_as_withdrawn(delivery):
         OUTCOMES[type(outcome)](delivery, outcome, now)
+
+
+def ended_as_withdrawn(delivery: Delivery) -> bool:
+    """Ends a delivery that was taken back while its call was made: it is not made again. Says whether it was.
+
+    Should the provider have taken it after all, its receipts will tell.
+    """
+    if delivery.error_code not in set(Withdrawn):
+        return False
+    write(delivery, status=DeliveryStatus.FAILED, next_try_at=None)
+    return True
 
 
 def _refused(delivery: Delivery, outcome: SendFailed, _now: datetime) -> None:
@@ -181,4 +193,5 @@ def repeat_of(inbox: Inbox) -> Repeat:
 def doubt(delivery: Delivery, repeat: Repeat, now: datetime, error: str = "") -> None:
     """Notes that nobody knows whether the provider has it, and when it may be sent again."""
     pause = PATIENCE.get(repeat) or _pause(delivery.attempts)
-    write(delivery, status=DeliveryStatus.UNKNOWN, next_try_at=now + pause, error=error[:500])
+    told = {} if delivery.error_code in set(Withdrawn) else {"error": error[:500]}
+    write(delivery, status=DeliveryStatus.UNKNOWN, next_try_at=now + pause, **told)

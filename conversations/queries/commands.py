@@ -4,6 +4,7 @@ A command is a message of that word alone. Only channels that carry messages to 
 writes in the widget of a site is not written to.
 """
 
+import re
 import unicodedata
 from enum import StrEnum
 
@@ -29,15 +30,15 @@ WORDS = {
     **dict.fromkeys(("start", "unstop", "voltar", "iniciar", "alta", "volver"), Command.START),
 }
 LONGEST = max(map(len, WORDS))
-# Signs that a keyboard or a mail program puts around a word.
-AROUND = " \t\r\n.!?,;:\"'“”«»()[]*_"
+# What keyboards and mail programs put around a word: any sign but a slash, which leads a bot's own commands.
+AROUND = re.compile(r"^(?:[^\w/]|_)+|(?:[^\w/]|_)+$")
 
 
 def command_in(inbox: Inbox, text: str) -> Command | None:
     """Returns what a customer's message asks of the machine; None for all but such a word by itself."""
-    word = text.strip(AROUND)
-    if not word or len(word) > LONGEST * 2 or not capabilities(inbox).sends:
+    if len(text) > LONGEST * 4 or not capabilities(inbox).sends:
         return None
-    plain = unicodedata.normalize("NFKD", word.casefold())
-    letters = "".join(sign for sign in plain if not unicodedata.combining(sign))
-    return WORDS.get(" ".join(letters.split()))
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    # Neither accents nor signs that nobody sees, such as a joiner of no width.
+    letters = "".join(sign for sign in plain if unicodedata.category(sign) not in {"Mn", "Cf"})
+    return WORDS.get(" ".join(AROUND.sub("", letters).split()))

@@ -187,7 +187,7 @@ def test_two_readers_of_a_list_and_two_lists_at_once_count_right(campaign: Campa
         while reading.go_on():
             time.sleep(0.001)
 
-    no_errors(together(*[lambda pk=pk: to_the_end(pk) for pk in (*lists, *lists)]))  # type: ignore[misc]
+    no_errors(together(*[lambda pk=pk: to_the_end(pk) for pk in (*lists, *lists)]))
     found = [account(Upload.objects.get(pk=pk)) for pk in lists]
     assert Recipient.objects.filter(campaign=campaign).count() == 90
     assert sum(added for _rows, added, _known, _bad in found) == 90
@@ -247,7 +247,7 @@ def test_where_strangers_cannot_be_written_to_only_who_is_known_is_taken(
     assert account(upload) == (3, 1, 0, 2)
     assert reasons(upload) == {
         2: "Nobody is known as 551190000000 in this inbox.",
-        4: "Nobody is known as – in this inbox.",  # noqa: RUF001 (as it is shown)
+        4: "Nobody is known as – in this inbox.",
     }
     assert Contact.objects.count() == 1
 
@@ -307,7 +307,7 @@ def test_empty_list_is_refused(campaign: Campaign, lead: Actor, data: bytes) -> 
 
 
 def test_list_is_refused_where_it_may_not_be_given(
-    campaign: Campaign, lead: Actor, bruno: User, clara: User, number: Inbox, settings: Any
+    campaign: Campaign, lead: Actor, bruno: User, number: Inbox, settings: Any
 ) -> None:
     data = b"fone\n+5511999990001\n"
     with pytest.raises(Forbidden):
