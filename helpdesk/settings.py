@@ -213,6 +213,8 @@ CHANNEL_ADAPTERS = {
     "messenger": "integrations.messenger.adapter.MessengerAdapter",
     "email": "integrations.email.adapter.EmailAdapter",
 }
+# Who may speak to the visitors of a site before they do; "" for nobody.
+INVITER = "campaigns.actions.onsite.OnSite"
 MAX_WEBHOOK_BYTES = env.int("MAX_WEBHOOK_BYTES", default=32 * 1024 * 1024)
 MAX_ATTACHMENT_BYTES = env.int("MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
 MAX_LIST_BYTES = env.int("MAX_LIST_BYTES", default=20 * 1024 * 1024)

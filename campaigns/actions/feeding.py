@@ -54,7 +54,7 @@ def go_on(campaign_id: str) -> float | None:
         return 0.0
     campaign = (
         Campaign.objects.select_related("inbox")
-        .filter(pk=campaign_id, status=CampaignStatus.RUNNING, inbox__is_active=True)
+        .filter(pk=campaign_id, kind=Kind.BROADCAST, status=CampaignStatus.RUNNING, inbox__is_active=True)
         .first()
     )
     if campaign is None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns.addresses import zones_of
-from campaigns.enums import CampaignStatus, Source
+from campaigns.enums import CampaignStatus, Kind, Source
 from campaigns.models import Campaign, Recipient, Variant
 from campaigns.queries.audience import audience
 from conversations.models import Contact
@@ -23,7 +23,9 @@ def prepare_some(campaign_id: str) -> bool:
     The row of the campaign says how far it has come, and is locked meanwhile.
     """
     rows = Campaign.objects.select_for_update(of=("self",)).select_related("inbox")
-    campaign = rows.filter(pk=campaign_id, status=CampaignStatus.RUNNING, prepared_at=None).first()
+    campaign = rows.filter(
+        pk=campaign_id, kind=Kind.BROADCAST, status=CampaignStatus.RUNNING, prepared_at=None
+    ).first()
     if campaign is None:
         return False
     people: list[Contact] = []

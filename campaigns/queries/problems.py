@@ -9,6 +9,7 @@ from campaigns.addresses import time_zones
 from campaigns.enums import Kind, Source, UploadStatus
 from campaigns.models import Campaign, Variant
 from campaigns.places import has_broken_place, places
+from campaigns.queries.onsite import words_for_anybody
 from campaigns.queries.words import OPT_OUT
 from campaigns.segments import read_segment
 from conversations.queries.windows import APPROVED, capabilities, window_of
@@ -24,7 +25,16 @@ def problems(campaign: Campaign) -> list[str]:
 def _of_onsite(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
     if campaign.inbox.channel != "web":
         yield _("A message on a site needs the inbox of a chat widget.")
+    page = campaign.url_pattern.strip()
+    if page and not page.startswith(("http://", "https://", "*")):
+        yield _("The page has to begin as addresses do, with https:// or with *.")
     yield from _of_texts(variants)
+    for variant in variants:
+        if missing := words_for_anybody(variant).missing:
+            names = ", ".join(missing)
+            yield (
+                _("Nothing is known of visitors: say what to read instead of %s, as in {{name|you}}.") % names
+            )
 
 
 def _of_broadcast(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:

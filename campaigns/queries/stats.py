@@ -15,7 +15,8 @@ from campaigns.models import Campaign, Recipient
 from core.reasons import said
 
 RECIPIENT, DELIVERY = "campaigns_recipient", "conversations_delivery"
-# How far a message is: where its worst part is. What nobody has to deliver (the widget fetches) is sent.
+# How far a message is: where its worst part is. What nobody has to deliver (the widget fetches) is sent;
+# what a visitor was shown has arrived, and who opened it has read it.
 OUTCOME = f"""
 CASE {RECIPIENT}.state
     WHEN 'queued' THEN 'waiting'
@@ -27,7 +28,11 @@ CASE {RECIPIENT}.state
             ARRAY['failed', 'unknown', 'queued', 'sending', 'sent', 'delivered', 'read']::varchar[],
             delivery.status
         ) LIMIT 1
-    ), 'sent')
+    ), CASE
+        WHEN {RECIPIENT}.visitor = '' THEN 'sent'
+        WHEN {RECIPIENT}.message_id IS NULL THEN 'delivered'
+        ELSE 'read'
+    END)
 END
 """  # noqa: S608 (names of ours)
 COUNTS = f"""

@@ -44,6 +44,20 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """The page is about to show an invitation of the config."""
+
+    invitation: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The customer takes up an invitation: its id is the `client_id` of the message that it becomes."""
+
+    client_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Typing:
     """The customer began or ceased to type."""
 
@@ -67,7 +81,7 @@ class Pong:
     """The answer to a ping."""
 
 
-Frame = Hello | Send | Typing | Read | Stop | Pong
+Frame = Hello | Send | Show | Accept | Typing | Read | Stop | Pong
 
 
 def parse(raw: str | bytes) -> dict[str, Any]:
@@ -99,6 +113,8 @@ def to_frame(data: dict[str, Any]) -> Frame:
     readers: dict[object, Callable[[dict[str, Any]], Frame]] = {
         "hello": _hello,
         "send": _send,
+        "show": lambda d: Show(_uuid(d.get("invitation"), "invitation")),
+        "accept": lambda d: Accept(_uuid(d.get("client_id"), "client_id")),
         "typing": lambda d: Typing(_value(d, "on", bool)),
         "read": lambda d: Read(_number(d, "seq")),
         "stop": lambda _d: Stop(),

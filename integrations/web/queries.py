@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from conversations.invitations import Offer, inviter
 from conversations.models import Conversation, Inbox
 from integrations.web.errors import OriginNotAllowed, UnknownInbox
 from integrations.web.frames import Claim
@@ -114,8 +115,10 @@ def conversation_seq(conversation_id: UUID) -> int:
     return Conversation.objects.values_list("last_seq", flat=True).get(pk=conversation_id)
 
 
-def config(inbox: Inbox) -> dict[str, Any]:
-    """What the widget's page may know of an inbox."""
+def config(key: str, origin: str | None) -> dict[str, Any]:
+    """Returns what a page may know of an inbox that carries its widget; raises as `check_origin` does."""
+    inbox = inbox_by_key(key)
+    check_origin(inbox, origin)
     return {
         "title": inbox.title or inbox.name,
         "greeting": inbox.greeting,
@@ -124,4 +127,10 @@ def config(inbox: Inbox) -> dict[str, Any]:
         "agent_name": inbox.agent_name,
         "max_attachment_bytes": settings.MAX_ATTACHMENT_BYTES,
         "attachment_types": settings.ATTACHMENT_TYPES,
+        "invitations": [_offered(offer) for offer in inviter().offers(inbox)],
     }
+
+
+def _offered(offer: Offer) -> dict[str, Any]:
+    rule = {"page": offer.page, "seconds": offer.seconds, "visitors": offer.visitors}
+    return {"id": str(offer.id), **rule}

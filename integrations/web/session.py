@@ -13,7 +13,8 @@ from conversations.actions import (
     request_stop,
     set_typing,
 )
-from conversations.models import Conversation
+from conversations.invitations import inviter
+from conversations.models import Conversation, Message
 from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
 from conversations.queries.wire import event_frame, message_frame, public_state, written_frame
 from core import limits
@@ -21,7 +22,7 @@ from core.errors import TooMany
 from core.threads import in_thread
 from integrations.web.actions import Visitor, greet, recognise
 from integrations.web.errors import NotReady, TokenInvalid
-from integrations.web.frames import Frame, Hello, Pong, Read, Send, Stop, Typing
+from integrations.web.frames import Accept, Frame, Hello, Pong, Read, Send, Show, Stop, Typing
 from integrations.web.queries import check_origin, current_conversation, digest, good_tokens, inbox_by_key
 
 Json = dict[str, Any]
@@ -118,6 +119,10 @@ class VisitorSession:
             raise NotReady
         if isinstance(frame, Send):
             return await in_thread(self._send, frame)
+        if isinstance(frame, Show):
+            return await in_thread(self._show, frame)
+        if isinstance(frame, Accept):
+            return await in_thread(self._accept, frame)
         if self.conversation_id is None or isinstance(frame, Pong | Hello):
             return None
         if isinstance(frame, Typing):
@@ -144,15 +149,38 @@ class VisitorSession:
         if received.created:
             limits.count(pace_key(sender, inbox.pk))
             self.own = None if frame.attachments else written_frame(received.message)
-        if self.conversation_id not in {None, received.conversation.pk}:
+        return self._stored(frame.client_id, received.message)
+
+    def _show(self, frame: Show) -> Json:
+        visitor = self._paced()
+        name = visitor.sender.external_id
+        shown = inviter().show(inbox=visitor.inbox, visitor=name, offer=frame.invitation)
+        return {"type": "invitation", "id": str(shown.id), "text": shown.text, "html": shown.html}
+
+    def _accept(self, frame: Accept) -> Json:
+        visitor = self._paced()
+        message = inviter().accept(inbox=visitor.inbox, sender=visitor.sender, offer=frame.client_id)
+        return self._stored(frame.client_id, message)
+
+    def _paced(self) -> Visitor:
+        """Counts what is asked for an invitation like a message; raises TooMany."""
+        assert self.visitor is not None  # noqa: S101 (handle() has looked)
+        sender, inbox = self.visitor.sender, self.visitor.inbox
+        check_pace(sender, inbox.pk)
+        limits.count(pace_key(sender, inbox.pk))
+        return self.visitor
+
+    def _stored(self, client_id: UUID, message: Message) -> Json:
+        """Goes on in the message's conversation, and returns its ack."""
+        if self.conversation_id not in {None, message.conversation_id}:
             # Another tab has logged in and taken the old conversation along: this one begins anew.
             self.cursor = 0
-        self.conversation_id = received.conversation.pk
+        self.conversation_id = message.conversation_id
         return {
             "type": "ack",
-            "client_id": str(frame.client_id),
-            "seq": received.message.seq,
-            "message_id": str(received.message.pk),
+            "client_id": str(client_id),
+            "seq": message.seq,
+            "message_id": str(message.pk),
         }
 
     def look_around(self) -> None:

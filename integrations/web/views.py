@@ -100,10 +100,8 @@ def sse(frame: Json) -> str:
 @open_to_sites
 @require_safe
 async def widget_config(request: HttpRequest, key: str) -> HttpResponse:
-    """Title, colour, greeting and limits of an inbox, for its widget."""
-    inbox = await in_thread(inbox_by_key, key)
-    check_origin(inbox, request.headers.get("Origin"))
-    response = JsonResponse(config(inbox))
+    """Title, colour, greeting, limits and invitations of an inbox, for its widget."""
+    response = JsonResponse(await in_thread(config, key, request.headers.get("Origin")))
     response["Cache-Control"] = "public, max-age=60"
     return response
 

@@ -31,7 +31,7 @@ export class Chat {
     });
   }
 
-  // What outlives a reload: token, seq (read so far), outbox. Shared by tabs.
+  // Outlives a reload: token, seq (read so far), outbox. Shared by tabs.
   get state() {
     try {
       return JSON.parse(localStorage[this.name]);
@@ -93,8 +93,8 @@ export class Chat {
     this.#mark(message, "pending");
   }
 
-  #deliver({ client_id, text, attachments }) {
-    this.transport.send({ type: "send", client_id, text, attachments: attachments.map(({ id }) => id) });
+  #deliver({ type = "send", client_id, text, attachments }) {
+    this.transport.send({ type, client_id, text, attachments: attachments.map(({ id }) => id) });
     this.#later(client_id, ACK_WITHIN, () => this.transport.restart());
   }
 
@@ -142,7 +142,7 @@ export class Chat {
     this.seq = seq;
     this.messages.clear();
     for (const message of messages) this.#know(message);
-    this.view.replace(messages, this.outbox);
+    this.view.replace();
   }
 
   onevent(frame) {
@@ -177,14 +177,18 @@ export class Chat {
 
   onerror({ code, client_id, retry_after = 5 }) {
     const message = this.#waiting(client_id);
-    const closed = code === "unknown_inbox" || code === "origin_not_allowed";
+    const closed = /^(unknown_inbox|origin_not_allowed)$/.test(code);
     if (closed) this.transport.stop();
     else if (code === "token_invalid") {
       this.save({ token: undefined });
       this.onsnapshot({ messages: [] });
       return this.transport.restart();
     } else if (message && /^(too_many|unavailable)$/.test(code)) this.#later(client_id, retry_after * 1000, () => this.#deliver(message));
-    else if (message) this.#mark(message, "failed");
+    else if (message?.type) {
+      // Called off meanwhile.
+      this.#keep(client_id);
+      return this.view.replace();
+    } else if (message) this.#mark(message, "failed");
     this.view.problem(closed ? "closed" : code, retry_after, message);
   }
 

@@ -35,13 +35,13 @@ class HelpdeskChat extends HTMLElement {
     root.append(this.launcher);
   }
 
-  // A server that is away for a moment leaves a plain launcher.
+  // A server that is away leaves a plain launcher.
   configure() {
     const read = (answer) => (answer.status < 500 ? answer.json() : {});
     return fetch(`${this.url}config`).then(read).catch(() => ({}));
   }
 
-  // Black or white on the brand's colour: the better one always has 4.5 : 1.
+  // Black or white: one always has 4.5 : 1.
   paint(color) {
     const [r, g, b] = color.match(/\w\w/g).map((part) => (parseInt(part, 16) / 255) ** 2.2);
     this.style.setProperty("--accent", color);

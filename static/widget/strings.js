@@ -1,9 +1,10 @@
-// Every word the widget says: English, Brazilian Portuguese, Spanish.
+// Every word the widget says, in three languages.
 
 const LOCALES = ["en", "pt-BR", "es"];
 const WORDS = {
   open: ["Open chat", "Abrir o chat", "Abrir el chat"],
   close: ["Close chat", "Fechar o chat", "Cerrar el chat"],
+  dismiss: ["Dismiss", "Dispensar", "Descartar"],
   unread: ["unread", "não lidas", "sin leer"],
   greeting: ["Hello. How can we help you?", "Olá. Como podemos ajudar?", "Hola. ¿Cómo podemos ayudar?"],
   person: ["Talk to a person", "Falar com uma pessoa", "Hablar con una persona"],
@@ -51,7 +52,7 @@ const WORDS = {
   ],
 };
 
-// "pt", "pt_BR" and "pt-br" are one language here; unknown ones are answered in English.
+// "pt", "pt_BR", "pt-br": one language. Unknown ones: English.
 export function strings(language) {
   const at = Math.max(0, LOCALES.findIndex((locale) => language.toLowerCase().startsWith(locale.slice(0, 2))));
   const words = Object.entries(WORDS).map(([key, texts]) => [key, texts[at]]);

@@ -1,4 +1,4 @@
-// One line to the server: a websocket, or SSE + POST where websockets do not get through.
+// One line to the server: a websocket, or SSE + POST where none gets through.
 
 const WELCOME_WITHIN = 4_000;
 const SILENCE = 60_000;
@@ -94,7 +94,7 @@ function openSocket({ base, hello }, receive, closed) {
   return { send, close: () => socket.close() };
 }
 
-// `fetch` rather than EventSource, which would put the token into the address.
+// EventSource would put the token into the address.
 function openStream({ url, hello, token }, receive, closed) {
   const abort = new AbortController();
   const request = (path, frame) =>

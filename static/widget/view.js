@@ -21,11 +21,12 @@ export class Panel {
     this.chat = new Chat(element, this);
     this.thread = new Thread(this);
     this.#draw();
-    this.replace([], this.chat.outbox);
+    this.replace();
     element.shadowRoot.prepend(this.node);
     // Who wrote before hears of answers while the panel is closed.
     if (this.chat.state.token) this.chat.transport.start();
     setInterval(() => this.thread.refreshTimes(), 30_000);
+    if (!full && config.invitations?.[0]) import("./invitations.js").then(({ Invitations }) => new Invitations(this), () => {});
     document.addEventListener("visibilitychange", () => this.#read());
   }
 
@@ -104,7 +105,7 @@ export class Panel {
     const { node, chat, thread } = this;
     const phone = matchMedia("(max-width: 480px)").matches;
     if (!this.isOpen) {
-      // On a phone it covers the page, holds the focus and leaves the keyboard down.
+      // On a phone it covers the page and leaves the keyboard down.
       node[phone ? "showModal" : "show"]();
       (phone ? node : this.text).focus({ preventScroll: true });
     }
@@ -149,8 +150,9 @@ export class Panel {
     if (this.note.textContent === this.words.offline) this.problem();
   }
 
-  replace(messages, waiting) {
-    this.thread.replace([...messages, ...waiting]);
+  replace() {
+    const { messages, outbox } = this.chat;
+    this.thread.replace([...messages.values(), ...outbox]);
     this.#read();
   }
 
@@ -159,8 +161,8 @@ export class Panel {
     this.thread.put(message, answer);
     if (state === "sent" && author.kind === "contact") this.problem();
     if (answer) this.typing("agent", false);
-    if (author.kind === "operator") this.people({ assignee: author });
-    // Screen readers hear whole messages, not every piece of a streamed one.
+    if (author.kind === "operator" && author.name !== this.config.title) this.people({ assignee: author });
+    // Screen readers hear whole messages, not each piece.
     if (author.kind !== "contact") this.live.replaceChildren(author.name, ". ", text);
     this.#read();
   }
@@ -247,7 +249,7 @@ class Thread {
     this.follow();
   }
 
-  // Follows the newest text, but keeps the beginning of a long answer in sight.
+  // Follows the newest text; the beginning of a long answer stays in sight.
   follow(force) {
     const { log, list } = this;
     const end = log.scrollHeight - log.clientHeight;
@@ -329,8 +331,7 @@ class Thread {
     let answered = false;
     let next;
     for (const item of [...this.list.children].reverse()) {
-      const near =
-        next && next.author.kind === item.author.kind && next.author.name === item.author.name && next.at - item.at < GROUP_WITHIN;
+      const near = next?.author.kind === item.author.kind && next.author.name === item.author.name && next.at - item.at < GROUP_WITHIN;
       next?.classList.toggle("first", !near);
       item.classList.toggle("last", !near);
       for (const choice of item.querySelectorAll(".choice")) choice.disabled = answered;

@@ -14,11 +14,13 @@ from integrations.web.errors import BadFrame
 from integrations.web.frames import (
     MAX_ATTACHMENTS,
     MAX_FRAME_BYTES,
+    Accept,
     Claim,
     Hello,
     Pong,
     Read,
     Send,
+    Show,
     Stop,
     Typing,
     parse,
@@ -42,9 +44,22 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
 )
 NAMES = st.sampled_from(
-    ["v", "inbox", "token", "locale", "since", "identity", "client_id", "text", "attachments", "on", "seq"]
+    [
+        "v",
+        "inbox",
+        "token",
+        "locale",
+        "since",
+        "identity",
+        "client_id",
+        "text",
+        "attachments",
+        "on",
+        "seq",
+        "invitation",
+    ]
 )
-KINDS = st.sampled_from(["hello", "send", "typing", "read", "stop", "pong"])
+KINDS = st.sampled_from(["hello", "send", "show", "accept", "typing", "read", "stop", "pong"])
 IDENTITIES = st.dictionaries(st.sampled_from(["external_id", "email", "name", "hash"]), LEAVES)
 FRAMES = st.builds(
     lambda kind, values, identity: {
@@ -73,7 +88,7 @@ def test_frame_of_any_object_is_typed_or_refused_and_can_be_said(data: dict[str,
         frame = to_frame(parse(json.dumps(data)))
     except (BadFrame, TooLarge):
         return
-    assert isinstance(frame, Hello | Send | Typing | Read | Stop | Pong)
+    assert isinstance(frame, Hello | Send | Show | Accept | Typing | Read | Stop | Pong)
     # Neither half a character nor anything else that no socket and no column can carry.
     str(frame).encode()
     if isinstance(frame, Hello) and frame.identity:
@@ -107,6 +122,8 @@ def test_send_keeps_its_text_and_files(text: str, files: list[UUID]) -> None:
         ),
         (SEND, Send(UUID(KEY), "Oi")),
         ({"type": "send", "client_id": KEY}, Send(UUID(KEY), "")),
+        ({"type": "show", "invitation": KEY}, Show(UUID(KEY))),
+        ({"type": "accept", "client_id": KEY, "text": "more"}, Accept(UUID(KEY))),
         ({"type": "typing", "on": False}, Typing(on=False)),
         ({"type": "read", "seq": 0}, Read(0)),
         ({"type": "read", "seq": 2**31 - 1}, Read(2**31 - 1)),
@@ -143,6 +160,9 @@ def test_good_frame_is_typed(data: dict[str, Any], frame: object) -> None:
         ({**SEND, "attachments": "x"}, "attachments"),
         ({**SEND, "attachments": [KEY, 1]}, "attachments"),
         ({**SEND, "attachments": [KEY] * (MAX_ATTACHMENTS + 1)}, "attachments"),
+        ({"type": "show"}, "invitation"),
+        ({"type": "show", "invitation": 7}, "invitation"),
+        ({"type": "accept", "client_id": "x"}, "client_id"),
         ({"type": "typing", "on": 1}, "on"),
         ({"type": "read"}, "seq"),
         ({"type": "read", "seq": "1"}, "seq"),
