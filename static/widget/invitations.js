@@ -95,7 +95,7 @@ export class Invitations {
     const heard = h("div.sr", { role: "status" });
     const said = textButton("said", h("b", {}, config.title), () => this.#accept({ id, text, html }));
     said.append(h("span", {}, plain));
-    const bubble = h("section.invitation", { "aria-label": config.title, lang: words.locale }, said, iconButton("close", words.close, close), heard);
+    const bubble = h("section.invitation", { "aria-label": config.title, lang: words.locale }, said, iconButton("close", words.dismiss, close), heard);
     bubble.onkeydown = ({ key }) => key === "Escape" && close();
     Object.assign(this, { bubble, offer });
     await this.#dress();
@@ -145,11 +145,13 @@ export function matches(pattern, address) {
 function fits(pattern, text) {
   const [first, ...parts] = pattern.split("*");
   if (!parts.length) return pattern === text;
+  if (!text.startsWith(first)) return false;
   const last = parts.pop();
-  let at = text.startsWith(first) ? first.length : Infinity;
+  let at = first.length;
   for (const part of parts) {
     const found = text.indexOf(part, at);
-    at = found < 0 ? Infinity : found + part.length;
+    if (found < 0) return false;
+    at = found + part.length;
   }
   return text.length - last.length >= at && text.endsWith(last);
 }
