@@ -1,6 +1,7 @@
 """Fields that take what their type says and nothing that merely looks like it."""
 
 import re
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from accounts.queries import team_by_slug
 from api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from conversations.actions.assignment import operator_by_id
 from conversations.enums import Priority
-from conversations.models import Contact, Conversation
+from conversations.models import Contact, Conversation, Inbox
 from core.errors import NotFound
 from tickets.queries import contact_by_id
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 LARGEST_ID = 2**63 - 1
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 _SLUG = re.compile(r"[-\w]{1,50}", re.ASCII)
 
 
@@ -167,6 +169,67 @@ class ContactId(Id):
     def to_representation(self, value: Any) -> Any:
         """Returns the id."""
         return str(value.pk)
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID, "example": 1})
+class InboxId(serializers.Field[Inbox, Any, int, Any]):
+    """An inbox that the actor may see, by its number."""
+
+    default_error_messages = {"missing": _("There is no such inbox, or you may not see it.")}
+
+    def to_internal_value(self, data: Any) -> Inbox:
+        """Returns the inbox."""
+        if isinstance(data, bool) or not isinstance(data, int) or not 0 < data <= LARGEST_ID:
+            self.fail("missing")
+        found = Inbox.objects.visible_to(self.context["actor"]).filter(pk=data).first()
+        if found is None:
+            self.fail("missing")
+        return found
+
+    def to_representation(self, value: Inbox) -> int:
+        """Returns the number."""
+        return int(value.pk)
+
+
+class Count(serializers.IntegerField):
+    """A JSON integer; neither "5" nor 5.0."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Returns the number."""
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Moment(serializers.DateTimeField):
+    """A date and time that says how far it is from UTC, in years that every program can write."""
+
+    default_error_messages = {
+        "naive": _("Say the time with its distance from UTC, such as 2026-11-27T09:00:00-03:00."),
+        "far": _("This is too far away."),
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        """Returns the moment."""
+        if not isinstance(value, str):
+            self.fail("invalid", format="ISO 8601")
+        moment = super().to_internal_value(value)
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            self.fail("far")
+        return moment
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Refuses a time of which nobody knows where it is meant."""
+        if value.tzinfo is None:
+            self.fail("naive")
+        return super().enforce_timezone(value)
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?", "example": "22:00"}
+)
+class WallTime(serializers.TimeField):
+    """A time of day as a clock on the wall shows it, wherever the wall is."""
 
 
 class PageQuery(Strict):

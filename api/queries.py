@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from conversations.models import Conversation, Message
+from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from conversations.queries.threads import messages_for_frames
 from core.actor import Actor
 from core.errors import NotFound
@@ -37,6 +37,15 @@ def message_by_id(message_id: UUID, *, actor: Actor) -> Message:
     if found is None:
         raise NotFound
     return found
+
+
+def contacts_for(actor: Actor) -> "QuerySet[Contact]":
+    """Returns the customers with whom the actor may see a conversation, or whom their inboxes know."""
+    if actor.is_admin:
+        return Contact.objects.all()
+    spoken = Conversation.objects.visible_to(actor).filter(contact=OuterRef("pk"))
+    known = ContactIdentity.objects.filter(contact=OuterRef("pk"), inbox__in=Inbox.objects.visible_to(actor))
+    return Contact.objects.filter(Exists(spoken) | Exists(known))
 
 
 def narrowed(rows: "QuerySet[Any]", wanted: dict[str, Any], fields: dict[str, str], *, actor: Actor) -> Any:

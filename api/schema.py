@@ -10,9 +10,10 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
 from api.errors import PROBLEM
+from campaigns.segments import Segment
 
 DESCRIPTION = """\
-Conversations, messages and tickets of a helpdesk, for programs.
+Conversations, messages, tickets and campaigns of a helpdesk, for programs.
 
 **Sign in** with a key in a header, `Authorization: Api-Key KEY` or `X-API-Key: KEY`; a browser's session
 works too. A key reads with the scope `read` and writes with `write`; a key that is tied to teams sees what
@@ -28,12 +29,23 @@ TAGS = [
     {"name": "conversations", "description": "Threads with customers."},
     {"name": "messages", "description": "What was said."},
     {"name": "tickets", "description": "Work with a number."},
+    {"name": "campaigns", "description": "One message to many, each accounted for."},
 ]
 
 ALWAYS = (401, 403, 422, 503)
 FOR_AN_OBJECT = (404,)
 WITH_BODY = (400, 413, 415)
-CONFLICTS = {"/api/v1/conversations/{conversation_id}/status"}
+# Where the state may forbid what is asked for.
+CONFLICTS = {
+    "/api/v1/conversations/{conversation_id}/status": {"patch"},
+    "/api/v1/conversations/{conversation_id}/messages": {"post"},
+    "/api/v1/campaigns/{campaign_id}": {"patch", "delete"},
+    "/api/v1/campaigns/{campaign_id}/recipients": {"post", "delete"},
+    **{
+        f"/api/v1/campaigns/{{campaign_id}}/{verb}": {"post"}
+        for verb in ("approve", "start", "pause", "resume", "cancel", "test")
+    },
+}
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -70,16 +82,38 @@ def with_introduction(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     return result
 
 
+def with_segments(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Describes the rules of a segment by the models that read them, each kind under a name of its own."""
+    whole = Segment.model_json_schema(ref_template="#/components/schemas/{model}")
+    result["components"]["schemas"] |= {**whole.pop("$defs"), "Segment": whole}
+    return result
+
+
 def with_strict_bodies(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-    """Says that a body is needed and that it may hold nothing but what is listed."""
+    """Says that a body is needed and that it, and what is in it, may hold nothing but what is listed."""
     schemas = result["components"]["schemas"]
     for verbs in result["paths"].values():
         for verb in verbs.values():
             if body := verb.get("requestBody"):
                 body["required"] = True
-                name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-                schemas[name]["additionalProperties"] = False
+                for name in _names_in(body, schemas, set()):
+                    if "properties" in schemas[name]:
+                        schemas[name]["additionalProperties"] = False
     return result
+
+
+def _names_in(part: Any, schemas: dict[str, Any], found: set[str]) -> set[str]:
+    """Returns the names of all schemas that a description refers to, and those refer to."""
+    if isinstance(part, dict):
+        name = str(part.get("$ref", "")).rpartition("/")[2]
+        if name and name not in found:
+            found.add(name)
+            _names_in(schemas[name], schemas, found)
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            _names_in(inner, schemas, found)
+    return found
 
 
 def with_pages(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
@@ -105,21 +139,22 @@ def with_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     components.setdefault("schemas", {}).update(_problem_schemas())
     used: set[int] = set()
     for path, verbs in result["paths"].items():
-        for verb in verbs.values():
-            for status in sorted(_refusals(path, verb)):
+        for method, verb in verbs.items():
+            for status in sorted(_refusals(path, method, verb)):
                 used.add(status)
                 verb["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     components["responses"] = {f"Problem{status}": _problem_response(status) for status in sorted(used)}
     return result
 
 
-def _refusals(path: str, verb: dict[str, Any]) -> set[int]:
+def _refusals(path: str, method: str, verb: dict[str, Any]) -> set[int]:
     statuses = set(ALWAYS)
     if "{" in path:
         statuses |= set(FOR_AN_OBJECT)
-    if "requestBody" in verb:
+    # A POST that needs no body reads what is sent all the same, and refuses it.
+    if "requestBody" in verb or method == "post":
         statuses |= set(WITH_BODY)
-    if path in CONFLICTS:
+    if method in CONFLICTS.get(path, ()):
         statuses.add(409)
     return statuses
 

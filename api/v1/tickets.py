@@ -1,12 +1,9 @@
 """Tickets: list, create, read, change."""
 
-import re
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,17 +20,14 @@ from api.fields import (
     TeamSlug,
     Text,
 )
+from api.idempotency import idempotency_header, idempotency_key
 from api.queries import narrowed
 from api.v1.serializers import TicketFileSerializer, TicketSerializer
 from conversations.enums import Priority
-from core.actor import Actor
-from core.errors import Invalid
 from tickets.actions import MAX_DESCRIPTION, MAX_SUBJECT, create_ticket, update_ticket
 from tickets.enums import TicketSource, TicketStatus
 from tickets.models import Ticket
 from tickets.queries import ticket_by_id, ticket_file, tickets_for
-
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class TicketQuery(PageQuery):
@@ -100,14 +94,7 @@ class Tickets(ApiViewSet):
     @extend_schema(
         summary="Open a ticket",
         request=NewTicket,
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                OpenApiTypes.STR,
-                OpenApiParameter.HEADER,
-                description="Up to 128 visible ASCII characters. Sent again, the same ticket is returned.",
-            )
-        ],
+        parameters=[idempotency_header("ticket")],
         responses={
             201: TicketFileSerializer,
             200: OpenApiResponse(
@@ -144,13 +131,3 @@ class Tickets(ApiViewSet):
 
     def _answer(self, ticket: Ticket, *, status: int = 200) -> Response:
         return Response(TicketFileSerializer(ticket_file(ticket, actor=self.actor)).data, status=status)
-
-
-def idempotency_key(request: Request, actor: Actor) -> str | None:
-    """Returns the sender's key with the sender in front, so that nobody meets another's ticket by a key."""
-    sent = request.headers.get("Idempotency-Key")
-    if sent is None:
-        return None
-    if not _KEY.fullmatch(sent):
-        raise Invalid(_("The key must be 1 to 128 visible ASCII characters."), field="Idempotency-Key")
-    return f"api:{actor.kind}:{actor.id}:{sent}"

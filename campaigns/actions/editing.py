@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from campaigns.actions.rights import locked_campaign, require_lead
@@ -41,17 +41,44 @@ class Wording:
 
 @transaction.atomic
 def create_campaign(
-    *, by: Actor, inbox: Inbox, name: str, wordings: Sequence[Wording] = (), **fields: Any
+    *,
+    by: Actor,
+    inbox: Inbox,
+    name: str,
+    wordings: Sequence[Wording] = (),
+    idempotency_key: str | None = None,
+    **fields: Any,
 ) -> Campaign:
-    """Makes a draft; it writes to nobody. Raises Forbidden, NotFound for an inbox of others, Invalid."""
+    """Makes a draft; it writes to nobody. Raises Forbidden, NotFound for an inbox of others, Invalid.
+
+    Returns the campaign that was made under the same `idempotency_key`, if there is one: `just_created` of
+    the result tells. Keys are global: a door that takes them from outside prefixes them with its caller.
+    """
     require_lead(by)
     if not Inbox.objects.visible_to(by).filter(pk=inbox.pk).exists():
         raise NotFound(field="inbox")
-    campaign = Campaign(inbox=inbox, name=_named(name), created_by=by.name[:120])
+    if known := _made_under(idempotency_key):
+        return known
+    campaign = Campaign(
+        inbox=inbox, name=_named(name), created_by=by.name[:120], idempotency_key=idempotency_key
+    )
     _set(campaign, fields)
-    campaign.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            campaign.save(force_insert=True)
+    except IntegrityError:
+        # Of several calls with one key the unique constraint let another through.
+        known = _made_under(idempotency_key)
+        if known is None:
+            raise
+        return known
+    campaign.just_created = True
     _say(campaign, wordings or [Wording()])
     return campaign
+
+
+def _made_under(key: str | None) -> Campaign | None:
+    return Campaign.objects.select_related("inbox").filter(idempotency_key=key).first() if key else None
 
 
 @transaction.atomic

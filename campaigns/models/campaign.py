@@ -98,10 +98,15 @@ class Campaign(models.Model):
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
     approved_by = models.CharField(_("approved by"), max_length=120, blank=True, editable=False)
     created_by = models.CharField(_("made by"), max_length=120, blank=True, editable=False)
+    # Of a program's request, with the program in front; who sends it again gets this campaign.
+    idempotency_key = models.CharField(max_length=200, unique=True, null=True, blank=True, editable=False)
     started_at = models.DateTimeField(_("started"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    # Whether this call made the row, or found it under its key; not stored.
+    just_created = False
 
     objects: ClassVar[models.Manager["Campaign"]] = CampaignQuerySet.as_manager()
 
@@ -127,6 +132,7 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(condition=Q(per_minute__gte=1), name="campaign_has_a_pace"),
             models.CheckConstraint(condition=~Q(name=""), name="campaign_has_a_name"),
+            models.CheckConstraint(condition=~Q(idempotency_key=""), name="campaign_key_not_empty"),
         ]
         indexes: ClassVar = [
             models.Index(

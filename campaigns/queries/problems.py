@@ -80,6 +80,9 @@ def _of_recipients(campaign: Campaign) -> Iterator[str]:
             read_segment(campaign.segment)
         except Invalid as error:
             yield error.detail
+        if campaign.recipients.exists():
+            # Otherwise both would be written to, whoever fits and whoever is on the list.
+            yield _("Take everybody off the list, or write to the list.")
         return
     if campaign.uploads.filter(status__in=(UploadStatus.WAITING, UploadStatus.READING)).exists():
         yield _("The list is still being read.")

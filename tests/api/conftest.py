@@ -4,13 +4,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.actions import create_api_key
 from accounts.enums import Scope
 from accounts.models import Team, User
-from conversations.models import Conversation
+from campaigns import actions
+from campaigns.actions import Listing, Wording
+from campaigns.models import Campaign
+from campaigns.people import Named
+from conversations.models import Conversation, Inbox, MessageTemplate
 from core.actor import Actor
+from tests.campaigns.conftest import CONFIG
+from tests.campaigns.conftest import lead as lead  # noqa: PLC0414 (fixtures, as those below)
+from tests.campaigns.conftest import number as number  # noqa: PLC0414
+from tests.campaigns.conftest import offer as offer  # noqa: PLC0414
 from tickets.actions import create_ticket
 from tickets.models import Ticket
 
@@ -70,6 +79,26 @@ def key(with_key: KeyMaker) -> KeyClient:
 @pytest.fixture
 def ticket(conversation: Conversation) -> Ticket:
     return create_ticket(by=Actor.system(), subject="Pedido atrasado", conversation=conversation)
+
+
+def put_up(team: Team, *, name: str) -> Campaign:
+    """A campaign of a team's number: a draft with one recipient, made of a list with one bad line."""
+    inbox = Inbox.objects.create(name=name, channel="whatsapp_cloud", team=team, config=CONFIG)
+    offer = MessageTemplate.objects.create(
+        inbox=inbox, name="offer", language="pt_BR", status="APPROVED", body=name, synced_at=timezone.now()
+    )
+    campaign = actions.create_campaign(
+        by=Actor.system(), inbox=inbox, name=name, wordings=[Wording(template=offer)]
+    )
+    people = [Named("+5511999990001", name=name), Named(name)]
+    actions.give_people(campaign=campaign, by=Actor.system(), listing=Listing(people))
+    actions.read_lists(campaign)
+    return campaign
+
+
+@pytest.fixture
+def campaign(team: Team) -> Campaign:
+    return put_up(team, name="Natal")
 
 
 def results(response: Any) -> list[dict[str, Any]]:
