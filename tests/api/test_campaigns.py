@@ -370,6 +370,8 @@ def test_pages_hold_every_campaign_once(key: APIClient, number: Inbox) -> None:
         ({"segment": {"rules": [{"field": "tag", "op": "has"}]}}, "segment"),
         ({"segment": {"rules": [{"field": "tag", "op": "has", "value": "a\x00"}]}}, "segment"),
         ({"segment": {"rules": [{"field": "campaign", "op": "got", "value": "-" * 36}]}}, "segment"),
+        ({"segment": {"rules": [{"field": "created", "op": "after", "value": "9999-12-31"}]}}, "segment"),
+        ({"segment": {"rules": [{"field": "created", "op": "before", "value": "0001-01-01"}]}}, "segment"),
         ({"segment": {}, "recipients": [{"address": "x"}]}, "segment"),
         ({"kind": "onsite", "recipients": [{"address": "x"}]}, "recipients"),
         ({"text": 5}, "text"),

@@ -14,11 +14,12 @@ from rest_framework.test import APIClient
 
 from api.errors import bad_request, page_not_found, problem_details, server_error
 from api.parsers import MAX_BODY
+from campaigns.models import Campaign
 from conversations.models import Conversation
 from core import errors
 from tickets.models import Ticket
 
-TICKETS = "/api/v1/tickets"
+TICKETS, CAMPAIGNS = "/api/v1/tickets", "/api/v1/campaigns"
 
 
 def is_problem(response: Any, status: int, code: str) -> dict[str, Any]:
@@ -208,6 +209,20 @@ FIELDS = st.sampled_from(
         "text",
         "note",
         "client_id",
+        "name",
+        "inbox",
+        "segment",
+        "variants",
+        "template",
+        "values",
+        "recipients",
+        "contacts",
+        "to",
+        "starts_at",
+        "quiet_from",
+        "timezone",
+        "price",
+        "per_minute",
         "\ud800",
         "a\x00",
     ]
@@ -216,7 +231,7 @@ BODIES = st.one_of(JSON, st.dictionaries(FIELDS, JSON, max_size=6))
 
 
 @pytest.fixture
-def writes(conversation: Conversation, ticket: Ticket) -> list[tuple[str, str]]:
+def writes(conversation: Conversation, ticket: Ticket, campaign: Campaign) -> list[tuple[str, str]]:
     url = f"/api/v1/conversations/{conversation.pk}"
     return [
         ("post", TICKETS),
@@ -224,11 +239,16 @@ def writes(conversation: Conversation, ticket: Ticket) -> list[tuple[str, str]]:
         ("post", f"{url}/messages"),
         ("patch", f"{url}/assign"),
         ("patch", f"{url}/status"),
+        ("post", CAMPAIGNS),
+        ("patch", f"{CAMPAIGNS}/{campaign.pk}"),
+        ("post", f"{CAMPAIGNS}/{campaign.pk}/recipients"),
+        ("post", f"{CAMPAIGNS}/{campaign.pk}/test"),
+        ("post", f"{CAMPAIGNS}/{campaign.pk}/approve"),
     ]
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(BODIES, st.integers(0, 4))
+@given(BODIES, st.integers(0, 9))
 def test_no_body_breaks_anything(
     as_ana: APIClient, writes: list[tuple[str, str]], body: Any, which: int
 ) -> None:
@@ -256,6 +276,11 @@ NAMES = [
     "conversation",
     "requester",
     "priority",
+    "kind",
+    "outcome",
+    "reason",
+    "replied",
+    "variant",
     "x",
 ]
 
@@ -265,12 +290,14 @@ NAMES = [
     st.dictionaries(
         st.sampled_from(NAMES), st.one_of(st.text(max_size=30), st.integers().map(str)), max_size=4
     ),
-    st.integers(0, 3),
+    st.integers(0, 6),
 )
 def test_no_query_breaks_anything(
-    as_ana: APIClient, conversation: Conversation, query: dict[str, str], which: int
+    as_ana: APIClient, conversation: Conversation, campaign: Campaign, query: dict[str, str], which: int
 ) -> None:
-    url = ("tickets", "conversations", "messages", f"conversations/{conversation.pk}/messages")[which]
+    lists = ["tickets", "conversations", "messages", f"conversations/{conversation.pk}/messages"]
+    lists += ["campaigns", f"campaigns/{campaign.pk}/recipients", f"campaigns/{campaign.pk}/lists"]
+    url = lists[which]
     response = as_ana.get(f"/api/v1/{url}", query)
     assert response.status_code in {200, 422}
     if response.status_code == 422:
@@ -281,5 +308,5 @@ def test_no_query_breaks_anything(
     "name", ["5", "..%2f", "%00", "00000000-0000-0000-0000-000000000000", "é", "'", "a" * 5000, "%ff"]
 )
 def test_no_address_breaks_anything(key: APIClient, name: str) -> None:
-    for path in ("tickets", "conversations", "messages"):
+    for path in ("tickets", "conversations", "messages", "campaigns"):
         is_problem(key.get(f"/api/v1/{path}/{name}"), 404, "not_found")

@@ -11,10 +11,14 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from campaigns import actions
+from campaigns.actions import Listing, Wording
+from campaigns.models import BadRow, Campaign
+from campaigns.people import Named
 from conversations.actions import Sender, assign, note, receive
-from conversations.models import Conversation, Inbox
+from conversations.models import Conversation, Inbox, MessageTemplate
 from core.actor import Actor
-from tests.api.conftest import KeyMaker, results
+from tests.api.conftest import KeyMaker, put_up, results
 from tickets.actions import create_ticket, update_ticket
 from tickets.models import Ticket
 
@@ -26,6 +30,12 @@ QUERIES = {
     "tickets": 2 + 1,
     "tickets/{ticket}": 2 + 3,
     "conversations/{conversation}": 2 + 1,
+    "campaigns": 2 + 2,
+    "campaigns/{campaign}": 2 + 2,
+    "campaigns/{campaign}/stats": 2 + 2 + 3,
+    "campaigns/{campaign}/recipients": 2 + 2 + 1,
+    "campaigns/{campaign}/lists": 2 + 2 + 2,
+    "campaigns/{campaign}/lists/{list}/bad": 2 + 2 + 2,
 }
 
 
@@ -38,6 +48,19 @@ def crowd(inbox: Inbox, number: int, user: User) -> None:
     update_ticket(ticket=ticket, by=Actor.system(), assignee=user)
 
 
+def more_campaigns(campaign: Campaign, number: int) -> None:
+    """One more campaign with two wordings, and one more list with a good and a bad line for the first."""
+    by, inbox = Actor.system(), campaign.inbox
+    offer = MessageTemplate.objects.get(inbox=inbox)
+    wordings = [Wording(text="Olá"), Wording(template=offer)]
+    actions.create_campaign(by=by, inbox=inbox, name=f"C{number}", wordings=wordings)
+    good = Named(f"+551199999100{number}", name=f"N{number}")
+    for bad in ("x", "y"):
+        actions.give_people(campaign=campaign, by=by, listing=Listing([good, Named(bad)]))
+    actions.read_lists(campaign)
+    BadRow.objects.create(upload=campaign.uploads.earliest("pk"), line=100 + number, text="x", reason="y")
+
+
 @pytest.mark.parametrize("route", sorted(QUERIES))
 def test_number_of_queries_does_not_grow(
     route: str,
@@ -46,14 +69,16 @@ def test_number_of_queries_does_not_grow(
     bruno: User,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    conversation = ticket.conversations.get()
-    url = "/api/v1/" + route.format(conversation=conversation.pk, ticket=ticket.pk)
+    conversation, campaign = ticket.conversations.get(), put_up(bruno.teams.get(), name="Natal")
+    ids = {"campaign": campaign.pk, "list": campaign.uploads.get().pk}
+    url = "/api/v1/" + route.format(conversation=conversation.pk, ticket=ticket.pk, **ids)
     key = with_key("read", teams=bruno.teams.all())
     key.get(url)
     for number in (0, 1, 2):
         with django_assert_num_queries(QUERIES[route]):
             assert key.get(url).status_code == 200
         crowd(conversation.inbox, number, bruno)
+        more_campaigns(campaign, number)
         note(conversation=conversation, by=Actor.system(), text=f"Nota {number}")
         update_ticket(ticket=ticket, by=Actor.system(), subject=f"Nome {number}")
 
@@ -140,11 +165,21 @@ MADE_UP = [
 ]
 
 
-@pytest.mark.parametrize("route", ["tickets", "conversations", "messages"])
+@pytest.mark.parametrize("route", ["tickets", "conversations", "messages", "campaigns"])
 def test_cursor_that_was_made_up_is_refused(as_ana: APIClient, route: str) -> None:
     for made_up in MADE_UP:
         refused = as_ana.get(f"/api/v1/{route}", {"cursor": made_up})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor"), made_up
+
+
+@pytest.mark.parametrize("value", [2**90, -(2**90), "x", None, 1.5, []])
+def test_cursor_of_recipients_that_was_made_up_is_refused(
+    as_ana: APIClient, campaign: Campaign, value: Any
+) -> None:
+    url = f"/api/v1/campaigns/{campaign.pk}/recipients"
+    for pk in ("1", str(2**90), "x"):
+        refused = as_ana.get(url, {"cursor": cursor("id", value, pk)})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "cursor"), pk
 
 
 def test_cursor_of_another_order_is_refused(as_ana: APIClient, seven: None) -> None:
