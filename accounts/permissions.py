@@ -38,12 +38,14 @@ LEAD = (
         "agents.view_step",
         "accounts.view_user",
     }
+    | {f"campaigns.{verb}_campaign" for verb in ("view", "add", "change", "delete")}
+    | {"campaigns.view_recipient", "campaigns.view_consent", "campaigns.view_upload"}
 )
 TABLE: dict[str, frozenset[str]] = {Role.OPERATOR: OPERATOR, Role.LEAD: LEAD}
 
 
 class RoleBackend(BaseBackend):
-    """Grants by role: operators look, leads tend to knowledge, inboxes and agents, administrators do all."""
+    """Grants by role: operators look, leads tend to what their teams use, administrators do all."""
 
     def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any | None = None) -> bool:
         """True when the role of an active member of staff grants `app.verb_model`."""

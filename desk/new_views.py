@@ -4,12 +4,12 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.json_views import Json, body, json_view
 from conversations import actions
 from conversations.models import ContactIdentity, Inbox
 from conversations.queries.inboxes import inboxes_of
 from core.actor import Actor
 from core.errors import NotFound
-from desk.http import Json, body, json_view
 from desk.queries import channels
 from desk.queries.rows import row_frame, visible, with_row
 from desk.verbs import keep_upload, number, reply, send_template, uuid_or_none, word

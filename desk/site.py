@@ -28,6 +28,7 @@ class Place:
 RECORDS = (
     ("contacts", _("Contacts"), "conversations.Contact"),
     ("knowledge", pgettext_lazy("place", "Knowledge"), "knowledge.Article"),
+    ("campaigns", _("Campaigns"), "campaigns.Campaign"),
     ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent"),
 )
 

@@ -5,12 +5,12 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.views.decorators.http import require_GET
 
+from accounts.json_views import Json, json_view
 from conversations.models import Message
 from conversations.queries.delivered import delivery_states
 from conversations.queries.recipients import recipients as recipients_of
 from core.actor import Actor
 from core.errors import NotFound
-from desk.http import Json, json_view
 from desk.queries import channels
 from desk.queries.rows import find, found_with_identity
 from desk.verbs import uuid_or_none

@@ -9,12 +9,12 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.json_views import Json, body, json_view, staff_user
 from accounts.models import Team
 from conversations.actions.assignment import operator_by_id
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import TicketView
-from desk.http import Json, body, json_view, staff_user
 from desk.queries.people import operators, teams
 from desk.queries.tickets import (
     find_ticket,

@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.json_views import Json, body, json_view, staff_user
 from accounts.models import User
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import Queue
-from desk.http import Json, body, json_view, staff_user
 from desk.queries.channels import inboxes, lights, writing
 from desk.queries.context import context
 from desk.queries.people import operators, teams

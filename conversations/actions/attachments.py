@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Exists, ManyToOneRel, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -77,17 +78,31 @@ def _store(row: Attachment, content: bytes) -> None:
 
 @transaction.atomic(durable=True)
 def delete_unclaimed_attachments() -> int:
-    """Removes files that no message has named for a day, rows and contents; returns how many.
+    """Removes files that nothing has named for a day, rows and contents; returns how many.
 
-    A row that a message claims at this moment is left alone, by its lock or by the claim's own condition.
+    A row that a message claims at this moment is left alone, by its lock or by the claim's own condition. A
+    content that another row has as well stays: a file of many messages lies there once.
     """
     old = Attachment.objects.filter(message=None, created_at__lt=timezone.now() - UNCLAIMED_FOR)
-    rows = list(old.select_for_update(skip_locked=True))
+    rows = list(old.exclude(_named_elsewhere()).select_for_update(of=("self",), skip_locked=True))
     Attachment.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    contents = [row.file.name for row in rows]
+    shared = set(Attachment.objects.filter(file__in=contents).values_list("file", flat=True))
     for row in rows:
-        # The content goes once the row is gone: a row without its file would be the worse half.
-        transaction.on_commit(partial(row.file.delete, save=False), robust=True)
+        if row.file.name not in shared:
+            # The content goes once the row is gone: a row without its file would be the worse half.
+            transaction.on_commit(partial(row.file.delete, save=False), robust=True)
     return len(rows)
+
+
+def _named_elsewhere() -> Q:
+    """Returns what is true of a file that a row of any other table names, those of apps above included."""
+    found = Q(pk__in=[])
+    for relation in Attachment._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ManyToOneRel):
+            rows = relation.related_model._base_manager
+            found |= Q(Exists(rows.filter(**{relation.field.name: OuterRef("pk")})))
+    return found
 
 
 def shown_name(name: str) -> str:

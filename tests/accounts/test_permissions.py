@@ -20,6 +20,9 @@ PAGES = {
     "accounts/apikey/": {Role.ADMIN},
     "llm/modelcall/": {Role.ADMIN},
     "conversations/message/": {Role.ADMIN},
+    "campaigns/campaign/": {Role.LEAD, Role.ADMIN},
+    "campaigns/campaign/add/": {Role.LEAD, Role.ADMIN},
+    "campaigns/consent/": {Role.LEAD, Role.ADMIN},
 }
 
 

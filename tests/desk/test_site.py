@@ -30,7 +30,8 @@ def test_the_admin_opens_on_the_inbox(as_bruno: Client) -> None:
 
 
 def test_an_admin_finds_everything_in_the_sidebar(as_ana: Client) -> None:
-    assert list(places(as_ana)) == ["inbox", "tickets", "contacts", "knowledge", "agents", "settings"]
+    everything = ["inbox", "tickets", "contacts", "knowledge", "campaigns", "agents", "settings"]
+    assert list(places(as_ana)) == everything
 
 
 def test_an_operator_finds_what_they_may_open(as_bruno: Client, bruno: User) -> None:
@@ -48,6 +49,8 @@ def test_an_operator_finds_what_they_may_open(as_bruno: Client, bruno: User) -> 
         ("/admin/accounts/user/", "settings"),
         ("/admin/settings/", "settings"),
         ("/admin/tickets/ticket/", "tickets"),
+        ("/admin/campaigns/recipient/", "campaigns"),
+        ("/admin/campaigns/consent/", "campaigns"),
     ],
 )
 def test_the_sidebar_says_where_one_is(as_ana: Client, path: str, current: str) -> None:

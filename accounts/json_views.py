@@ -1,4 +1,4 @@
-"""The desk's door for scripts of its own pages: JSON in, JSON or a problem out, always as somebody."""
+"""The door for scripts of staff pages: JSON in, JSON or a problem out, always as somebody."""
 
 import json
 from collections.abc import Callable

@@ -1,0 +1,75 @@
+"""Exactly the recipients behind each number of a campaign: the same bounds as in `stats`."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+
+from campaigns.enums import RecipientState
+from campaigns.models import Campaign, Recipient
+from conversations.enums import DeliveryStatus
+from conversations.models import Delivery
+from core.reasons import said
+
+ON_ITS_WAY = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+NOT_TAKEN = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN, *ON_ITS_WAY)
+ARRIVED = (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
+WRITTEN = Q(state=RecipientState.WRITTEN)
+
+
+def _has(*states: str) -> Q:
+    """What is true of a recipient one of whose deliveries is in one of the states; in any, without any."""
+    deliveries = Delivery.objects.filter(message=OuterRef("message"))
+    return Q(Exists(deliveries.filter(status__in=states) if states else deliveries))
+
+
+def _lacks_all_but(*states: str) -> Q:
+    others = [state for state in DeliveryStatus.values if state not in states]
+    return ~_has(*others)
+
+
+# Whoever is in `read` is in `delivered`, and whoever is there is in `sent`.
+NUMBERS: dict[str, Callable[[], Q]] = {
+    "waiting": lambda: Q(state=RecipientState.QUEUED),
+    "sending": lambda: WRITTEN & _has(*ON_ITS_WAY) & ~_has(DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN),
+    "unknown": lambda: WRITTEN & _has(DeliveryStatus.UNKNOWN) & ~_has(DeliveryStatus.FAILED),
+    "sent": lambda: WRITTEN & ~_has(*NOT_TAKEN),
+    "delivered": lambda: WRITTEN & _has() & _lacks_all_but(*ARRIVED),
+    "read": lambda: WRITTEN & _has() & _lacks_all_but(DeliveryStatus.READ),
+    "failed": lambda: WRITTEN & _has(DeliveryStatus.FAILED),
+    "skipped": lambda: Q(state=RecipientState.SKIPPED),
+    "replied": lambda: Q(replied_at__isnull=False),
+    "opted_out": lambda: Q(opted_out_at__isnull=False),
+}
+
+
+def behind(rows: "QuerySet[Recipient]", number: str) -> "QuerySet[Recipient]":
+    """Narrows recipients to those that a number of the report counts, by its name."""
+    return rows.filter(NUMBERS[number]())
+
+
+def failed_with(rows: "QuerySet[Recipient]", code: str, error: str) -> "QuerySet[Recipient]":
+    """Narrows recipients to those whose message failed with a code, and an error as people read it."""
+    failed = Delivery.objects.filter(message=OuterRef("message"), status=DeliveryStatus.FAILED)
+    first = failed.order_by("part")
+    failing = behind(rows, "failed").annotate(
+        failed_code=Subquery(first.values("error_code")[:1]), failed_error=Subquery(first.values("error")[:1])
+    )
+    found = failing.filter(failed_code=code)
+    # Several stored texts may read the same.
+    stored = set(found.order_by().values_list("failed_error", flat=True).distinct())
+    return found.filter(failed_error__in=[text for text in stored if said(text) == error])
+
+
+def progress_of(campaigns: list[Campaign]) -> dict[UUID, tuple[int, int, int]]:
+    """Returns of campaigns how many recipients there are, how many had their turn, how many replied."""
+    rows = Recipient.objects.filter(campaign__in=campaigns).order_by().values("campaign_id")
+    counted = rows.annotate(
+        everybody=Count("pk"),
+        waiting=Count("pk", filter=Q(state=RecipientState.QUEUED)),
+        replied=Count("replied_at"),
+    )
+    return {
+        row["campaign_id"]: (row["everybody"], row["everybody"] - row["waiting"], row["replied"])
+        for row in counted
+    }

@@ -1,0 +1,76 @@
+"""Looking at the people of a campaign before it begins: how many, a few of them, what they would read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from campaigns.enums import ConsentState, Source
+from campaigns.models import Campaign, Consent
+from campaigns.queries.audience import members
+from campaigns.segments import Segment
+from conversations.models import Contact, ContactIdentity, Inbox
+
+SHOWN = 5
+FOUND = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many a campaign is for, how many of them it will leave out, and a few by name."""
+
+    count: int
+    unwanted: int
+    unreachable: int
+    sample: list[dict[str, str]]
+
+
+def look(campaign: Campaign, segment: Segment) -> Audience:
+    """Returns for whom a campaign is: its list, or the customers of a segment that may not be saved yet."""
+    people = _people(campaign, segment)
+    said = Consent.objects.filter(
+        identity__contact=OuterRef("pk"), identity__inbox__channel=campaign.inbox.channel
+    )
+    known = ContactIdentity.objects.filter(contact=OuterRef("pk"), inbox=campaign.inbox)
+    is_dead = Q(Exists(known)) & ~Q(Exists(known.filter(unreachable_since=None)))
+    return Audience(
+        count=people.count(),
+        unwanted=people.filter(Exists(said.filter(state=ConsentState.WITHDRAWN))).count(),
+        unreachable=people.filter(is_dead).count(),
+        sample=[named(contact, campaign.inbox) for contact in people.order_by("pk")[:SHOWN]],
+    )
+
+
+def person_at(campaign: Campaign, segment: Segment, place: int) -> tuple[Contact, dict[str, Any]] | None:
+    """Returns the customer at a place of the audience and what the list said of them; None behind its end."""
+    if campaign.source == Source.LIST:
+        rows = campaign.recipients.filter(contact__isnull=False).select_related("contact").order_by("pk")
+        row = rows[place : place + 1].first()
+        return (row.contact, row.values) if row and row.contact else None
+    found = _people(campaign, segment).order_by("pk")[place : place + 1].first()
+    return (found, {}) if found else None
+
+
+def known_people(inbox: Inbox, search: str) -> "QuerySet[ContactIdentity]":
+    """Returns a few whom an inbox knows, by a part of their name, address or number."""
+    words = search.strip()
+    digits = "".join(sign for sign in words if sign.isdigit())
+    told = Q(contact__name__icontains=words) | Q(contact__email__icontains=words)
+    told |= Q(external_id__icontains=words)
+    if digits:
+        told |= Q(contact__phone__contains=digits) | Q(external_id__contains=digits)
+    rows = ContactIdentity.objects.filter(told, inbox=inbox, same_as=None, unreachable_since=None)
+    return rows.select_related("contact", "inbox").order_by("contact__name", "pk")[:FOUND]
+
+
+def named(contact: Contact, inbox: Inbox) -> dict[str, str]:
+    """Returns how a customer is shown: by name, and by an address of theirs."""
+    identity = contact.identities.filter(inbox=inbox).order_by("-pk").first()
+    address = identity.external_id if identity else contact.phone or contact.email
+    return {"name": contact.display_name, "address": address}
+
+
+def _people(campaign: Campaign, segment: Segment) -> "QuerySet[Contact]":
+    if campaign.source == Source.LIST:
+        return Contact.objects.filter(campaigns__campaign=campaign)
+    return members(campaign.inbox, segment)

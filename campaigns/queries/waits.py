@@ -1,0 +1,46 @@
+"""Why a campaign that is at work writes to nobody just now."""
+
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from campaigns.enums import CampaignStatus, RecipientState
+from campaigns.models import Campaign
+from campaigns.queries.pace import held_until, left_today, quiet_zones
+from core.reasons import said
+
+
+def why_it_waits(campaign: Campaign, now: datetime) -> str:
+    """Returns a sentence for people; "" where nothing holds the campaign."""
+    if campaign.error:
+        return said(campaign.error)
+    if campaign.status == CampaignStatus.SCHEDULED and campaign.starts_at:
+        return _("It begins at %s.") % _moment(campaign.starts_at)
+    if campaign.status != CampaignStatus.RUNNING:
+        return ""
+    if not campaign.inbox.is_active:
+        return _("Its inbox is switched off.")
+    if until := held_until(campaign.inbox, now):
+        return _("The provider asked for a pause until %s.") % _moment(until)
+    _left, free_at = left_today(campaign, now)
+    if free_at:
+        return _("Today's limit of people is reached; it goes on at %s.") % _moment(free_at)
+    return _quiet(campaign, now)
+
+
+def _quiet(campaign: Campaign, now: datetime) -> str:
+    """Only where it is quiet for everybody who is left."""
+    if campaign.quiet_from is None:
+        return ""
+    waiting = campaign.recipients.filter(state=RecipientState.QUEUED).order_by()
+    zones = set(waiting.values_list("zones", flat=True).distinct())
+    ends = quiet_zones(campaign, zones, now)
+    if not zones or len(ends) < len(zones):
+        return ""
+    return _("Quiet hours: it goes on at %s.") % _moment(min(ends.values()))
+
+
+def _moment(at: datetime) -> str:
+    return date_format(localtime(at), "DATETIME_FORMAT")
