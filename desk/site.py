@@ -24,12 +24,18 @@ class Place:
     is_current: bool
 
 
-# Records that have an entry of their own: name, label, model. The context "place" asks for a short word.
-RECORDS = (
-    ("contacts", _("Contacts"), "conversations.Contact"),
-    ("knowledge", pgettext_lazy("place", "Knowledge"), "knowledge.Article"),
-    ("campaigns", _("Campaigns"), "campaigns.Campaign"),
-    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent"),
+# Records that have an entry of their own: name, label, model, and models whose pages are within the place.
+# The context "place" asks for a short word.
+RECORDS: tuple[tuple[str, str | Promise, str, tuple[str, ...]], ...] = (
+    ("contacts", _("Contacts"), "conversations.Contact", ()),
+    ("knowledge", pgettext_lazy("place", "Knowledge"), "knowledge.Article", ()),
+    (
+        "campaigns",
+        _("Campaigns"),
+        "campaigns.Campaign",
+        ("campaigns.Recipient", "campaigns.Consent"),
+    ),
+    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent", ()),
 )
 
 
@@ -67,12 +73,12 @@ class DeskSite(admin.AdminSite):
         """Yields the entries of the sidebar that exist and that the user may open."""
         yield self._place(request, "inbox", pgettext_lazy("place", "Inbox"), reverse("admin:desk_inbox"))
         yield self._place(request, "tickets", _("Tickets"), reverse("admin:desk_tickets"))
-        for name, label, model_name in RECORDS:
+        for name, label, model_name, within in RECORDS:
             model = apps.get_model(model_name)
             model_admin = self._registry.get(model)
             if model_admin is not None and model_admin.has_view_permission(request):
-                address = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-                yield self._place(request, name, label, reverse(address))
+                addresses = [_pages_of(each) for each in (model_name, *within)]
+                yield Place(name, label, addresses[0], request.path.startswith(tuple(addresses)))
         address = reverse("admin:settings")
         yield Place("settings", _("Settings"), address, is_current=self._is_elsewhere(request))
 
@@ -82,7 +88,12 @@ class DeskSite(admin.AdminSite):
     def _is_elsewhere(self, request: HttpRequest) -> bool:
         """Whatever has no entry of its own is reached through the settings."""
         own = [reverse("admin:desk_inbox"), reverse("admin:desk_tickets")]
-        for _name, _label, model_name in RECORDS:
-            meta = apps.get_model(model_name)._meta
-            own.append(f"{reverse('admin:index')}{meta.app_label}/{meta.model_name}/")
+        for _name, _label, model_name, within in RECORDS:
+            own.extend(_pages_of(each) for each in (model_name, *within))
         return not request.path.startswith(tuple(own))
+
+
+def _pages_of(model_name: str) -> str:
+    """Returns what the addresses of a model's pages begin with."""
+    meta = apps.get_model(model_name)._meta
+    return f"{reverse('admin:index')}{meta.app_label}/{meta.model_name}/"

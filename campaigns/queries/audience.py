@@ -7,7 +7,7 @@ from operator import and_, or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, FloatField, OuterRef, Q, QuerySet
+from django.db.models import Exists, FloatField, OuterRef, Q, QuerySet, TextField
 from django.db.models.expressions import Case, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
@@ -99,7 +99,7 @@ def _compared(make: Callable[..., Q], name: str, op: str, value: str) -> Q:
 
 
 def _of_attribute(rule: AttributeRule) -> Q:
-    told = Coalesce(KeyTextTransform(rule.name, "attributes"), Value(""))
+    told = Coalesce(KeyTextTransform(rule.name, "attributes"), Value(""), output_field=TextField())
     if rule.op in {"more", "less"}:
         return _of_number(rule, told)
     found = {"is": "iexact", "is_not": "iexact", "contains": "icontains"}.get(rule.op, "exact")

@@ -1,4 +1,4 @@
-"""Exactly the recipients behind each number of a campaign: the same bounds as in `stats`."""
+"""Exactly the recipients behind each number of a campaign, by the bounds of `campaigns.queries.stats`."""
 
 from collections.abc import Callable
 from uuid import UUID

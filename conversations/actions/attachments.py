@@ -100,7 +100,7 @@ def _named_elsewhere() -> Q:
     found = Q(pk__in=[])
     for relation in Attachment._meta.get_fields(include_hidden=True):
         if isinstance(relation, ManyToOneRel):
-            rows = relation.related_model._base_manager
+            rows = relation.related_model._meta.base_manager
             found |= Q(Exists(rows.filter(**{relation.field.name: OuterRef("pk")})))
     return found
 

@@ -1,8 +1,12 @@
 """Customers, and the ids under which channels know them."""
 
+from collections.abc import Mapping
 from typing import Any
+from zoneinfo import available_timezones
 
+from django import forms
 from django.contrib import admin, messages
+from django.db import connection
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
@@ -16,6 +20,93 @@ from conversations.admin.common import ReadOnly, actor_of, attempt
 from conversations.models import Contact, ContactIdentity, Conversation
 
 PAIR = 2
+MOST_ATTRIBUTES, LONGEST_NAME, LONGEST_VALUE = 100, 60, 500
+# Tags to choose from.
+OFFERED = 100
+
+
+class AttributesField(forms.CharField):
+    """What the team knows beyond the fields, one "name: value" a line."""
+
+    widget = forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField"})
+
+    def prepare_value(self, value: Any) -> Any:
+        """Returns the lines; what was typed comes back as it was typed."""
+        if isinstance(value, Mapping):
+            return "\n".join(f"{name}: {told}" for name, told in value.items())
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        """Returns names and values; complains of a line that has no name, or names what another has named."""
+        found: dict[str, str] = {}
+        for number, line in enumerate(str(value or "").splitlines(), 1):
+            name, colon, told = (part.strip() for part in line.partition(":"))
+            if not line.strip():
+                continue
+            if not colon or not name:
+                raise forms.ValidationError(gettext("Line %d: write name: value.") % number)
+            if name in found:
+                raise forms.ValidationError(gettext("Line %(number)d: %(name)s stands there already.") % {
+                    "number": number, "name": name,
+                })  # fmt: skip
+            if len(name) > LONGEST_NAME or len(told) > LONGEST_VALUE:
+                raise forms.ValidationError(gettext("Line %d is too long.") % number)
+            found[name] = told
+        if len(found) > MOST_ATTRIBUTES:
+            raise forms.ValidationError(gettext("At most %d attributes.") % MOST_ATTRIBUTES)
+        return found
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares what the lines say."""
+        try:
+            return bool(self.to_python(data) != (initial or {}))
+        except forms.ValidationError:
+            return True
+
+
+class ContactForm(forms.ModelForm[Contact]):
+    """A customer, as far as staff may change one."""
+
+    attributes = AttributesField(
+        required=False, label=_("attributes"), help_text=_("One a line, such as plan: gold.")
+    )
+
+    class Meta:
+        help_texts = {
+            "timezone": _("Such as America/Sao_Paulo. Empty: by the telephone number."),
+            "tags": _("Separated by commas."),
+        }
+
+    def clean_timezone(self) -> str:
+        """Only what the world's list of time zones knows."""
+        zone = str(self.cleaned_data["timezone"]).strip()
+        if zone and zone not in available_timezones():
+            raise forms.ValidationError(gettext("There is no time zone %s.") % zone)
+        return zone
+
+    def clean_tags(self) -> list[str]:
+        """Each once."""
+        return list(dict.fromkeys(tag for each in self.cleaned_data["tags"] if (tag := each.strip())))
+
+
+class TagFilter(admin.SimpleListFilter):
+    """By one of the tags that are in use."""
+
+    title = _("tag")
+    parameter_name = "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        """The first hundred by name."""
+        del request, model_admin
+        query = "SELECT DISTINCT unnest(tags) AS tag FROM conversations_contact ORDER BY tag LIMIT %s"
+        with connection.cursor() as cursor:
+            cursor.execute(query, [OFFERED])
+            return [(tag, tag) for (tag,) in cursor.fetchall()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        """Narrows."""
+        del request
+        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
 
 
 class IdentityInline(ReadOnly, admin.TabularInline[ContactIdentity, Contact]):
@@ -53,8 +144,9 @@ class IdentityInline(ReadOnly, admin.TabularInline[ContactIdentity, Contact]):
 class ContactAdmin(admin.ModelAdmin[Contact]):
     """Customers. Two contacts that are one person are merged, and an identity is split off again."""
 
+    form = ContactForm
     list_display = ("display_name", "email", "phone", "locale", "conversation_count", "created_at")
-    list_filter = ("locale", "created_at")
+    list_filter = (TagFilter, "locale", "created_at")
     search_fields = ("name", "email", "phone", "identities__external_id")
     exclude = ("merged_into", "lent")
     inlines = (IdentityInline,)

@@ -1,0 +1,132 @@
+"""Files for spreadsheets: every recipient with what happened to them, and the bad lines of a list."""
+
+import csv
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.text import slugify
+from django.utils.timezone import localtime
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+
+from campaigns.admin.common import own_campaign
+from campaigns.enums import Outcome, Skip
+from campaigns.models import BadRow, Campaign, Recipient
+from campaigns.queries.fates import Fate, fates
+from campaigns.queries.stats import with_outcome
+from conversations.admin.common import actor_of
+from core.errors import Forbidden, NotFound
+from core.reasons import said
+from core.threads import in_thread
+
+AT_ONCE = 1_000
+# With these a spreadsheet begins a formula, and a stranger's name could be one.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+MARK = "\ufeff"
+
+
+def recipients(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """Streams every recipient of a campaign, some thousand rows at a time."""
+    campaign = _own(request, pk)
+    return _file(_pages(campaign, get_language() or "en"), f"{slugify(campaign.name) or 'campaign'}.csv")
+
+
+def bad_rows(request: HttpRequest, pk: UUID, upload: int) -> HttpResponse:
+    """The lines of a list that became nobody, each with its number and the reason."""
+    rows = BadRow.objects.filter(upload=upload, upload__campaign=_own(request, pk)).order_by("line")
+    heading = [_("Line"), _("Text"), _("Reason")]
+    body = text_of([heading, *([row.line, row.text, said(row.reason)] for row in rows)])
+    response = HttpResponse(MARK + body, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="list-{upload}.csv"'
+    return response
+
+
+def safe(cell: Any) -> str:
+    """Returns a cell that no spreadsheet takes for a formula."""
+    text = str(cell)
+    return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+def text_of(rows: Iterable[Sequence[Any]]) -> str:
+    """Returns rows as CSV."""
+    out = StringIO()
+    csv.writer(out).writerows([safe(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _own(request: HttpRequest, pk: UUID) -> Campaign:
+    try:
+        return own_campaign(actor_of(request), pk)
+    except NotFound as error:
+        raise Http404 from error
+    except Forbidden as error:
+        raise PermissionDenied from error
+
+
+def _file(pieces: AsyncIterator[str], name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+async def _pages(campaign: Campaign, language: str) -> AsyncIterator[str]:
+    """Yields the file: the heading, then page after page behind the last row's key."""
+    yield MARK + await in_thread(_said_in, language, _heading)
+    last = 0
+    while True:
+        last, piece = await in_thread(_said_in, language, lambda after=last: _page(campaign, after))
+        if not piece:
+            return
+        yield piece
+
+
+def _said_in(language: str, make: Any) -> Any:
+    """Runs on a thread of its own, which has no language of its own."""
+    with override(language):
+        return make()
+
+
+def _heading() -> str:
+    names = (
+        *(_("Name"), _("Address"), _("Variant"), _("Outcome"), _("Reason"), _("Written"), _("Delivered")),
+        *(_("Read"), _("Replied"), _("Opted out"), _("Conversation")),
+    )
+    return text_of([names])
+
+
+def _page(campaign: Campaign, after: int) -> tuple[int, str]:
+    rows = Recipient.objects.filter(campaign=campaign, pk__gt=after).order_by("pk")
+    related = ("contact", "identity", "variant")
+    found = list(with_outcome(rows).select_related(*related)[:AT_ONCE])
+    if not found:
+        return after, ""
+    told = fates(found)
+    return found[-1].pk, text_of(
+        list(_cells(row, told.get(row.message_id) if row.message_id else None)) for row in found
+    )
+
+
+def _cells(row: Any, fate: Fate | None) -> Iterator[str]:
+    contact = row.contact
+    yield contact.display_name if contact else _("Visitor")
+    yield row.identity.external_id if row.identity else (contact.phone or contact.email if contact else "")
+    yield row.variant.label if row.variant else ""
+    yield str(Outcome(row.outcome).label)
+    yield str(Skip(row.reason).label) if row.reason else (fate.error if fate else "")
+    yield from map(_moment, (row.written_at, fate and fate.delivered_at, fate and fate.read_at))
+    yield from map(_moment, (row.replied_at, row.opted_out_at))
+    yield _address(row.conversation_id) if row.conversation_id else ""
+
+
+def _moment(at: Any) -> str:
+    return localtime(at).isoformat(sep=" ", timespec="seconds") if at else ""
+
+
+def _address(conversation: UUID) -> str:
+    return f"{settings.PUBLIC_URL}{reverse('admin:desk_conversation', args=[conversation])}"

@@ -1,0 +1,170 @@
+"""What the scripts of a campaign's pages ask for, as JSON."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.json_views import Json, body, json_view
+from campaigns.admin.common import grouped, own_campaign
+from campaigns.admin.estimates import duration
+from campaigns.admin.report import report_of
+from campaigns.admin.uploads import shown
+from campaigns.enums import OVER, Source, UploadStatus
+from campaigns.models import Campaign, Variant
+from campaigns.queries.people import known_people, look, named, person_at
+from campaigns.queries.words import link_of, words_for
+from campaigns.segments import Segment, read_segment
+from conversations.actions.outbound import rendered
+from conversations.models import Contact, MessageTemplate
+from core.actor import Actor
+from core.errors import Invalid
+
+SUGGESTED = 200
+# Several people may watch one campaign.
+REMEMBERED = 2
+
+
+@require_POST
+@json_view
+def audience(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
+    """For whom the campaign is as the page stands now: how many, a few of them, how long, how much."""
+    campaign, data = own_campaign(actor, pk), body(request)
+    found = look(campaign, _segment(campaign, data))
+    _price(campaign, data)
+    price = grouped(campaign.price * found.count, 2)
+    return {
+        "count": found.count,
+        "told": grouped(found.count),
+        "unwanted": grouped(found.unwanted) if found.unwanted else "",
+        "unreachable": grouped(found.unreachable) if found.unreachable else "",
+        "sample": found.sample,
+        "duration": duration(campaign, found.count) if found.count else "–",
+        "cost": f"{price} {campaign.currency}".strip() if campaign.price else "",
+    }
+
+
+def _segment(campaign: Campaign, data: Json) -> Segment:
+    """Reads the segment that the page holds, and takes over where the recipients come from."""
+    if data.get("source") in Source.values:
+        campaign.source = data["source"]
+    return read_segment(data.get("segment"))
+
+
+def _price(campaign: Campaign, data: Json) -> None:
+    """Takes over what is entered, as far as it is a number."""
+    try:
+        campaign.per_minute = max(1, int(data.get("per_minute") or campaign.per_minute))
+        campaign.daily_limit = int(data["daily_limit"]) if data.get("daily_limit") else None
+        campaign.price = Decimal(str(data.get("price") or 0))
+    except (ValueError, TypeError, InvalidOperation) as error:
+        raise Invalid from error
+    campaign.currency = str(data.get("currency") or "")[:3].upper()
+
+
+@require_POST
+@json_view
+def preview(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
+    """What the person at a place of the audience would read of a variant as it stands now."""
+    campaign, data = own_campaign(actor, pk), body(request)
+    place = data.get("place")
+    found = person_at(campaign, _segment(campaign, data), max(0, place if isinstance(place, int) else 0))
+    if found is None:
+        return {"person": None}
+    contact, more = found
+    return {
+        "person": named(contact, campaign.inbox),
+        **_read(_variant(campaign, data.get("variant")), contact, more),
+    }
+
+
+def _variant(campaign: Campaign, told: Any) -> Variant:
+    given: Json = told if isinstance(told, dict) else {}
+    key, values = str(given.get("template") or ""), given.get("values")
+    rows = MessageTemplate.objects.filter(inbox=campaign.inbox)
+    return Variant(
+        campaign=campaign,
+        text=str(given.get("text") or "")[:4000],
+        subject=str(given.get("subject") or "")[:200],
+        template=rows.filter(pk=int(key)).first() if key.isdecimal() else None,
+        values=values if isinstance(values, dict) else {},
+    )
+
+
+def _read(variant: Variant, contact: Contact, more: Json) -> Json:
+    words = words_for(variant, contact, more=more, link=link_of("…"))
+    text = rendered(variant.template.body, words.values) if variant.template else words.text
+    return {"subject": words.subject, "text": text, "missing": list(words.missing)}
+
+
+@require_GET
+@json_view
+def hints(_request: HttpRequest, actor: Actor, pk: UUID) -> Json:
+    """Names that are in use: tags, attributes, tags of conversations."""
+    own_campaign(actor, pk)
+    return {
+        "tag": _distinct("SELECT DISTINCT unnest(tags) AS word FROM conversations_contact"),
+        "attribute": _distinct(
+            "SELECT DISTINCT jsonb_object_keys(attributes) AS word FROM conversations_contact"
+        ),
+        "conversation_tag": _distinct("SELECT DISTINCT unnest(tags) AS word FROM conversations_conversation"),
+    }
+
+
+def _distinct(query: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{query} ORDER BY word LIMIT {SUGGESTED}")
+        return [word for (word,) in cursor.fetchall()]
+
+
+@require_GET
+@json_view
+def people(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
+    """To whom a test may go: who is known in the inbox, by a part of name or number."""
+    campaign = own_campaign(actor, pk)
+    found = known_people(campaign.inbox, request.GET.get("q", "")[:200])
+    return {
+        "people": [
+            {"id": row.pk, "name": row.contact.display_name, "address": row.external_id} for row in found
+        ]
+    }
+
+
+@require_GET
+@json_view
+def lists(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
+    """How far the lists have been read, as it is shown."""
+    campaign = own_campaign(actor, pk)
+    rows = list(campaign.uploads.all())
+    context = {"uploads": [shown(row) for row in rows], "campaign": campaign}
+    return {
+        "html": render_to_string("admin/campaigns/uploads.html", context, request),
+        "is_over": not any(row.status in {UploadStatus.WAITING, UploadStatus.READING} for row in rows),
+    }
+
+
+@require_GET
+@json_view
+def live(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
+    """The report as it stands now: its parts as markup, and the points of the chart."""
+    campaign = own_campaign(actor, pk)
+    key = f"campaigns.live:{campaign.pk}:{campaign.status}"
+    found = cache.get(key)
+    if found is None:
+        found = report_of(campaign)
+        cache.set(key, found, REMEMBERED)
+    context = {"report": found, "campaign": campaign}
+    return {
+        "parts": {
+            name: render_to_string(f"admin/campaigns/report_{name}.html", context, request)
+            for name in ("state", "figures", "tables")
+        },
+        "course": found["course"],
+        "status": campaign.status,
+        "is_over": campaign.status in OVER,
+    }
