@@ -17,8 +17,8 @@ from core.reasons import said
 RECIPIENT, DELIVERY = "campaigns_recipient", "conversations_delivery"
 # From the worst to the best.
 ORDER = "ARRAY['failed', 'unknown', 'queued', 'sending', 'sent', 'delivered', 'read']::varchar[]"
-# What nobody has to deliver (the widget fetches) is sent; what a visitor was shown has arrived, and who opened it
-# has read it.
+# What nobody has to deliver (the widget fetches) is sent; what a visitor was shown has arrived, and who opened
+# it has read it.
 UNCARRIED = """
 CASE WHEN recipient.visitor = '' THEN 'sent'
     WHEN recipient.message_id IS NULL THEN 'delivered' ELSE 'read' END
