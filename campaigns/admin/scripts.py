@@ -35,8 +35,12 @@ REMEMBERED = 2
 def audience(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
     """For whom the campaign is as the page stands now: how many, a few of them, how long, how much."""
     campaign, data = own_campaign(actor, pk), body(request)
-    found = look(campaign, _segment(campaign, data))
-    _price(campaign, data)
+    try:
+        found = look(campaign, _segment(campaign, data))
+        _price(campaign, data)
+    except Invalid as error:
+        # Somebody is still typing.
+        return {"problem": error.detail}
     price = grouped(campaign.price * found.count, 2)
     return {
         "count": found.count,
@@ -73,7 +77,10 @@ def preview(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
     """What the person at a place of the audience would read of a variant as it stands now."""
     campaign, data = own_campaign(actor, pk), body(request)
     place = data.get("place")
-    found = person_at(campaign, _segment(campaign, data), max(0, place if isinstance(place, int) else 0))
+    try:
+        found = person_at(campaign, _segment(campaign, data), max(0, place if isinstance(place, int) else 0))
+    except Invalid:
+        found = None
     if found is None:
         return {"person": None}
     contact, more = found

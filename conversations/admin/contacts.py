@@ -33,16 +33,17 @@ class AttributesField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         """Returns the lines; what was typed comes back as it was typed."""
         if isinstance(value, Mapping):
-            return "\n".join(f"{name}: {told}" for name, told in value.items())
+            return "\n".join(f"{name}: {' '.join(str(told).split())}" for name, told in sorted(value.items()))
         return value
 
     def to_python(self, value: Any) -> Any:
         """Returns names and values; complains of a line that has no name, or names what another has named."""
         found: dict[str, str] = {}
         for number, line in enumerate(str(value or "").splitlines(), 1):
-            name, colon, told = (part.strip() for part in line.partition(":"))
             if not line.strip():
                 continue
+            # A name may hold a colon itself, since lists bring names along.
+            name, colon, told = (part.strip() for part in line.partition(": " if ": " in line else ":"))
             if not colon or not name:
                 raise forms.ValidationError(gettext("Line %d: write name: value.") % number)
             if name in found:

@@ -11,14 +11,17 @@ async function look() {
   const mine = ++newest;
   try {
     const found = await post(state.urls.audience, asked());
-    if (mine === newest) show(found);
+    if (mine === newest) (found.problem ? showProblem(found.problem) : show(found));
   } catch (problem) {
-    if (mine !== newest) return;
-    setText(hook("audience-problem"), problem.message, { hide: true });
-    setText(hook("audience-count"), "–");
-    setText(hook("audience-more"), "");
-    hook("audience-sample").replaceChildren();
+    if (mine === newest) showProblem(problem.message);
   }
+}
+
+function showProblem(words) {
+  setText(hook("audience-problem"), words, { hide: true });
+  setText(hook("audience-count"), "–");
+  setText(hook("audience-more"), "");
+  hook("audience-sample").replaceChildren();
 }
 
 function show(found) {
