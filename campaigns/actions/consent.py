@@ -178,6 +178,8 @@ def recipient_of(token: str) -> Recipient:
         pk, identity_id = signing.loads(token, salt=SALT)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise NotFound from error
+    if not (isinstance(pk, int) and isinstance(identity_id, int)):
+        raise NotFound
     rows = Recipient.objects.select_related("campaign", "identity__inbox", "identity__contact")
     found = rows.filter(pk=pk, identity__isnull=False).first()
     if found is not None:

@@ -232,7 +232,8 @@ def _enrol(upload: Upload, found: Sequence[_Read]) -> int:
     known = know_people(inbox=campaign.inbox, people=[each.person for each in by_address.values()])
     variants = list(campaign.variants.all())
     before = Recipient.objects.filter(campaign=campaign).count()
-    contacts = {identity.contact_id: (identity, by_address[key]) for key, identity in known.items()}
+    in_order = sorted(known.items(), key=lambda item: item[1].pk)
+    contacts = {identity.contact_id: (identity, by_address[key]) for key, identity in in_order}
     Recipient.objects.bulk_create(
         (
             Recipient(

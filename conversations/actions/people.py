@@ -33,7 +33,8 @@ def know_people(*, inbox: Inbox, people: Sequence[Person]) -> dict[str, ContactI
     rows = ContactIdentity.objects.filter(inbox=inbox, external_id__in=wanted)
     known = {row.external_id: row for row in rows.select_related("same_as")}
     _fill(known, wanted)
-    strangers = [person for key, person in wanted.items() if key not in known]
+    # In one order: two who make the same strangers would wait for each other.
+    strangers = [wanted[key] for key in sorted(wanted) if key not in known]
     contacts = Contact.objects.bulk_create(_contact(person) for person in strangers)
     ContactIdentity.objects.bulk_create(
         (
