@@ -17,7 +17,7 @@ from core.reasons import said
 RECIPIENT, DELIVERY = "campaigns_recipient", "conversations_delivery"
 # From the worst to the best.
 ORDER = "ARRAY['failed', 'unknown', 'queued', 'sending', 'sent', 'delivered', 'read']::varchar[]"
-# What nobody has to deliver (the widget fetches) is sent; what a visitor was shown has arrived, and who opened
+# What nobody has to deliver (the widget fetches) is sent; what a visitor was shown arrived, and who opened
 # it has read it.
 UNCARRIED = """
 CASE WHEN recipient.visitor = '' THEN 'sent'
