@@ -35,8 +35,9 @@ export class Invitations {
   #look() {
     const page = location.href.split("#")[0];
     if (page !== this.page) this.#enter(page);
+    if (this.panel.isOpen) this.#leave();
     if (document.hidden) return;
-    if (!this.panel.isOpen && !this.bubble && !this.#isAsking) {
+    if (!this.bubble && !this.#isAsking) {
       const due = this.due.findIndex(({ seconds }) => seconds <= this.#seconds);
       if (due >= 0) this.#ask(this.due.splice(due, 1)[0]);
     }
@@ -72,7 +73,7 @@ export class Invitations {
     // Another one may be for who has seen this one, or while it is held back; but one on a page.
     if (isShown || answer.code === "conflict") this.#remember({ shown: [...(chat.state.shown || []).slice(-99), offer.id] });
     if (isShown && !this.panel.isOpen) this.#show(answer, offer);
-    if (page === this.page && (isShown || !answer.code)) this.due = [];
+    if (page === this.page && !answer.code) this.due = [];
     this.#isAsking = false;
   }
 

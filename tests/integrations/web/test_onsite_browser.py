@@ -89,11 +89,11 @@ def test_a_click_opens_the_chat_with_it_and_a_reply_lands_there(
     expect(shown(visitor)).to_have_count(0)
     expect(visitor.theirs).to_have_text([re.compile("Need help choosing")])
     expect(visitor.theirs.locator("a")).to_have_attribute("href", "https://example.com/sizes")
-    # It is the company's word: nobody has taken charge, a person is one click away.
-    expect(visitor.page.locator(".person")).to_be_visible()
     visitor.say("Is M right for me?")
     visitor.sent()
     expect(visitor.page.locator(".message .bubble")).to_have_count(3)
+    # It is the company's word: nobody has taken charge, a person is one click away.
+    expect(visitor.page.locator(".person")).to_be_visible()
     texts = list(Message.objects.order_by("seq").values_list("text", flat=True))
     assert texts == [TEXT, "Is M right for me?"]
     row = Recipient.objects.get()
@@ -203,11 +203,14 @@ def test_a_page_shows_one_and_the_next_page_the_other(shopper: Shop, bubble: Bub
 def test_who_has_the_chat_open_is_shown_nothing(shopper: Shop, bubble: Bubble) -> None:
     bubble(seconds=1)
     visitor = shopper().visit().open()
+    for page in (2, 3):
+        assert is_quiet(visitor)
+        go(visitor, f"/?lang=en&page={page}")
     assert is_quiet(visitor)
-    visitor.page.keyboard.press("Escape")
+    visitor.page.locator(".close").click()
     assert is_quiet(visitor)
     assert not Recipient.objects.exists()
-    go(visitor, "/?lang=en&page=2")
+    go(visitor, "/?lang=en&page=4")
     expect(shown(visitor)).to_be_visible()
     visitor.page.locator(".launcher").click()
     expect(shown(visitor)).to_have_count(0)
