@@ -2,17 +2,15 @@
 
 from django.db.models import QuerySet
 
-from campaigns.addresses import full_number
 from conversations.models import Contact, ContactIdentity, Inbox
 from conversations.queries.recipients import recipient_at
 
 
 def known_at(inbox: Inbox, address: str) -> ContactIdentity | None:
     """Returns whom an inbox knows at an address, or under the provider's own id; None for a stranger."""
-    sender = recipient_at(inbox, full_number(address) or address)
+    sender = recipient_at(inbox, address)
     names = {address, sender.external_id} if sender else {address}
-    found = _identities(inbox).filter(external_id__in=names).first()
-    return (found.same_as or found) if found else None
+    return _identities(inbox).filter(external_id__in=names).first()
 
 
 def known_as(inbox: Inbox, contact: Contact) -> ContactIdentity | None:
@@ -21,5 +19,4 @@ def known_as(inbox: Inbox, contact: Contact) -> ContactIdentity | None:
 
 
 def _identities(inbox: Inbox) -> "QuerySet[ContactIdentity]":
-    related = ("inbox", "contact", "same_as__inbox", "same_as__contact")
-    return ContactIdentity.objects.filter(inbox=inbox).select_related(*related)
+    return ContactIdentity.objects.filter(inbox=inbox).select_related("inbox", "contact")

@@ -7,13 +7,14 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
+from django.utils import timezone
 from drf_spectacular.validation import validate_schema
 from rest_framework.test import APIClient
 
 from api.schema import description
 from campaigns.models import Campaign
 from conversations.models import Conversation
-from tests.api.test_matrix import ROWS, address, body_of, bring, canonical, methods
+from tests.api.test_matrix import ONE, ROWS, address, body_of, bring, canonical, methods
 from tickets.models import Ticket
 
 
@@ -134,6 +135,28 @@ def test_conflict_is_described(document: dict[str, Any], key: APIClient, convers
     refused = key.patch(url, {"status": "bot"}, format="json")
     assert refused.status_code == 409
     check(document, "/api/v1/conversations/{conversation_id}/status", "patch", refused)
+
+
+CHANGES = sorted(row for row in ROWS if row[0].startswith(ONE) and row[1] != "get")
+
+
+@pytest.mark.parametrize(("route", "verb"), CHANGES)
+@pytest.mark.usefixtures("ticket")
+def test_conflicts_of_campaigns_are_described(
+    route: str, verb: str, document: dict[str, Any], key: APIClient, campaign: Campaign
+) -> None:
+    conversation = Conversation.objects.get()
+    at_work = verb == "delete" and route == ONE
+    status = "running" if at_work else "done"
+    over = None if at_work else timezone.now()
+    Campaign.objects.update(status=status, approved_at=timezone.now(), finished_at=over)
+    if route.endswith("/test"):
+        # Free text, where only a template may be sent.
+        campaign.variants.update(template=None, text="Olá")
+    body = body_of(route, verb, conversation)
+    refused = getattr(key, verb)(address(route, conversation), body, format="json")
+    assert refused.status_code == 409
+    check(document, described(route), verb, refused)
 
 
 def test_description_comes_as_yaml_and_as_json(client: Any) -> None:
