@@ -54,7 +54,7 @@ class LeadsOnly(admin.ModelAdmin[Any]):
 
 def grouped(value: float | Decimal, places: int = 0) -> str:
     """Returns a number, rounded, with its thousands set apart."""
-    return str(number_format(round(value, places), places, use_l10n=True, force_grouping=True))
+    return str(number_format(f"{value:.{places}f}", places, use_l10n=True, force_grouping=True))
 
 
 def share_of(part: int, whole: int) -> str:

@@ -19,7 +19,7 @@ from core.actor import Actor
 from tests.campaigns.conftest import Draft, people
 from tests.campaigns.pages import BACKEND, form_of, page, page_of, told
 from tests.conftest import make_user
-from tests.conversations.test_attachments import PNG
+from tests.pictures import PNG
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,7 +132,8 @@ def test_what_is_entered_is_stored(as_elsa: Client, draft: Draft, offer: Message
     save(
         as_elsa, campaign, name="Natal 2", segment=json.dumps(segment), needs_consent="on",
         quiet_from="22:00", quiet_until="08:00", timezone="America/Sao_Paulo", per_minute="90",
-        daily_limit="1000", price="0.035", currency="brl", brief="Until Friday.", starts_at="2030-01-02T09:30",
+        daily_limit="1000", price="0.035", currency="brl", brief="Until Friday.",
+        starts_at="2030-01-02T09:30",
     )  # fmt: skip
     campaign.refresh_from_db()
     assert (campaign.name, campaign.segment["match"], campaign.needs_consent) == ("Natal 2", "any", True)

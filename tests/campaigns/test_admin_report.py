@@ -120,6 +120,7 @@ def test_report_shows_what_was_sent_to_whom(as_elsa: Client, draft: Draft, numbe
 
 def test_recipient_leads_to_its_conversation(as_elsa: Client, ended: Campaign) -> None:
     shown = as_elsa.get(f"{page('recipient_changelist')}?campaign={ended.pk}&number=read").content.decode()
+    assert 'class="place place-campaigns" href="/admin/campaigns/campaign/" aria-current="page"' in shown
     keys = Recipient.objects.filter(message__deliveries__status="read").values_list("conversation", flat=True)
     assert all(reverse("admin:desk_conversation", args=[key]) in shown for key in keys)
 

@@ -1,4 +1,4 @@
-"""A campaign from its audience to its chart, in Chromium, through the running product and a simulated WhatsApp."""
+"""A campaign from its audience to its chart, in Chromium, through the product and a simulated WhatsApp."""
 
 import re
 from collections.abc import Iterator
@@ -84,6 +84,19 @@ def begin(page: Page, name: str) -> None:
     page.get_by_label("Inbox").select_option("Aurora")
     page.get_by_role("button", name="Make a draft").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.locator("[data-audience-count]")).to_contain_text(re.compile("people|person|Nobody"))
+
+
+def variant(page: Page, place: int = 0) -> Any:
+    """One of the wordings in use."""
+    return page.locator("[data-variant]:not([disabled])").nth(place)
+
+
+def say(page: Page, first: str, second: str) -> None:
+    """Chooses the template and fills in its places."""
+    variant(page).get_by_label("Template").select_option("offer · pt_BR")
+    page.get_by_label("Place {{1}}").fill(first)
+    page.get_by_label("Place {{2}}").fill(second)
 
 
 def add_rule(page: Page, field: str, comparison: str, value: str) -> None:
@@ -112,47 +125,55 @@ def test_from_the_audience_to_the_chart(
     people(number, 6, start=10, tags=["vip"])
     page = sign_in(elsa)
     begin(page, "Natal")
+    choose_who(page)
+    write_what(page)
+    decide_when(page)
+    assert not meta.ledger()
+    start(page)
+    watch(page)
+    sent = meta.ledger()
+    assert len(sent) == len({row["to"] for row in sent}) == 6
+    look_behind_a_number(page)
 
-    # Who
+
+def choose_who(page: Page) -> None:
     expect(page.locator("[data-audience-count]")).to_have_text("9 people")
     add_rule(page, "Tag", "is", "vip")
     expect(page.locator("[data-audience-count]")).to_have_text("6 people")
     expect(page.locator("[data-audience-sample] li")).to_have_count(5)
 
-    # What
-    page.get_by_label("Template").select_option("offer · pt_BR")
+
+def write_what(page: Page) -> None:
+    say(page, "", "10%")
     page.get_by_label("Place {{1}}").click()
-    page.get_by_role("button", name="{{name}}", exact=True).click()
+    variant(page).get_by_role("button", name="{{name}}", exact=True).click()
     expect(page.get_by_label("Place {{1}}")).to_have_value("{{name}}")
-    page.get_by_label("Place {{2}}").fill("10%")
     expect(page.locator("[data-preview-text]")).to_have_text(re.compile(r"Oi Maria 1\d, 10% de desconto\."))
     first = page.locator("[data-preview-text]").inner_text()
     page.get_by_role("button", name="Next person").click()
     expect(page.locator("[data-preview-text]")).not_to_have_text(first)
     expect(page.locator("[data-preview-person]")).to_contain_text("2 of 6")
 
-    # When
+
+def decide_when(page: Page) -> None:
     page.get_by_label("Messages a minute").fill("600")
     page.get_by_label("Price of a message").fill("0.05")
     page.get_by_label("Currency").fill("BRL")
     expect(page.locator("[data-estimate-cost]")).to_have_text("0.30 BRL")
     expect(page.locator("[data-estimate-duration]")).to_have_text("about 1 minute")
     page.get_by_role("button", name="Save").click()
+    expect(page.locator(".messagelist")).to_contain_text("Saved.")
     expect(page.locator(".rule")).to_have_count(1)
     expect(page.get_by_label("Place {{1}}")).to_have_value("{{name}}")
-    assert not meta.ledger()
 
-    # Start, and watch it without touching the page
-    start(page)
+
+def watch(page: Page) -> None:
+    """The numbers and the chart follow without a touch."""
     expect(figure(page, "read")).to_have_text("6", timeout=SLOW)
     for name in ("recipients", "sent", "delivered"):
         expect(figure(page, name)).to_have_text("6")
     expect(figure(page, "cost")).to_have_text("0.30")
     expect(page.locator(".campaign-head .pill")).to_have_text("Done", timeout=SLOW)
-    sent = meta.ledger()
-    assert len(sent) == len({row["to"] for row in sent}) == 6
-
-    # The chart
     drawn = page.evaluate(
         """() => {
             const chart = window.Chart.getChart(document.querySelector("[data-course]"));
@@ -162,7 +183,9 @@ def test_from_the_audience_to_the_chart(
     assert drawn == [["written", 0, 6]]
     assert has_ink(page)
 
-    # From a number to its recipients, from one of them to the conversation
+
+def look_behind_a_number(page: Page) -> None:
+    """From a number to its recipients, from one of them to the conversation."""
     page.get_by_role("link", name=re.compile("^Read")).first.click()
     expect(page.locator("#result_list tbody tr")).to_have_count(6)
     row = page.locator("#result_list tbody tr", has_text="Maria 12")
@@ -191,9 +214,7 @@ def test_replies_and_words_are_counted_while_one_looks(
     people(number, 2)
     page = sign_in(elsa)
     begin(page, "Natal")
-    page.get_by_label("Template").select_option("offer · pt_BR")
-    page.get_by_label("Place {{1}}").fill("{{name}}")
-    page.get_by_label("Place {{2}}").fill("10%")
+    say(page, "{{name}}", "10%")
     page.get_by_label("Messages a minute").fill("600")
     start(page)
     expect(figure(page, "read")).to_have_text("2", timeout=SLOW)
@@ -208,10 +229,8 @@ def test_pasted_list_names_its_bad_lines(
 ) -> None:
     page = sign_in(elsa)
     begin(page, "List")
-    page.get_by_label("Template").select_option("offer · pt_BR")
-    page.get_by_label("Place {{1}}").fill("{{first_name}}")
-    page.get_by_label("Place {{2}}").fill("{{coupon}}")
-    page.get_by_label("A list").check()
+    say(page, "{{first_name}}", "{{coupon}}")
+    page.get_by_role("radio", name="A list").check()
     good = "\n".join(f"+55 11 98765-{n:04};Ana {n};C{n}" for n in range(4))
     page.get_by_label("Paste a list").fill(f"phone;name;coupon\n{good}\nnobody;Bia;X\n+55 11;Caio;Y")
     page.get_by_role("button", name="Add to the list").click()
@@ -239,9 +258,7 @@ def test_cancel_asks_first(sign_in: Any, elsa: User, number: Inbox, offer: Messa
     people(number, 30)
     page = sign_in(elsa)
     begin(page, "Natal")
-    page.get_by_label("Template").select_option("offer · pt_BR")
-    page.get_by_label("Place {{1}}").fill("a")
-    page.get_by_label("Place {{2}}").fill("b")
+    say(page, "a", "b")
     page.get_by_label("Messages a minute").fill("1")
     start(page)
     page.get_by_role("button", name="Pause").click()
@@ -265,9 +282,9 @@ def test_variants_are_added_previewed_and_removed(
     people(number, 1)
     page = sign_in(elsa)
     begin(page, "Natal")
-    page.get_by_label("Text", exact=True).fill("One {{name}}")
+    variant(page).get_by_label("Text", exact=True).fill("One {{name}}")
     page.get_by_role("button", name="Add a variant").click()
-    page.get_by_label("Text", exact=True).nth(1).fill("Two {{plan}}")
+    variant(page, 1).get_by_label("Text", exact=True).fill("Two {{plan}}")
     expect(page.get_by_role("heading", name="Variant B")).to_be_visible()
     page.locator("[data-preview-variant]").select_option("Variant B")
     expect(page.locator("[data-preview-text]")).to_have_text("Two")
@@ -278,7 +295,7 @@ def test_variants_are_added_previewed_and_removed(
         "One {{name}}",
         "Two {{plan}}",
     ]
-    page.get_by_role("button", name="Remove").first.click()
+    variant(page).get_by_role("button", name="Remove").first.click()
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".messagelist")).to_contain_text("Saved.")
     assert list(Campaign.objects.get().variants.values_list("label", "text")) == [("A", "Two {{plan}}")]
@@ -290,9 +307,7 @@ def test_test_goes_to_who_is_found_by_name(
     people(number, 12)
     page = sign_in(elsa)
     begin(page, "Natal")
-    page.get_by_label("Template").select_option("offer · pt_BR")
-    page.get_by_label("Place {{1}}").fill("{{name}}")
-    page.get_by_label("Place {{2}}").fill("10%")
+    say(page, "{{name}}", "10%")
     page.get_by_label("Name or number of somebody known in this inbox").fill("maria 7")
     page.get_by_role("button", name=re.compile("Maria 7")).click()
     page.get_by_role("button", name="Send a test").click()
@@ -305,9 +320,8 @@ def test_test_goes_to_who_is_found_by_name(
 
 
 def test_who_leads_another_team_or_none_finds_no_campaign(
-    sign_in: Any, elsa: User, bruno: User, other_team: Team, number: Inbox, offer: MessageTemplate
+    sign_in: Any, elsa: User, bruno: User, other_team: Team
 ) -> None:
-    people(number, 1)
     page = sign_in(elsa)
     begin(page, "Natal")
     address = page.url

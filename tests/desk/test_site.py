@@ -49,7 +49,7 @@ def test_an_operator_finds_what_they_may_open(as_bruno: Client, bruno: User) -> 
         ("/admin/accounts/user/", "settings"),
         ("/admin/settings/", "settings"),
         ("/admin/tickets/ticket/", "tickets"),
-        ("/admin/campaigns/recipient/", "campaigns"),
+        ("/admin/campaigns/campaign/", "campaigns"),
         ("/admin/campaigns/consent/", "campaigns"),
     ],
 )

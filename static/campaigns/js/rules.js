@@ -31,15 +31,12 @@ function addRow(rule) {
   slot(row, "remove").setAttribute("aria-label", t("remove-rule"));
   showOps(row, rule.op);
   showValue(row, rule.value);
-  field.addEventListener("change", () => {
+  // Before the row itself hears of it, and keeps what it then holds.
+  field.addEventListener("input", () => {
     showOps(row);
     showValue(row);
-    keep();
   });
-  slot(row, "op").addEventListener("change", () => {
-    showValue(row, valueOf(row));
-    keep();
-  });
+  slot(row, "op").addEventListener("input", () => showValue(row, valueOf(row)));
   slot(row, "remove").addEventListener("click", () => {
     row.remove();
     keep();
