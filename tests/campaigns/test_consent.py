@@ -1,5 +1,6 @@
 """A no is a no: by whatever word, through whatever inbox, at whatever moment."""
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from accounts.models import Team, User
 from agents.actions import begin_run
 from agents.models import Agent
 from campaigns import actions
-from campaigns.actions import feeding
+from campaigns.actions import writing
 from campaigns.actions.consent import confirm
 from campaigns.actions.feeding import go_on
 from campaigns.enums import ConsentSource, ConsentState
@@ -42,6 +43,12 @@ def write(inbox: Inbox, text: str, phone: str = PHONE, **more: Any) -> Message:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'campaigns.confirm'")
     return message
+
+
+def thrice(campaign_id: str) -> None:
+    """Three turns of a campaign."""
+    for _turn in range(3):
+        go_on(campaign_id)
 
 
 def said(inbox: Inbox) -> list[str]:
@@ -335,7 +342,7 @@ def test_nothing_is_written_after_a_no_was_stored(draft: Draft, number: Inbox, l
                 actions.unsubscribe(Recipient(contact=identity.contact, identity=identity))
             told["at"] = timezone.now()
 
-        no_errors(together(lambda campaign=campaign: [go_on(str(campaign.pk)) for _n in range(3)], stop))
+        no_errors(together(partial(thrice, str(campaign.pk)), stop))
         assert has_opted_out(identity)
         row = Recipient.objects.get(campaign=campaign)
         if how == "link":
@@ -355,10 +362,10 @@ def test_who_notes_a_no_waits_for_the_message_that_is_being_written(
     receive(inbox=number, sender=Sender(PHONE), text="Oi")
     campaign = begin(draft(), lead)
     identity = ContactIdentity.objects.get()
-    say, begun = feeding._say, []
+    say, begun = writing._say, []
 
     def slowly(*args: Any) -> Message:
-        message = say(*args)
+        message: Message = say(*args)
         begun.append(True)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(0.7)")
@@ -371,6 +378,6 @@ def test_who_notes_a_no_waits_for_the_message_that_is_being_written(
         actions.unsubscribe(Recipient(contact=identity.contact, identity=identity))
         assert not Delivery.objects.filter(status="queued").exists()
 
-    monkeypatch.setattr(feeding, "_say", slowly)
+    monkeypatch.setattr(writing, "_say", slowly)
     no_errors(together(lambda: [go_on(str(campaign.pk)) for _n in range(3)], stop))
     assert Delivery.objects.get().error_code == "opted_out"

@@ -15,6 +15,7 @@ from campaigns import actions
 from campaigns.actions import Wording, feeding
 from campaigns.actions.feeding import go_on, sweep, write_next
 from campaigns.actions.importing import give_list, read_some
+from campaigns.actions.preparing import prepare_some
 from campaigns.enums import CampaignStatus, ConsentState, RecipientState, Skip
 from campaigns.models import Campaign, Recipient
 from campaigns.queries.stats import stats
@@ -38,6 +39,11 @@ from tests.campaigns.lines import begin, feed, no_errors, run, states, together
 from tests.conversations.lines import planned
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def turn_of(campaign: Campaign) -> feeding.Turn:
+    """A turn in which nothing holds the campaign up."""
+    return feeding.Turn(9, {row.pk: row for row in campaign.variants.select_related("template")}, {})
 
 
 def test_everybody_is_written_to_once(draft: Draft, number: Inbox, lead: Actor) -> None:
@@ -117,10 +123,10 @@ def test_recipient_that_somebody_else_holds_is_passed_over(draft: Draft, number:
         while not seen:
             pass
         row = Campaign.objects.select_related("inbox").get()
-        assert write_next(row, quiet={}) is True
+        assert write_next(row, turn_of(row)) is True
         # One waits that cannot be had: the campaign is not over.
         Campaign.objects.update(next_slot=None)
-        assert isinstance(write_next(row, quiet={}), feeding.Wait)
+        assert isinstance(write_next(row, turn_of(row)), feeding.Wait)
         seen.append("written")
 
     no_errors(together(hold, write))
@@ -170,7 +176,7 @@ def test_each_who_cannot_be_written_to_is_left_out_with_the_reason(
     long = people(elsewhere, 1, start=4, phone="", email="a" * 240 + "@b.example")[0]
     campaign = draft()
     begin(campaign, lead)
-    feeding.prepare_some(str(campaign.pk))
+    prepare_some(str(campaign.pk))
     Recipient.objects.bulk_create(
         Recipient(campaign=campaign, contact=one, variant=campaign.variants.get()) for one in (bad, long)
     )
@@ -207,7 +213,7 @@ def test_customers_who_became_one_meanwhile_are_written_to_once(
 ) -> None:
     both = people(number, 2)
     campaign = begin(draft(), lead)
-    feeding.prepare_some(str(campaign.pk))
+    prepare_some(str(campaign.pk))
     merge_contacts(keep=both[kept], other=both[1 - kept], by=lead)
     feed(campaign)
     assert campaign.status == CampaignStatus.DONE
@@ -222,7 +228,7 @@ def test_customer_merged_into_one_outside_the_audience_is_written_to_as_that_one
     (ana,) = people(number, 1, name="Ana")
     keep = Contact.objects.create(name="Bia")
     campaign = begin(draft(), lead)
-    feeding.prepare_some(str(campaign.pk))
+    prepare_some(str(campaign.pk))
     merge_contacts(keep=keep, other=ana, by=lead)
     feed(campaign)
     assert states(campaign) == {"Bia": "written"}
@@ -399,7 +405,8 @@ def test_whole_run_over_a_change_of_clocks_writes_to_nobody_at_night(
         assert len({row.written_at for row in rows}) > 2
 
 
-def wall(moment: Any, zone: str) -> datetime:
+def wall(moment: datetime | None, zone: str) -> datetime:
+    assert moment
     return moment.astimezone(ZoneInfo(zone))
 
 
@@ -429,6 +436,10 @@ def test_zone_of_a_list_or_of_the_number_decides(draft: Draft, number: Inbox, le
 # --- pace and limits ---------------------------------------------------------------------------------------
 
 
+def written() -> list[datetime]:
+    return [each for each in Recipient.objects.values_list("written_at", flat=True) if each]
+
+
 def most_within(moments: Iterable[datetime], span: timedelta) -> int:
     ordered = sorted(moments)
     return max(sum(1 for each in ordered if begun <= each < begun + span) for begun in ordered)
@@ -448,7 +459,7 @@ def test_pace_is_kept_in_every_window_whatever_was_missed(
                 break
             # Now and then the worker was away.
             clock.shift(max(pause, 0.01) + (idle if turn % 7 == 3 else 0))
-    moments = list(Recipient.objects.values_list("written_at", flat=True))
+    moments = written()
     assert len(moments) == 60
     for seconds in (1, 5, 10, 20):
         most = most_within(moments, timedelta(seconds=seconds))
@@ -488,7 +499,7 @@ def test_daily_limit_holds_in_any_day_for_all_campaigns_of_an_inbox(
         clock.shift(timedelta(hours=24))
         feed(first)
         feed(second)
-    moments = list(Recipient.objects.exclude(written_at=None).values_list("written_at", flat=True))
+    moments = written()
     assert most_within(moments, timedelta(hours=24)) == 4
 
 

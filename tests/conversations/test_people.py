@@ -1,5 +1,7 @@
 """Many people at once: made once, and what somebody said of themselves stands."""
 
+from functools import partial
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -62,8 +64,8 @@ def test_two_who_meet_the_same_strangers_make_each_once(inbox: Inbox) -> None:
     for rnd in range(4):
         people = [person(rnd * 1_000 + number) for number in range(400)]
         found = together(
-            lambda people=people: know_people(inbox=inbox, people=people),
-            lambda people=people: know_people(inbox=inbox, people=people[::-1]),
+            partial(know_people, inbox=inbox, people=people),
+            partial(know_people, inbox=inbox, people=people[::-1]),
         )
         no_errors(found)
         assert found[0] == found[1]
