@@ -166,7 +166,7 @@ def unsubscribe_token(recipient: Recipient, identity: ContactIdentity | None = N
     The identity goes with it: the link works when the campaign has long been deleted.
     """
     known = identity.pk if identity else recipient.identity_id
-    return signing.dumps([recipient.pk, known], salt=SALT, compress=False)
+    return signing.Signer(salt=SALT).sign_object([recipient.pk, known])
 
 
 def recipient_of(token: str) -> Recipient:
@@ -175,7 +175,7 @@ def recipient_of(token: str) -> Recipient:
     One without a row, and without a campaign, where that was deleted.
     """
     try:
-        pk, identity_id = signing.loads(token, salt=SALT)
+        pk, identity_id = signing.Signer(salt=SALT).unsign_object(token)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise NotFound from error
     if not (isinstance(pk, int) and isinstance(identity_id, int)):
