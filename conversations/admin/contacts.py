@@ -69,7 +69,7 @@ class ContactForm(forms.ModelForm[Contact]):
     """A customer, as far as staff may change one."""
 
     attributes = AttributesField(
-        required=False, label=_("attributes"), help_text=_("One a line, such as plan: gold.")
+        required=False, label=_("Attributes"), help_text=_("One a line, such as plan: gold.")
     )
 
     class Meta:

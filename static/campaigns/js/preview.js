@@ -7,6 +7,7 @@ import { asked, later } from "./form.js";
 import { usedVariants, wordsOf } from "./variants.js";
 
 const LABELS = "ABCDE";
+const number = new Intl.NumberFormat(document.documentElement.lang || "en");
 const select = hook("preview-variant");
 let place = 0;
 let count = 0;
@@ -24,7 +25,7 @@ async function look() {
 }
 
 function show({ person, subject = "", text = "", missing = [] }) {
-  const where = count ? ` · ${t("preview-of", { n: place + 1, count })}` : "";
+  const where = count ? ` · ${t("preview-of", { n: number.format(place + 1), count: number.format(count) })}` : "";
   setText(hook("preview-person"), person ? `${person.name}${where}` : "");
   setText(hook("preview-subject"), subject, { hide: true });
   setText(hook("preview-text"), text);
@@ -42,21 +43,21 @@ function step(by) {
 }
 
 /** The same choice in front of the preview and of the test. */
-function offerVariants(number) {
+function offerVariants(used) {
   for (const [label, choice, byLabel] of [
     [hook("preview-variants"), select, false],
     [hook("test-variants"), hook("test-variant"), true],
   ]) {
     const chosen = choice.selectedIndex;
     choice.replaceChildren(
-      ...[...LABELS.slice(0, number)].map((letter, place) => {
+      ...[...LABELS.slice(0, used)].map((letter, place) => {
         const option = make("option", { text: t("variant", { label: letter }) });
         option.value = byLabel ? letter : place;
         return option;
       }),
     );
-    choice.selectedIndex = Math.min(Math.max(chosen, 0), number - 1);
-    label.hidden = number < 2;
+    choice.selectedIndex = Math.min(Math.max(chosen, 0), used - 1);
+    label.hidden = used < 2;
   }
 }
 
@@ -65,8 +66,8 @@ export function startPreview() {
   if (!hook("preview")) return;
   const soon = later(look, 300);
   offerVariants(usedVariants().length);
-  on("variants", (number) => {
-    offerVariants(number);
+  on("variants", (used) => {
+    offerVariants(used);
     soon();
   });
   on("wording", soon);

@@ -89,6 +89,7 @@ function placeOf(variant, name, value) {
 function showFile(variant, template) {
   const format = template?.header_format ?? "";
   const part = hook("file-field", variant);
+  if (!part) return;
   part.hidden = Boolean(template) && !format && !hook("kept", variant);
   if (format) setText(hook("file-label", variant), t(`template-${format.toLowerCase()}`));
   field(variant, "file").accept = ACCEPTED[format] ?? "";
