@@ -69,7 +69,7 @@ class CampaignPeople(ApiViewSet):
         )
         actions.read_lists(campaign)
         read = uploads_of(campaign).get(pk=upload.pk) if upload else None
-        shown: dict[str, Any] = {"added": added, "list": read}
+        shown: dict[str, Any] = {"added": added + (read.added if read else 0), "list": read}
         return Response(AddedSerializer(shown).data, status=201)
 
     @extend_schema(operation_id="campaigns_clear_recipients", summary="Clear the list", responses={204: None})

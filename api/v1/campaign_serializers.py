@@ -136,7 +136,7 @@ class UploadSerializer(Shown):
 class AddedSerializer(Shown):
     """What became of the people whom a request named."""
 
-    added = serializers.IntegerField(help_text="Customers who became recipients, of `contacts`.")
+    added = serializers.IntegerField(help_text="How many became recipients.")
     list = UploadSerializer(allow_null=True, help_text="The list that was made of `recipients`.")
 
 
