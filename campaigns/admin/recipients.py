@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.admin.common import LeadsOnly, own_campaigns
@@ -232,7 +232,7 @@ class RecipientAdmin(ReadOnly, LeadsOnly):
         if not row.may_open:
             return ""
         address = reverse("admin:desk_conversation", args=[row.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, _("Open"))
+        return format_html('<a href="{}">{}</a>', address, pgettext("verb", "Open"))
 
 
 def _short(at: Any) -> str:
