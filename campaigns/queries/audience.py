@@ -103,7 +103,8 @@ def _of_attribute(rule: AttributeRule) -> Q:
     if rule.op in {"more", "less"}:
         return _of_number(rule, told)
     found = {"is": "iexact", "is_not": "iexact", "contains": "icontains"}.get(rule.op, "exact")
-    matching = Contact.objects.alias(told=told).filter(**{f"told__{found}": rule.value})
+    value = "" if rule.op in {"empty", "filled"} else rule.value
+    matching = Contact.objects.alias(told=told).filter(**{f"told__{found}": value})
     here = Q(Exists(matching.filter(pk=OuterRef("pk"))))
     return ~here if rule.op in {"is_not", "filled"} else here
 
