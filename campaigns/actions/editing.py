@@ -27,6 +27,9 @@ FIELDS = frozenset(
 )
 
 
+LONGEST_BRIEF, LONGEST_TEXT = 2_000, 4_000
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """A variant as it is asked for."""
@@ -156,6 +159,9 @@ def _check(campaign: Campaign, given: set[str]) -> None:
     except ValidationError as error:
         name, problems = min(error.message_dict.items())
         raise Invalid(problems[0], field=name) from error
+    # Django leaves the length of long texts to forms.
+    if len(campaign.brief) > LONGEST_BRIEF:
+        raise Invalid(_("This text may have %d characters.") % LONGEST_BRIEF, field="brief")
     if campaign.timezone and campaign.timezone not in time_zones():
         raise Invalid(_("There is no time zone %s.") % campaign.timezone, field="timezone")
 
@@ -167,6 +173,8 @@ def _say(campaign: Campaign, wordings: Sequence[Wording]) -> None:
     for label, wording in zip(LABELS, wordings, strict=False):
         if wording.template is not None and wording.template.inbox_id != campaign.inbox_id:
             raise NotFound(field="template")
+        if len(wording.text) > LONGEST_TEXT:
+            raise Invalid(_("This text may have %d characters.") % LONGEST_TEXT, field="text")
         Variant.objects.update_or_create(
             campaign=campaign,
             label=label,

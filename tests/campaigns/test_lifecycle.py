@@ -173,7 +173,7 @@ def test_campaign_is_seen_by_its_team_and_administrators(
     draft: Draft, ana: User, bruno: User, clara: User
 ) -> None:
     draft()
-    seen = [Campaign.objects.visible_to(who.as_actor()).count() for who in (ana, bruno, clara)]  # type: ignore[attr-defined]
+    seen = [Campaign.objects.visible_to(who.as_actor()).count() for who in (ana, bruno, clara)]
     assert seen == [1, 1, 0]
 
 
