@@ -477,7 +477,7 @@ def test_pace_is_reached_though_each_turn_comes_late(draft: Draft, number: Inbox
         while (pause := go_on(str(campaign.pk))) is not None:
             Delivery.objects.filter(status="queued").update(status="sent")
             clock.shift(pause + 0.4)
-    moments = list(Recipient.objects.values_list("written_at", flat=True))
+    moments = written()
     assert max(moments) - min(moments) <= timedelta(seconds=31)
 
 
