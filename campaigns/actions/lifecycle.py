@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 
 from campaigns.actions.preparing import variant_for
 from campaigns.actions.rights import locked_campaign, require_lead
-from campaigns.enums import OVER, CampaignStatus, Kind, RecipientState, Skip, Source
+from campaigns.enums import OVER, CampaignStatus, Kind, RecipientState, Skip
 from campaigns.models import Campaign, Recipient, Variant
 from campaigns.queries.consents import has_opted_out
 from campaigns.queries.problems import problems
@@ -59,9 +59,6 @@ def start(*, campaign: Campaign, by: Actor) -> Campaign:
         raise Conflict(_("Only a campaign that was approved can be started."))
     if found := problems(row):
         raise Invalid(" ".join(found))
-    if row.source == Source.SEGMENT:
-        # They came with lists, before somebody chose otherwise.
-        Recipient.objects.filter(campaign=row).delete()
     _deal_out(row)
     return _set_going(row)
 

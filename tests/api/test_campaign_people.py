@@ -274,4 +274,4 @@ def test_visitor_of_a_site_is_a_recipient_without_a_customer(key: APIClient, cam
         campaign=campaign, visitor="v1", state="written", written_at=timezone.now(), variant=None
     )
     row = results(key.get(f"{LIST}/{campaign.pk}/recipients?ordering=-id"))[0]
-    assert (row["contact"], row["visitor"], row["variant"], row["outcome"]) == (None, "v1", None, "sent")
+    assert (row["contact"], row["visitor"], row["variant"], row["outcome"]) == (None, "v1", None, "delivered")

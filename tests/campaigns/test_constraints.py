@@ -29,6 +29,7 @@ BROKEN: list[tuple[str, Any, dict[str, Any]]] = [
     ("campaign_quiet_has_both_ends", Campaign, {"quiet_until": "08:00"}),
     ("campaign_has_a_pace", Campaign, {"per_minute": 0}),
     ("campaign_has_a_name", Campaign, {"name": ""}),
+    ("campaign_key_not_empty", Campaign, {"idempotency_key": ""}),
     ("variant_has_a_share", Variant, {"share": 0}),
     ("recipient_is_somebody", Recipient, {"contact": None}),
     ("recipient_written_has_time", Recipient, {"state": "written"}),

@@ -399,6 +399,9 @@ def test_who_came_with_a_list_is_not_written_to_once_a_segment_is_chosen(
     read_some(give_list(campaign=campaign, data=b"fone\n+5511999990001\n", by=lead).pk)
     actions.change_campaign(campaign=campaign, by=lead, source="segment")
     assert Recipient.objects.count() == 1
+    with pytest.raises(Invalid, match="off the list"):
+        actions.approve(campaign=campaign, by=lead)
+    actions.clear_list(campaign=campaign, by=lead)
     assert states(run(campaign, lead)) == {"Maria 0": "written"}
 
 
