@@ -232,6 +232,21 @@ def test_name_of_an_attribute_is_a_name_and_no_sql(number: Inbox, name: str) -> 
         assert names(number, {"field": "attribute", "name": name, "op": op, "value": value}) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("pt", {"pt", "pt-BR", "PT-pt"}), ("pt_BR", {"pt-BR"}), ("PT-br", {"pt-BR"}), ("es", {"es-MX"}),
+        ("es-ES", set()), ("p", set()),
+    ],
+)  # fmt: skip
+def test_language_means_all_its_countries(number: Inbox, value: str, found: set[str]) -> None:
+    for place, locale in enumerate(("pt", "pt-BR", "PT-pt", "es-MX", "pte", "")):
+        people(number, 1, start=place, name=locale or "unknown", locale=locale)
+    assert names(number, {"field": "language", "op": "is", "value": value}) == found
+    others = names(number, {"field": "language", "op": "is_not", "value": value})
+    assert others == {"pt", "pt-BR", "PT-pt", "es-MX", "pte", "unknown"} - found
+
+
 def test_campaign_rules_follow_what_came_of_another(draft: Draft, number: Inbox, lead: Actor) -> None:
     people(number, 3)
     first = run(draft(segment={"rules": [{"field": "name", "op": "is_not", "value": "Maria 2"}]}), lead)
