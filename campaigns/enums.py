@@ -65,6 +65,7 @@ class Skip(models.TextChoices):
     MISSING_VALUE = "missing_value", _("A value for the text is missing")
     TOO_LONG = "too_long", _("The text does not fit into one message")
     CANCELLED = "cancelled", _("The campaign was cancelled")
+    BROKEN = "broken", _("An error of ours; the server's log has it")
 
 
 class Outcome(models.TextChoices):

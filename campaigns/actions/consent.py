@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from campaigns.actions.rights import require_lead
 from campaigns.enums import ConsentSource, ConsentState, RecipientState
 from campaigns.models import Campaign, Consent, Recipient
-from campaigns.queries.consents import consents_about, identities_of
+from campaigns.queries.consents import consents_about, has_opted_out, identities_of
 from conversations.actions import lock
 from conversations.actions.notifying import Notice, notify, withdraw
 from conversations.enums import DeliveryStatus, Withdrawn
@@ -89,6 +89,9 @@ def heed(message: Message) -> bool:
     if asked is None or message.is_automatic or not is_theirs:
         return False
     stops = asked == Command.STOP
+    if not stops and not has_opted_out(conversation.identity):
+        # From somebody who gets our news anyway it is a word like any other.
+        return False
     last = _last_written(conversation.identity)
     state = ConsentState.WITHDRAWN if stops else ConsentState.GIVEN
     note_consent(

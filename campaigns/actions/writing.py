@@ -1,5 +1,6 @@
 """One recipient's message: whose turn it is, by which address, in which words, or why there is none."""
 
+import logging
 from datetime import datetime
 from typing import cast
 from uuid import UUID, uuid5
@@ -20,8 +21,10 @@ from conversations.queries.recipients import recipient_at
 from conversations.queries.windows import capabilities
 from core import rows
 from core.errors import Invalid, TooLarge
+from core.outages import is_outage
 from core.reasons import reason
 
+logger = logging.getLogger(__name__)
 MESSAGES = UUID("f3f1b6f2-5a7c-4f93-8a44-5f1f0a4c9a55")
 CHANGED = ("contact", "identity", "conversation", "message", "state", "written_at")
 # Asked for each of a hundred thousand, and written out for that (see `core.rows`). A campaign is looked for
@@ -82,6 +85,18 @@ def write(
         return reason("There is nothing to say: the template is gone, or the text is empty.")
     if variant.template is not None and variant.template.header_format and variant.file is None:
         return reason("The file that stands above the text of the template is gone.")
+    identity = _addressed(campaign, recipient)
+    message = identity if isinstance(identity, Skip) else _said(campaign, recipient, identity, variant)
+    if not isinstance(message, Message):
+        return message
+    recipient.message, recipient.conversation_id = message, message.conversation_id
+    recipient.state, recipient.written_at = RecipientState.WRITTEN, now
+    rows.update(recipient, *CHANGED)
+    return None
+
+
+def _addressed(campaign: Campaign, recipient: Recipient) -> ContactIdentity | Skip:
+    """Settles who the recipient is by now, and by which id they are written to; nobody else may have it."""
     contact = _present(cast("Contact", recipient.contact))
     if contact.pk != recipient.contact_id:
         if Recipient.objects.filter(campaign=campaign, contact=contact).exists():
@@ -90,20 +105,26 @@ def write(
     identity = _identity(campaign, contact)
     if isinstance(identity, Skip):
         return identity
-    if _has_twin(recipient, identity):
-        return Skip.DUPLICATE
+    recipient.identity = identity
+    return Skip.DUPLICATE if _has_twin(recipient, identity) else identity
+
+
+def _said(
+    campaign: Campaign, recipient: Recipient, identity: ContactIdentity, variant: Variant
+) -> Message | Skip | str:
     try:
         with transaction.atomic():
-            message = _say(campaign, recipient, identity, variant)
+            return _say(campaign, recipient, identity, variant)
     except _LeftOut as left:
         return left.skip
     except Invalid as error:
         return error.detail
-    recipient.identity, recipient.message = identity, message
-    recipient.conversation_id = message.conversation_id
-    recipient.state, recipient.written_at = RecipientState.WRITTEN, now
-    rows.update(recipient, *CHANGED)
-    return None
+    except Exception as error:
+        if is_outage(error):
+            raise
+        # One who cannot be written to must not keep the others from it for ever.
+        logger.exception("recipient %s of a campaign cannot be written to", recipient.pk)
+        return Skip.BROKEN
 
 
 def leave_out(recipient: Recipient, skip: Skip) -> None:

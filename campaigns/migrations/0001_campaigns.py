@@ -431,6 +431,7 @@ class Migration(migrations.Migration):
                             ("missing_value", "A value for the text is missing"),
                             ("too_long", "The text does not fit into one message"),
                             ("cancelled", "The campaign was cancelled"),
+                            ("broken", "An error of ours; the server's log has it"),
                         ],
                         max_length=16,
                         verbose_name="why",

@@ -18,7 +18,7 @@ from conversations.actions.resolution import reopen_locked
 from conversations.enums import AuthorKind, Direction, Status
 from conversations.exchange import Incoming, Sender, Thread
 from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message
-from conversations.queries.commands import command_in
+from conversations.queries.commands import Command, command_in
 from conversations.queries.threads import unsent_attachments
 from core import rows
 from core.actor import Actor
@@ -120,7 +120,7 @@ def _asks_for_an_answer(conversation: Conversation, text: str, origin: Incoming 
     """
     if origin is not None and origin.is_automatic:
         return False
-    return conversation.status == Status.OPEN or command_in(conversation.inbox, text) is None
+    return conversation.status == Status.OPEN or command_in(conversation.inbox, text) != Command.STOP
 
 
 def _note_arrival(

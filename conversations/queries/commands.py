@@ -26,7 +26,7 @@ WORDS = {
         ("stop", "stopall", "unsubscribe", "opt out", "optout", "parar", "pare", "sair", "descadastrar"),
         Command.STOP,
     ),
-    **dict.fromkeys(("remover", "baja", "dar de baja", "darme de baja", "alto", "salir"), Command.STOP),
+    **dict.fromkeys(("remover", "baja", "dar de baja", "darme de baja", "salir"), Command.STOP),
     **dict.fromkeys(("start", "unstop", "voltar", "iniciar", "alta", "volver"), Command.START),
 }
 LONGEST = max(map(len, WORDS))

@@ -185,6 +185,7 @@ def test_no_goes_along_when_customers_become_one_and_two_again(
     (eva,) = people(number, 1, start=1)
     hers = eva.identities.get()
     write(number, "stop", hers.external_id)
+    write(number, "stop")
     write(number, "start")
     merge_contacts(keep=maria.contact, other=eva, by=lead)
     for identity in ContactIdentity.objects.all():

@@ -541,3 +541,15 @@ def test_tier_of_the_provider_is_the_limit_where_none_is_set(
     InboxState.objects.update(details={"daily_limit": "many"})
     feed(campaign)
     assert Message.objects.count() == 5
+
+
+def test_one_who_cannot_be_written_to_keeps_nobody_from_it(
+    draft: Draft, number: Inbox, lead: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, fine = people(number, 2)
+    # Nothing of ours writes that; the job would be tried again every five seconds, for ever.
+    Contact.objects.filter(pk=odd.pk).update(attributes=["no", "object"])
+    campaign = run(draft(), lead)
+    assert states(campaign) == {odd.name: "broken", fine.name: "written"}
+    assert Campaign.objects.get().status == CampaignStatus.DONE
+    assert "cannot be written to" in caplog.text
