@@ -86,6 +86,23 @@ class Book:
         return cls(rows, set(refusals.read_text(encoding="utf-8").split()) if refusals.exists() else set())
 
 
+class Tail:
+    """The end of a ledger that is still being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.place = path, 0
+
+    def news(self) -> list[dict[str, Any]]:
+        """Returns what was written since the last time; half a line is left for the next."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self.place)
+            whole = file.read().rpartition(b"\n")[0]
+        self.place += len(whole) + 1 if whole else 0
+        return [json.loads(line) for line in whole.splitlines()]
+
+
 class Run:
     """One campaign with one seed."""
 
@@ -161,18 +178,19 @@ class Run:
     async def _talk(self, cluster: Post, http: aiohttp.ClientSession) -> None:
         """Lets some who got the message answer, and some who did not get it yet say STOP."""
         heard: set[str] = set()
+        tail = Tail(cluster.ledger(CHANNEL))
         while True:
             await asyncio.sleep(1)
-            book = await asyncio.to_thread(Book.read, cluster.ledger(CHANNEL))
-            for row in book.campaign:
-                if row["to"] in heard:
+            for row in tail.news():
+                if row["kind"] != "template" or row["to"] in heard:
                     continue
                 heard.add(row["to"])
                 chance = cluster.random.random()
-                if chance < REPLYING:
+                # Nobody replies to what did not arrive.
+                if chance < REPLYING and row["fate"] != "failed":
                     self.replied.add(row["to"])
                     await self._say(cluster, http, row["to"], "Quero saber mais")
-                elif chance < REPLYING + STOPPING:
+                elif REPLYING <= chance < REPLYING + STOPPING:
                     ahead = f"55119{int(row['to'][5:]) + cluster.random.randint(20, 400):08}"
                     if int(ahead[5:]) < self.recipients and ahead not in heard:
                         self.stopped.add(ahead)
