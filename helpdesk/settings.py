@@ -110,7 +110,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "helpdesk.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -350,7 +350,7 @@ STORAGES = {
         key=secret("MEDIA_S3_KEY"),
         secret=secret("MEDIA_S3_SECRET"),
     ),
-    "staticfiles": {"BACKEND": "helpdesk.storage.StaticFiles"},
+    "staticfiles": {"BACKEND": "helpdesk.static_files.StaticFilesStorage"},
 }
 # A running server reads new and changed files from here without a restart.
 WHITENOISE_MAX_AGE = 300

@@ -16,12 +16,7 @@ FLAGS = [
 # Two cores may be shared by three tests; what comes late has come.
 PATIENCE = 20_000
 # What a test needs that looks at pages of the running product.
-MARKS = (
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.browser,
-    # WhiteNoise streams files synchronously; Django says so for each.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
-)
+MARKS = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 
 def browser(test: Any) -> Any:

@@ -23,7 +23,7 @@ from tests.fakes.whatsapp_cloud import WhatsAppCloud
 from tests.integrations.whatsapp_cloud.case import settings_at
 from tests.live import LiveServer
 
-pytestmark = [*MARKS]
+pytestmark = MARKS
 CAMPAIGNS = "/admin/campaigns/campaign/"
 SLOW = 60_000
 

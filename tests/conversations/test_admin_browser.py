@@ -19,7 +19,7 @@ from tests.fakes.api_channel import SECRET, ApiChannel
 from tests.fakes.provider import Simulator, running
 from tests.integrations.api.case import config
 
-pytestmark = [*MARKS]
+pytestmark = MARKS
 # One pixel.
 PICTURE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQ"

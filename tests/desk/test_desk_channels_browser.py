@@ -33,7 +33,7 @@ from tests.desk.conftest import said
 from tests.desk.seats import PHONE, Product, Seat, Sit
 from tests.desk.test_desk_browser import SOCKETS
 
-pytestmark = [*MARKS]
+pytestmark = MARKS
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360606060000000050001a5f64540"

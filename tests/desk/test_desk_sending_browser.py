@@ -12,7 +12,7 @@ from tests.browser import MARKS
 from tests.desk.conftest import said
 from tests.desk.seats import Seat, Sit
 
-pytestmark = [*MARKS]
+pytestmark = MARKS
 
 SENDING = re.compile(r"/(reply|note)/$")
 WAITING = "Waiting; it will be sent by itself."

@@ -16,7 +16,7 @@ from tests.desk.conftest import said
 from tests.desk.seats import PHONE, WIDE, Product, Seat, Sit
 from tests.pictures import PNG
 
-pytestmark = [*MARKS]
+pytestmark = MARKS
 
 
 # --- The message that is answered --------------------------------------------------------------------------

@@ -16,18 +16,13 @@ from playwright.sync_api import Browser, Page, expect
 from accounts.models import User
 from conversations.models import Conversation
 from helpdesk import demo
-from tests.browser import chromium
+from tests.browser import MARKS, chromium
 from tests.integrations.web.conftest import PHONE, Shopper, shoppers
 from tests.live import LiveServer
 from tickets.models import Ticket
 
 __all__ = ["chromium"]
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.browser,
-    # WhiteNoise streams files synchronously; Django says so for each.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
-]
+pytestmark = MARKS
 PICTURES = os.environ.get("HELPDESK_SCREENSHOTS", "")
 DESK = {"width": 1280, "height": 800}
 

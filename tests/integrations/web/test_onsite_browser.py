@@ -23,7 +23,7 @@ from tests.fakes.site import Site
 from tests.integrations.web.conftest import NO_SOCKETS, PHONE, SOCKETS, WIDE, Operator, Shop, Shopper
 from tests.live import LiveServer
 
-pytestmark = list(MARKS)
+pytestmark = MARKS
 TEXT = "Need **help** choosing? [Sizes](https://example.com/sizes)\n\nWe are here."
 PLAIN = "Need help choosing? Sizes\nWe are here."
 Bubble = Callable[..., Campaign]

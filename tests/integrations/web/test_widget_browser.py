@@ -14,6 +14,7 @@ from conversations.models import Contact, ContactIdentity, Conversation, Inbox, 
 from integrations.web.models import VisitorToken
 from knowledge.actions.articles import index_articles, store
 from knowledge.models import Article
+from tests.browser import MARKS
 from tests.fakes.site import Site
 from tests.integrations.web.conftest import (
     NO_SOCKETS,
@@ -27,12 +28,7 @@ from tests.integrations.web.conftest import (
 )
 from tests.live import LiveServer
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.browser,
-    # WhiteNoise streams files synchronously; Django says so for each.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
-]
+pytestmark = MARKS
 
 
 def test_a_question_is_answered_with_its_source(chromium: Browser, server: LiveServer, inbox: Inbox) -> None:

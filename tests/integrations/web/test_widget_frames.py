@@ -10,14 +10,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from conversations.models import Inbox, Message
+from tests.browser import MARKS
 from tests.integrations.web.conftest import Shop, Shopper
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.browser,
-    # WhiteNoise streams files synchronously; Django says so for each.
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume"),
-]
+pytestmark = MARKS
 
 Json = dict[str, Any]
 LONG = "\n\n".join(
