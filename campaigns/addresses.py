@@ -1,12 +1,13 @@
 """Telephone numbers as people write them, and the time zones behind them."""
 
 import re
-from functools import cache, lru_cache
-from zoneinfo import available_timezones
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import timezone as zones_of_numbers
 
+# As long as an id may be that an inbox knows somebody by.
+LONGEST_ADDRESS = 200
 # A number that may be anywhere (a toll-free one of North America has forty) tells nothing.
 MOST_ZONES = 4
 
@@ -59,9 +60,3 @@ def zones_of(number: str) -> str:
 def regions() -> frozenset[str]:
     """Returns the countries that have numbers."""
     return frozenset(phonenumbers.SUPPORTED_REGIONS)
-
-
-@cache
-def time_zones() -> frozenset[str]:
-    """Returns the names of time zones, which are looked for on the disk once."""
-    return frozenset(available_timezones())

@@ -1,7 +1,6 @@
 """What may be said of campaigns: bodies and queries."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -22,6 +21,7 @@ from api.fields import (
 )
 from campaigns.enums import CampaignStatus, Kind, Outcome, Skip, Visitors
 from campaigns.models import LABELS
+from core.zones import time_zones
 
 WORDS = ("subject", "text", "template", "values")
 WHOM = ("contacts", "recipients")
@@ -124,7 +124,7 @@ class CampaignBody(Words):
 
     def validate_timezone(self, zone: str) -> str:
         """Refuses what is none."""
-        if zone and zone not in available_timezones():
+        if zone and zone not in time_zones():
             raise serializers.ValidationError(_("There is no time zone %s.") % zone)
         return zone
 

@@ -1,5 +1,6 @@
 """Wanting messages, and not wanting them: by a word, by a link, by staff."""
 
+from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 from django.core import signing
@@ -65,6 +66,18 @@ def note_consent(
         },
     )
     return row
+
+
+def note_agreements(identities: Sequence[ContactIdentity], *, by: Actor) -> None:
+    """Writes down that everybody on a list has agreed; what `note_consent` would, in two statements."""
+    roots = {identity.same_as_id or identity.pk for identity in identities}
+    told = {"state": ConsentState.GIVEN, "source": ConsentSource.LIST, "actor_name": by.name[:120]}
+    agreed = Consent.objects.filter(identity__in=roots, state=ConsentState.GIVEN)
+    agreed.update(**told, changed_at=timezone.now())
+    # Whoever has said something keeps it.
+    Consent.objects.bulk_create(
+        (Consent(identity_id=root, **told) for root in sorted(roots)), ignore_conflicts=True
+    )
 
 
 @transaction.atomic
@@ -145,7 +158,7 @@ def confirm(identity_id: int, message_id: str) -> None:
 def _take_back_all(identity: ContactIdentity) -> None:
     """Takes back the campaigns' messages that are on their way to somebody, and holds their identities.
 
-    Whoever writes to them holds one of these (`conversations.actions.notifying`): who was at it has ended
+    Whoever writes to them holds one of these (`campaigns.actions.writing`): who was at it has ended
     after the second line, and what they wrote is taken back by the third. Deliveries come before identities
     in the order of locks; those of the third have only just been made.
     """

@@ -8,14 +8,14 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from campaigns.actions.rights import locked_campaign, require_lead
-from campaigns.addresses import time_zones
+from campaigns.actions.rights import locked_campaign, open_campaign, require_lead
 from campaigns.enums import CampaignStatus, RecipientState
 from campaigns.models import LABELS, Campaign, Recipient, Variant
 from campaigns.segments import read_segment
 from conversations.models import Attachment, Inbox, MessageTemplate
 from core.actor import Actor
 from core.errors import Conflict, Invalid, NotFound
+from core.zones import time_zones
 
 # What may be given for a campaign, beside its wordings.
 FIELDS = frozenset(
@@ -25,8 +25,6 @@ FIELDS = frozenset(
         *("url_pattern", "seconds", "visitors"),
     }
 )
-
-
 LONGEST_BRIEF, LONGEST_TEXT = 2_000, 4_000
 
 
@@ -92,14 +90,12 @@ def change_campaign(
 
     Raises Conflict for one that has begun, and what `create_campaign` raises.
     """
-    row = locked_campaign(campaign, by=by)
-    if not row.is_open:
-        raise Conflict(_("A campaign that has begun cannot be changed."))
+    row = open_campaign(campaign, by=by)
     inbox = fields.get("inbox")
     if inbox is not None and not Inbox.objects.visible_to(by).filter(pk=inbox.pk).exists():
         raise NotFound(field="inbox")
     _set(row, fields)
-    row.status, row.approved_at, row.approved_by = CampaignStatus.DRAFT, None, ""
+    row.take_approval_back()
     row.save()
     if wordings is not None:
         _say(row, wordings)
@@ -122,9 +118,7 @@ def delete_campaign(*, campaign: Campaign, by: Actor) -> None:
 @transaction.atomic
 def clear_list(*, campaign: Campaign, by: Actor) -> int:
     """Takes everybody off the list of a campaign that has not begun; returns how many that were."""
-    row = locked_campaign(campaign, by=by)
-    if not row.is_open:
-        raise Conflict(_("A campaign that has begun cannot be changed."))
+    row = open_campaign(campaign, by=by)
     count, _by_model = Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).delete()
     row.uploads.all().delete()
     return count

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from campaigns.actions.editing import create_campaign
 from campaigns.actions.importing import give_list, read_some
 from campaigns.actions.preparing import add_recipients
-from campaigns.actions.rights import locked_campaign
-from campaigns.enums import CampaignStatus, Kind, Source, UploadStatus
-from campaigns.models import Campaign, Recipient, Upload
+from campaigns.actions.rights import open_campaign
+from campaigns.enums import Kind, Source, UploadStatus
+from campaigns.models import APPROVAL, Campaign, Recipient, Upload
 from campaigns.people import Named, as_list
 from conversations.models import Contact
 from core.actor import Actor
@@ -53,7 +53,7 @@ def give_people(
     Whoever is on it already stays as they are. What was approved has to be approved again. Raises Conflict
     for a campaign that has begun or is shown on a site, and what `give_list` raises.
     """
-    row = locked_campaign(campaign, by=by)
+    row = open_campaign(campaign, by=by)
     if row.kind == Kind.ONSITE:
         raise Conflict(_("A message on a site is for its visitors; there is no list of them."))
     upload = None
@@ -70,12 +70,11 @@ def give_people(
 
 
 def _add(row: Campaign, contacts: Sequence[Contact]) -> int:
-    if not row.is_open:
-        raise Conflict(_("A campaign that has begun cannot be changed."))
     before = Recipient.objects.filter(campaign=row).count()
-    add_recipients(row, list(contacts))
-    row.source, row.status, row.approved_at, row.approved_by = Source.LIST, CampaignStatus.DRAFT, None, ""
-    row.save(update_fields=["source", "status", "approved_at", "approved_by", "updated_at"])
+    add_recipients(row, contacts)
+    row.source = Source.LIST
+    row.take_approval_back()
+    row.save(update_fields=["source", *APPROVAL, "updated_at"])
     return Recipient.objects.filter(campaign=row).count() - before
 
 

@@ -8,13 +8,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.actions.consent import note_consent
-from campaigns.actions.preparing import variant_for, zones_for
-from campaigns.actions.rights import locked_campaign
-from campaigns.addresses import full_number, regions, time_zones
-from campaigns.enums import CampaignStatus, ConsentSource, ConsentState, Source, UploadStatus
+from campaigns.actions.consent import note_agreements
+from campaigns.actions.preparing import add_recipients
+from campaigns.actions.rights import open_campaign
+from campaigns.addresses import LONGEST_ADDRESS, full_number, regions
+from campaigns.enums import Source, UploadStatus
 from campaigns.lists import ADDRESS, Line, Shape, decoded, lines, shape_of
-from campaigns.models import BadRow, Campaign, Recipient, Upload
+from campaigns.models import APPROVAL, BadRow, Campaign, Recipient, Upload
 from campaigns.queries.audience import address_fields
 from campaigns.tasks import plan_reading
 from conversations.actions.people import Person, know_people
@@ -22,15 +22,14 @@ from conversations.exchange import Sender
 from conversations.models import ContactIdentity, Inbox
 from conversations.queries.recipients import recipient_at
 from core.actor import Actor
-from core.errors import Conflict, Invalid, TooLarge
+from core.errors import Invalid, TooLarge
 from core.reasons import reason
 from core.storable import storable
+from core.zones import time_zones
 
 AT_ONCE = 500
 MAX_ATTRIBUTES = 40
 LONGEST_LINE = 2_000
-# As long as an id may be that an inbox knows somebody by.
-LONGEST_ADDRESS = 200
 
 
 @transaction.atomic
@@ -49,9 +48,7 @@ def give_list(
     the country of numbers without a code of one. `gives_consent`: everybody on it has agreed to be written
     to; whoever has said no since stays out. Raises Conflict, Invalid for a list without a line, TooLarge.
     """
-    row = locked_campaign(campaign, by=by)
-    if not row.is_open:
-        raise Conflict(_("A campaign that has begun cannot be changed."))
+    row = open_campaign(campaign, by=by)
     if len(data) > settings.MAX_LIST_BYTES:
         raise TooLarge(field="file")
     if region and region.upper() not in regions():
@@ -71,9 +68,9 @@ def give_list(
         rows=count,
         created_by=by.name[:120],
     )
-    row.source, row.status = Source.LIST, CampaignStatus.DRAFT
-    row.approved_at, row.approved_by = None, ""
-    row.save(update_fields=["source", "status", "approved_at", "approved_by", "updated_at"])
+    row.source = Source.LIST
+    row.take_approval_back()
+    row.save(update_fields=["source", *APPROVAL, "updated_at"])
     plan_reading(upload.pk)
     return upload
 
@@ -230,25 +227,12 @@ def _enrol(upload: Upload, found: Sequence[_Read]) -> int:
     campaign = upload.campaign
     by_address = {each.person.sender.external_id: each for each in reversed(found)}
     known = know_people(inbox=campaign.inbox, people=[each.person for each in by_address.values()])
-    variants = list(campaign.variants.all())
     before = Recipient.objects.filter(campaign=campaign).count()
     in_order = sorted(known.items(), key=lambda item: item[1].pk)
     contacts = {identity.contact_id: (identity, by_address[key]) for key, identity in in_order}
-    Recipient.objects.bulk_create(
-        (
-            Recipient(
-                campaign=campaign,
-                contact=identity.contact,
-                variant=variant_for(variants, campaign.pk, identity.contact_id),
-                zones=zones_for(identity.contact),
-                values=each.values,
-            )
-            for identity, each in contacts.values()
-        ),
-        ignore_conflicts=True,
-    )
+    people = [identity.contact for identity, _each in contacts.values()]
+    add_recipients(campaign, people, {pk: each.values for pk, (_identity, each) in contacts.items()})
     if upload.gives_consent:
         by = Actor.system(upload.created_by or "list")
-        for identity, _each in contacts.values():
-            note_consent(identity=identity, state=ConsentState.GIVEN, source=ConsentSource.LIST, by=by)
+        note_agreements([identity for identity, _each in contacts.values()], by=by)
     return Recipient.objects.filter(campaign=campaign).count() - before

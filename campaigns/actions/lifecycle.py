@@ -81,8 +81,9 @@ def _deal_out(row: Campaign) -> None:
     waiting = Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED, contact__isnull=False)
     dealt: list[Recipient] = []
     for recipient in waiting.only("pk", "contact_id", "variant_id").iterator(chunk_size=2_000):
-        if recipient.contact_id is not None:
-            recipient.variant = variant_for(variants, row.pk, recipient.contact_id)
+        chosen = variant_for(variants, row.pk, recipient.contact_id) if recipient.contact_id else None
+        if chosen is not None and chosen.pk != recipient.variant_id:
+            recipient.variant = chosen
             dealt.append(recipient)
     Recipient.objects.bulk_update(dealt, ["variant"], batch_size=2_000)
 

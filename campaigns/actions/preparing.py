@@ -1,5 +1,6 @@
 """Writing down who gets a campaign: some thousand at a time, each once, from where the last time ended."""
 
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from itertools import accumulate
 from uuid import UUID
@@ -43,8 +44,14 @@ def prepare_some(campaign_id: str) -> bool:
     return campaign.prepared_at is None
 
 
-def add_recipients(campaign: Campaign, people: list[Contact]) -> None:
-    """Writes customers down as recipients; whoever is one already stays as they are."""
+def add_recipients(
+    campaign: Campaign, people: Iterable[Contact], values: Mapping[UUID, dict[str, str]] | None = None
+) -> None:
+    """Writes customers down as recipients; whoever is one already stays as they are.
+
+    `values`: what a list said of them, by the customer's id.
+    """
+    told = values or {}
     variants = list(campaign.variants.all())
     Recipient.objects.bulk_create(
         (
@@ -53,6 +60,7 @@ def add_recipients(campaign: Campaign, people: list[Contact]) -> None:
                 contact=contact,
                 variant=variant_for(variants, campaign.pk, contact.pk),
                 zones=zones_for(contact),
+                values=told.get(contact.pk, {}),
             )
             for contact in people
         ),

@@ -1,8 +1,10 @@
 """Who may have to do with campaigns."""
 
+from django.utils.translation import gettext as _
+
 from campaigns.models import Campaign
 from core.actor import Actor
-from core.errors import Forbidden, NotFound
+from core.errors import Conflict, Forbidden, NotFound
 
 
 def require_lead(by: Actor) -> None:
@@ -22,3 +24,11 @@ def locked_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
     if not isinstance(found, Campaign):
         raise NotFound
     return found
+
+
+def open_campaign(campaign: Campaign, *, by: Actor) -> Campaign:
+    """Returns a campaign that has not begun, with its row locked; raises Conflict for one that has."""
+    row = locked_campaign(campaign, by=by)
+    if not row.is_open:
+        raise Conflict(_("A campaign that has begun cannot be changed."))
+    return row

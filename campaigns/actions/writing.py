@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from campaigns.actions.consent import unsubscribe_token
+from campaigns.addresses import LONGEST_ADDRESS
 from campaigns.enums import ConsentState, RecipientState, Skip
 from campaigns.models import Campaign, Recipient, Variant
 from campaigns.queries.consents import wishes
@@ -44,8 +45,6 @@ WHERE contact_id = %s AND inbox_id = %s AND same_as_id IS NULL
 ORDER BY unreachable_since IS NOT NULL, id DESC LIMIT 1
 FOR NO KEY UPDATE
 """  # noqa: S608 (names of ours)
-# As long as an id may be that an inbox knows somebody by.
-LONGEST_ADDRESS = 200
 TWIN = "SELECT 1 FROM campaigns_recipient WHERE campaign_id = %s AND identity_id = %s AND id <> %s"
 
 

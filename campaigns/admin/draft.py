@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,13 +20,15 @@ from campaigns.admin.uploads import shown
 from campaigns.admin.words import strings
 from campaigns.enums import CampaignStatus, Kind
 from campaigns.models import Campaign, Variant
+from campaigns.queries.pace import provider_tier
 from campaigns.queries.people import known_people
 from campaigns.queries.problems import needs_template, problems
 from campaigns.queries.words import OPT_OUT
 from conversations.admin.common import actor_of
-from conversations.models import ContactIdentity, InboxState
+from conversations.models import ContactIdentity
 from conversations.queries.windows import APPROVED, capabilities
 from core.errors import HelpdeskError, Invalid
+from core.zones import time_zones
 
 if TYPE_CHECKING:
     from campaigns.admin.campaigns import CampaignAdmin
@@ -182,20 +183,14 @@ def _shown(
         "uploads": [shown(row) for row in campaign.uploads.all()],
         "on_list": campaign.recipients.count(),
         "regions": sorted(regions()),
-        "zones": sorted(available_timezones()),
+        "zones": sorted(time_zones()),
         "usual_zone": settings.TIME_ZONE,
         "typed": request.POST,
         "most_a_minute": grouped(int(can.per_second * 60)) if can.sends else "",
-        "tier": _tier(campaign),
+        "tier": grouped(tier) if (tier := provider_tier(campaign.inbox)) else "",
         "state": _state(request, campaign),
     }
     return render(request, "admin/campaigns/draft.html", page.page_context(request, **context))
-
-
-def _tier(campaign: Campaign) -> str:
-    state = InboxState.objects.filter(inbox=campaign.inbox).first()
-    tier = state.details.get("daily_limit") if state else None
-    return grouped(tier) if isinstance(tier, int) and tier > 0 else ""
 
 
 def _state(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:

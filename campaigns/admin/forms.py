@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django import forms
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from conversations.actions import add_attachment
 from conversations.models import Attachment, MessageTemplate
 from conversations.queries.windows import APPROVED
 from core.errors import HelpdeskError, Invalid
+from core.zones import time_zones
 
 WHO = ("source", "segment", "needs_consent", "leaves_busy")
 WHAT = ("brief",)
@@ -88,7 +88,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
     def clean_timezone(self) -> str:
         """Only what the world's list of time zones knows."""
         zone = str(self.cleaned_data["timezone"])
-        if zone and zone not in available_timezones():
+        if zone and zone not in time_zones():
             raise forms.ValidationError(_("There is no time zone %s.") % zone)
         return zone
 

@@ -13,6 +13,8 @@ from conversations.models import Attachment, Inbox, MessageTemplate
 from core.actor import Actor
 
 LABELS = "ABCDE"
+# The fields that say whether it may go out.
+APPROVAL = ("status", "approved_at", "approved_by")
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -148,6 +150,10 @@ class Campaign(models.Model):
     def is_open(self) -> bool:
         """True while it may be changed."""
         return self.status in {CampaignStatus.DRAFT, CampaignStatus.APPROVED}
+
+    def take_approval_back(self) -> None:
+        """Makes it a draft again, unsaved: what was approved is no longer what it is."""
+        self.status, self.approved_at, self.approved_by = CampaignStatus.DRAFT, None, ""
 
 
 class Variant(models.Model):

@@ -28,14 +28,23 @@ def _lacks_all_but(*states: str) -> Q:
     return ~_has(*others)
 
 
+def _was_shown() -> Q:
+    """What a visitor of a site saw: nobody has to deliver it."""
+    return ~_has() & ~Q(visitor="")
+
+
+def _was_opened() -> Q:
+    return _was_shown() & Q(message__isnull=False)
+
+
 # Whoever is in `read` is in `delivered`, and whoever is there is in `sent`.
 NUMBERS: dict[str, Callable[[], Q]] = {
     "waiting": lambda: Q(state=RecipientState.QUEUED),
     "sending": lambda: WRITTEN & _has(*ON_ITS_WAY) & ~_has(DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN),
     "unknown": lambda: WRITTEN & _has(DeliveryStatus.UNKNOWN) & ~_has(DeliveryStatus.FAILED),
     "sent": lambda: WRITTEN & ~_has(*NOT_TAKEN),
-    "delivered": lambda: WRITTEN & _has() & _lacks_all_but(*ARRIVED),
-    "read": lambda: WRITTEN & _has() & _lacks_all_but(DeliveryStatus.READ),
+    "delivered": lambda: WRITTEN & ((_has() & _lacks_all_but(*ARRIVED)) | _was_shown()),
+    "read": lambda: WRITTEN & ((_has() & _lacks_all_but(DeliveryStatus.READ)) | _was_opened()),
     "failed": lambda: WRITTEN & _has(DeliveryStatus.FAILED),
     "skipped": lambda: Q(state=RecipientState.SKIPPED),
     "replied": lambda: Q(replied_at__isnull=False),

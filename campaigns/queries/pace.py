@@ -44,9 +44,12 @@ def room_ahead(campaign: Campaign) -> int:
 
 def daily_limit(campaign: Campaign) -> int | None:
     """Returns to how many people the inbox may write in 24 hours: as set, or by the provider's tier."""
-    if campaign.daily_limit is not None:
-        return campaign.daily_limit
-    state = InboxState.objects.filter(inbox=campaign.inbox).first()
+    return campaign.daily_limit if campaign.daily_limit is not None else provider_tier(campaign.inbox)
+
+
+def provider_tier(inbox: Inbox) -> int | None:
+    """Returns to how many people the provider lets an inbox write in 24 hours; None where it said nothing."""
+    state = InboxState.objects.filter(inbox=inbox).first()
     tier = state.details.get("daily_limit") if state else None
     return tier if isinstance(tier, int) and tier > 0 else None
 

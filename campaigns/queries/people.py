@@ -33,11 +33,12 @@ def look(campaign: Campaign, segment: Segment) -> Audience:
     )
     known = ContactIdentity.objects.filter(contact=OuterRef("pk"), inbox=campaign.inbox)
     is_dead = Q(Exists(known)) & ~Q(Exists(known.filter(unreachable_since=None)))
+    shown = people.order_by("pk").prefetch_related("identities")[:SHOWN]
     return Audience(
         count=people.count(),
         unwanted=people.filter(Exists(said.filter(state=ConsentState.WITHDRAWN))).count(),
         unreachable=people.filter(is_dead).count(),
-        sample=[named(contact, campaign.inbox) for contact in people.order_by("pk")[:SHOWN]],
+        sample=[named(contact, campaign.inbox) for contact in shown],
     )
 
 
@@ -65,8 +66,9 @@ def known_people(inbox: Inbox, search: str) -> "QuerySet[ContactIdentity]":
 
 def named(contact: Contact, inbox: Inbox) -> dict[str, str]:
     """Returns how a customer is shown: by name, and by an address of theirs."""
-    identity = contact.identities.filter(inbox=inbox).order_by("-pk").first()
-    address = identity.external_id if identity else contact.phone or contact.email
+    known = [row for row in contact.identities.all() if row.inbox_id == inbox.pk]
+    newest = max(known, key=lambda row: row.pk, default=None)
+    address = newest.external_id if newest else contact.phone or contact.email
     return {"name": contact.display_name, "address": address}
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from campaigns.addresses import time_zones
 from campaigns.enums import Kind, Source, UploadStatus
 from campaigns.models import Campaign, Variant
 from campaigns.places import has_broken_place, places
@@ -14,6 +13,7 @@ from campaigns.queries.words import OPT_OUT
 from campaigns.segments import read_segment
 from conversations.queries.windows import APPROVED, capabilities, window_of
 from core.errors import Invalid
+from core.zones import time_zones
 
 
 def problems(campaign: Campaign) -> list[str]:

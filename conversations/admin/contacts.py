@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,6 +17,7 @@ from accounts.models import User
 from conversations.actions import merge_contacts, split_identity
 from conversations.admin.common import ReadOnly, actor_of, attempt
 from conversations.models import Contact, ContactIdentity, Conversation
+from core.zones import time_zones
 
 PAIR = 2
 MOST_ATTRIBUTES, LONGEST_NAME, LONGEST_VALUE = 100, 60, 500
@@ -81,7 +81,7 @@ class ContactForm(forms.ModelForm[Contact]):
     def clean_timezone(self) -> str:
         """Only what the world's list of time zones knows."""
         zone = str(self.cleaned_data["timezone"]).strip()
-        if zone and zone not in available_timezones():
+        if zone and zone not in time_zones():
             raise forms.ValidationError(gettext("There is no time zone %s.") % zone)
         return zone
 

@@ -21,6 +21,7 @@ from campaigns.actions.feeding import go_on, sweep
 from campaigns.actions.onsite import OnSite
 from campaigns.enums import CampaignStatus, RecipientState
 from campaigns.models import Campaign, Recipient
+from campaigns.queries.behind import NUMBERS, behind
 from campaigns.queries.onsite import as_browsers_write
 from campaigns.queries.stats import stats, with_outcome
 from conversations.actions import Sender, merge_contacts, receive, resolve
@@ -401,3 +402,15 @@ def test_a_scheduled_one_begins_by_itself_and_writes_to_nobody(
     assert (campaign.status, campaign.prepared_at) == (CampaignStatus.RUNNING, None)
     assert not Recipient.objects.exists()
     assert Message.objects.count() == 1
+
+
+def test_each_number_leads_to_exactly_those_it_counts(bubble: Bubble) -> None:
+    campaign = bubble()
+    for visitor in ("visitor:1", "visitor:2", EVA.external_id):
+        show(campaign, visitor)
+    accept(campaign)
+    counted = stats(campaign)
+    assert (counted.sent, counted.delivered, counted.read) == (3, 3, 1)
+    rows = Recipient.objects.filter(campaign=campaign)
+    found = {number: behind(rows, number).count() for number in NUMBERS}
+    assert found == {number: getattr(counted, number) for number in NUMBERS}
