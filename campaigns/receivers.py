@@ -1,25 +1,31 @@
-"""What campaigns do when a customer writes."""
+"""What campaigns do when a customer writes, or has told their provider that they want nothing."""
 
 from typing import Any
 
 from django.dispatch import receiver
 
-from campaigns.actions.consent import heed
+from campaigns.actions.consent import heed, heed_provider
 from campaigns.actions.replies import note_reply
-from campaigns.tasks import confirm
+from campaigns.tasks import confirm, take_back
 from conversations import signals
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Delivery, Message
 from core.queue import defer
 
 
 @receiver(signals.message_received)
 def take_notice(conversation: Conversation, message: Message, **_: Any) -> None:
     """Heeds a word to the machine; takes anything else for a reply to what they got last."""
-    if message.is_automatic:
-        return
     message.conversation = conversation
     if heed(message):
         key, identity_id = str(message.pk), conversation.identity_id
         defer(confirm, queueing_lock=f"confirm:{key}", identity_id=identity_id, message_id=key)
-    else:
+    elif not message.is_automatic:
         note_reply(conversation, message)
+
+
+@receiver(signals.delivery_failed)
+def take_no(delivery: Delivery, **_: Any) -> None:
+    """Takes for a no what the provider refused because somebody told it so."""
+    if heed_provider(delivery):
+        key = delivery.conversation.identity_id
+        defer(take_back, queueing_lock=f"campaigns.take_back:{key}", identity_id=key)

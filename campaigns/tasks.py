@@ -77,6 +77,18 @@ async def confirm(identity_id: int, message_id: str) -> None:
         raise
 
 
+@queue.task(name="campaigns.take_back", queue=queue.WAITING)
+async def take_back(identity_id: int) -> None:
+    """Takes back what is on its way to somebody who wants nothing."""
+    from campaigns.actions import consent  # deferred: task calls action
+
+    try:
+        await in_thread(consent.take_back, identity_id)
+    except DatabaseFailure:
+        logger.warning("the database failed what is to be taken back; it is tried again", exc_info=True)
+        raise
+
+
 @queue.periodic(cron="* * * * * */5")
 @queue.task(name="campaigns.sweep", queueing_lock="campaigns.sweep")
 async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)

@@ -57,7 +57,8 @@ class Capabilities:
     provider tells of delivery and reading. `marks_read`: it can be told that we have read. `quotes`: it shows
     which message ours answers. `copies`: others can get our messages as well.
     `opens`: somebody who never wrote can be written to, at an address (`recipient`). `subjects`: a
-    conversation begins with a subject, and one person may have several.
+    conversation begins with a subject, and one person may have several. `unwanted`: the provider's codes of
+    failures that say that the person wants no messages of the kind.
     """
 
     sends: bool = True
@@ -77,6 +78,7 @@ class Capabilities:
     copies: bool = False
     opens: bool = False
     subjects: bool = False
+    unwanted: frozenset[str] = frozenset()
     repeat: Repeat = Repeat.DOUBTFUL
 
 

@@ -16,6 +16,9 @@ message_received = Signal()
 message_sent = Signal()
 """A message to the customer was stored. Arguments: `conversation` (locked row), `message`."""
 
+delivery_failed = Signal()
+"""A message did not reach the customer, or a part of it. Arguments: `delivery` (locked row)."""
+
 conversation_handed_over = Signal()
 """People were given the agent's conversation. Arguments: `conversation` (locked row), `by`, `reason`."""
 

@@ -15,9 +15,10 @@ from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.consents import consents_about, has_opted_out, identities_of
 from conversations.actions import lock
 from conversations.actions.notifying import Notice, notify, withdraw
+from conversations.channels import adapter
 from conversations.enums import DeliveryStatus, Withdrawn
 from conversations.errors import WindowClosed
-from conversations.models import ContactIdentity, Message
+from conversations.models import ContactIdentity, Delivery, Message
 from conversations.queries.commands import Command, command_in
 from core.actor import Actor, ActorKind
 from core.errors import NotFound
@@ -32,6 +33,8 @@ STARTED = gettext_noop("You will get our news again. Write %s if you no longer w
 # The words that the confirmation names, by the language in which it is given.
 STOP_WORDS = {"pt": "PARAR", "es": "BAJA"}
 START_WORDS = {"pt": "VOLTAR", "es": "ALTA"}
+# What a provider tells that somebody chose there (`details` of kind "preference").
+PREFERENCES = {"stop": Command.STOP, "resume": Command.START}
 
 
 def note_consent(
@@ -93,13 +96,13 @@ def set_consent(*, identity: ContactIdentity, state: ConsentState, by: Actor) ->
 def heed(message: Message) -> bool:
     """Takes a customer's word to the machine as their will; says whether it was one.
 
-    Runs in the transaction that stores the message; what has to be taken back and said comes in a job.
+    Said to us, or to the provider, who tells of it in a message of its own. Runs in the transaction that
+    stores the message; what has to be taken back and said comes in a job.
     """
     conversation = message.conversation
-    asked = command_in(conversation.inbox, message.text)
+    asked, source = _asked(message)
     # Others may take part in a customer's thread: they speak for themselves.
-    is_theirs = message.author_id == str(conversation.contact_id)
-    if asked is None or message.is_automatic or not is_theirs:
+    if asked is None or message.author_id != str(conversation.contact_id):
         return False
     stops = asked == Command.STOP
     if not stops and not has_opted_out(conversation.identity):
@@ -110,12 +113,38 @@ def heed(message: Message) -> bool:
     note_consent(
         identity=conversation.identity,
         state=state,
-        source=ConsentSource.WORD,
+        source=source,
         by=conversation.contact.as_actor(),
         campaign=last.campaign if last else None,
     )
     if stops and last is not None:
         Recipient.objects.filter(pk=last.pk, opted_out_at=None).update(opted_out_at=timezone.now())
+    return True
+
+
+def _asked(message: Message) -> tuple[Command | None, ConsentSource]:
+    """Returns what a message asks of the machine, and who says that the customer does."""
+    if not message.is_automatic:
+        return command_in(message.conversation.inbox, message.text), ConsentSource.WORD
+    told = message.details if message.details.get("kind") == "preference" else {}
+    return PREFERENCES.get(str(told.get("value"))), ConsentSource.PROVIDER
+
+
+def heed_provider(delivery: Delivery) -> bool:
+    """Takes a refused message for a no where the provider refused it because somebody told it so.
+
+    Says whether it was one; what else is on its way to them is taken back in a job. The message does not
+    count as what made them say no: they had said it before.
+    """
+    conversation = delivery.conversation
+    if delivery.error_code not in adapter(conversation.inbox.channel).capabilities.unwanted:
+        return False
+    note_consent(
+        identity=conversation.identity,
+        state=ConsentState.WITHDRAWN,
+        source=ConsentSource.PROVIDER,
+        by=conversation.contact.as_actor(),
+    )
     return True
 
 
@@ -131,16 +160,19 @@ def _last_written(identity: ContactIdentity) -> Recipient | None:
 def confirm(identity_id: int, message_id: str) -> None:
     """Takes back what is on its way to somebody who wants nothing, and says that they were understood.
 
-    Once for each word: the confirmation's id is made from the message's.
+    Once for each word: the confirmation's id is made from the message's. Nothing is said where they told
+    their provider, which has confirmed it itself.
     """
     message = Message.objects.select_related("conversation__inbox").filter(pk=message_id).first()
-    rows = ContactIdentity.objects.select_related("inbox", "contact", "same_as")
-    identity = rows.filter(pk=identity_id).first()
+    identity = _identity(identity_id)
     if message is None or identity is None:
         return
-    stops = command_in(message.conversation.inbox, message.text) == Command.STOP
+    asked, source = _asked(message)
+    stops = asked == Command.STOP
     if stops:
         _take_back_all(identity)
+    if source == ConsentSource.PROVIDER:
+        return
     client_id = uuid5(CONFIRMATIONS, message_id)
     conversation = lock(message.conversation_id, by=Actor.system())
     language = identity.contact.locale or translation.get_language() or "en"
@@ -153,6 +185,18 @@ def confirm(identity_id: int, message_id: str) -> None:
     except WindowClosed:
         # They have just written, so this is a message that came a day late.
         return
+
+
+@transaction.atomic(durable=True)
+def take_back(identity_id: int) -> None:
+    """Takes back what is on its way to somebody who wants nothing."""
+    identity = _identity(identity_id)
+    if identity is not None:
+        _take_back_all(identity)
+
+
+def _identity(pk: int) -> ContactIdentity | None:
+    return ContactIdentity.objects.select_related("inbox", "contact", "same_as").filter(pk=pk).first()
 
 
 def _take_back_all(identity: ContactIdentity) -> None:
@@ -200,8 +244,7 @@ def recipient_of(token: str) -> Recipient:
     found = rows.filter(pk=pk, identity__isnull=False).first()
     if found is not None:
         return found
-    identities = ContactIdentity.objects.select_related("inbox", "contact", "same_as")
-    identity = identities.filter(pk=identity_id).first()
+    identity = _identity(identity_id)
     if identity is None:
         raise NotFound
     return Recipient(contact=identity.contact, identity=identity)

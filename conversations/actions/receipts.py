@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from conversations import signals
 from conversations.actions.record import add_event, lock, save_locked
 from conversations.enums import DeliveryStatus, EventType
 from conversations.errors import NotYet
@@ -173,6 +174,7 @@ def write(delivery: Delivery, **fields: Any) -> None:
             error=delivery.error,
         )
         save_locked(row)
+        signals.delivery_failed.send(Delivery, delivery=delivery)
     show(delivery)
 
 

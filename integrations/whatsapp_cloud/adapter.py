@@ -30,6 +30,7 @@ class WhatsAppCloudAdapter(BaseAdapter):
         marks_read=True,
         quotes=True,
         opens=True,
+        unwanted=frozenset({"131050"}),
         repeat=Repeat.CALLBACK,
     )
     config = WhatsAppConfig
@@ -48,8 +49,8 @@ class WhatsAppCloudAdapter(BaseAdapter):
             _("Copy the app secret from App settings > Basic, invent a verify token, and save the inbox."),
             _(
                 "Under WhatsApp > Configuration set the callback URL to %s with the same verify token, and "
-                "subscribe to messages, account_update, account_alerts, phone_number_quality_update and "
-                "message_template_status_update."
+                "subscribe to messages, user_preferences, account_update, account_alerts, "
+                "phone_number_quality_update and message_template_status_update."
             )
             % address,
             _("Press Connect here, then write to the number from a phone."),

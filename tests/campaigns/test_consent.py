@@ -1,5 +1,6 @@
 """A no is a no: by whatever word, through whatever inbox, at whatever moment."""
 
+import json
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -13,21 +14,31 @@ from agents.actions import begin_run
 from agents.models import Agent
 from campaigns import actions
 from campaigns.actions import writing
-from campaigns.actions.consent import confirm
+from campaigns.actions.consent import confirm, take_back
 from campaigns.actions.feeding import go_on
 from campaigns.enums import ConsentSource, ConsentState
 from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.consents import consent_states, has_agreed, has_opted_out
 from conversations.actions import Sender, merge_contacts, receive, reply, resolve, split_identity
-from conversations.enums import AuthorKind, Status
+from conversations.actions.intake import take_in
+from conversations.enums import AuthorKind, Status, Verdict, Withdrawn
 from conversations.exchange import Incoming, Thread
-from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message
+from conversations.models import (
+    Contact,
+    ContactIdentity,
+    Conversation,
+    Delivery,
+    InboundEvent,
+    Inbox,
+    Message,
+)
 from core.actor import Actor, ActorKind
 from core.errors import Forbidden
 from core.reasons import in_english
 from tests.campaigns.conftest import Draft, people
 from tests.campaigns.lines import begin, no_errors, run, states, together
 from tests.conversations.lines import planned
+from tests.integrations.whatsapp_cloud.case import fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = "5511900000000"
@@ -382,3 +393,82 @@ def test_who_notes_a_no_waits_for_the_message_that_is_being_written(
     monkeypatch.setattr(writing, "_say", slowly)
     no_errors(together(lambda: [go_on(str(campaign.pk)) for _n in range(3)], stop))
     assert Delivery.objects.get().error_code == "opted_out"
+
+
+def tell(inbox: Inbox, payload: dict[str, Any]) -> None:
+    """The provider tells something, and what was planned for it is done."""
+    body = json.dumps(payload).encode()
+    event = InboundEvent.objects.create(inbox=inbox, provider_event_id=uuid4().hex, body=body, headers={})
+    assert take_in(event) == Verdict.DONE, event.detail
+    for job in planned("campaigns.confirm"):
+        confirm(job["identity_id"], job["message_id"])
+    for job in planned("campaigns.take_back"):
+        take_back(job["identity_id"])
+
+
+def webhook(value: dict[str, Any]) -> dict[str, Any]:
+    """A change at the number of the tests, as WhatsApp tells it."""
+    change = {"field": "messages", "value": {"messaging_product": "whatsapp", **value}}
+    return {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}
+
+
+def failed_status(code: int) -> dict[str, Any]:
+    """WhatsApp's word that it did not deliver the only message there is."""
+    return {
+        "id": "wamid.1",
+        "status": "failed",
+        "timestamp": "1749416383",
+        "recipient_id": PHONE,
+        "biz_opaque_callback_data": Delivery.objects.get().key,
+        "errors": [{"code": code}],
+    }
+
+
+def preference(value: str, at: int) -> dict[str, Any]:
+    """What somebody chose in their app, as WhatsApp tells it."""
+    payload = fixture("preference")
+    payload["entry"][0]["changes"][0]["value"]["user_preferences"][0] |= {"value": value, "timestamp": at}
+    return payload
+
+
+def test_choice_made_in_the_customers_app_counts_and_is_not_answered(
+    draft: Draft, number: Inbox, lead: Actor
+) -> None:
+    sheena = people(number, 1)[0].identities.get()
+    ContactIdentity.objects.update(external_id="16505551234")
+    campaign = begin(draft(), lead)
+    thrice(str(campaign.pk))
+    tell(number, preference("stop", 1_749_416_383))
+    consent = Consent.objects.get()
+    assert (consent.state, consent.source) == (ConsentState.WITHDRAWN, ConsentSource.PROVIDER)
+    assert Delivery.objects.get().error_code == Withdrawn.OPTED_OUT
+    assert Recipient.objects.get().opted_out_at
+    assert said(number) == []
+    tell(number, preference("resume", 1_749_416_999))
+    assert Consent.objects.get().state == ConsentState.GIVEN
+    assert not has_opted_out(ContactIdentity.objects.get(pk=sheena.pk))
+
+
+def test_refusal_for_their_sake_is_a_no_for_all_that_comes(
+    draft: Draft, number: Inbox, second: Inbox, lead: Actor
+) -> None:
+    maria = people(number, 1)[0]
+    first = run(draft(), lead)
+    other = ContactIdentity.objects.create(inbox=second, contact=maria, external_id="5511900000001")
+    tell(number, webhook({"statuses": [failed_status(131050)]}))
+    consent = Consent.objects.get()
+    assert (consent.state, consent.source) == (ConsentState.WITHDRAWN, ConsentSource.PROVIDER)
+    assert has_opted_out(other)
+    # They had said it before, so it is nothing that this campaign did.
+    assert not Recipient.objects.get(campaign=first).opted_out_at
+    later = run(draft(name="New year"), lead)
+    assert states(later) == {"Maria 0": "opted_out"}
+
+
+def test_other_failures_are_no_word_of_theirs(draft: Draft, number: Inbox, lead: Actor) -> None:
+    people(number, 1)
+    run(draft(), lead)
+    tell(number, webhook({"statuses": [failed_status(131049)]}))
+    assert Delivery.objects.get().status == "failed"
+    assert not Consent.objects.exists()
+    assert not planned("campaigns.take_back")
