@@ -6,12 +6,12 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import timezone as zones_of_numbers
 
+from core.zones import time_zones
+
 # As long as an id may be that an inbox knows somebody by.
 LONGEST_ADDRESS = 200
 # A number that may be anywhere (a toll-free one of North America has forty) tells nothing.
 MOST_ZONES = 4
-
-
 # Digits of a number that can hardly be one without the code of a country.
 WITH_CODE = 12
 
@@ -48,12 +48,15 @@ def _number(text: str, region: str, *, surely: bool = False) -> str:
 
 @lru_cache(maxsize=10_000)
 def zones_of(number: str) -> str:
-    """Returns the time zones that a number in full may be in, separated by spaces; "" when nobody knows."""
+    """Returns the time zones that a number in full may be in, separated by spaces; "" when nobody knows.
+
+    Of a number of no place, such as a satellite's, the library says Etc/Unknown, which is no zone.
+    """
     try:
         found = phonenumbers.parse(f"+{number.lstrip('+')}")
     except phonenumbers.NumberParseException:
         return ""
-    zones = [zone for zone in zones_of_numbers.time_zones_for_number(found) if "/" in zone]
+    zones = [zone for zone in zones_of_numbers.time_zones_for_number(found) if zone in time_zones()]
     return " ".join(zones) if len(zones) <= MOST_ZONES else ""
 
 

@@ -220,3 +220,6 @@ def test_number_tells_the_zones_it_may_be_in_unless_these_are_too_many() -> None
     assert "Europe/Madrid" in zones_of("+34600123456").split()
     assert zones_of("+18005551234") == ""
     assert zones_of("nobody") == ""
+    # Satellites, and numbers that no town has.
+    for number in ("+881612345678", "+80012345678", "+55000000000", "+10000000000"):
+        assert zones_of(number) == ""
