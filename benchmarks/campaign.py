@@ -14,7 +14,6 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 import aiohttp  # noqa: E402 (needs the path, as all below)
 import psycopg  # noqa: E402
 
+from benchmarks.campaign_ledger import Book, Tail  # noqa: E402
 from benchmarks.faults.cases import strike  # noqa: E402
 from benchmarks.faults.cluster import Cluster  # noqa: E402
 from benchmarks.faults.judge import WAITING  # noqa: E402
@@ -42,8 +42,9 @@ QUEUED = "SELECT count(*) FROM campaigns_recipient WHERE state = 'queued'"
 # A message written after the word that forbids it.
 AGAINST_WILL = """
 SELECT count(*) FROM campaigns_recipient recipient
+JOIN conversations_message message ON message.id = recipient.message_id
 JOIN campaigns_consent consent ON consent.identity_id = recipient.identity_id
-WHERE consent.state = 'withdrawn' AND recipient.written_at > consent.changed_at
+WHERE consent.state = 'withdrawn' AND message.created_at > consent.changed_at
 """
 REPLIED = "SELECT count(*) FROM campaigns_recipient WHERE replied_at IS NOT NULL"
 
@@ -64,43 +65,6 @@ class Post(Cluster):
         import httpx  # deferred: leaf
 
         httpx.post(f"{self.provider(CHANNEL)}/{path}", json=body).raise_for_status()
-
-
-@dataclass
-class Book:
-    """What the provider was given and whom it refused."""
-
-    rows: list[dict[str, Any]]
-    refused: set[str]
-    campaign: list[dict[str, Any]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.campaign = [row for row in self.rows if row["kind"] == "template"]
-
-    @classmethod
-    def read(cls, path: Path) -> "Book":
-        """Reads the ledger; its last line may be half written while the run goes on."""
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
-        refusals = path.with_suffix(".refused")
-        return cls(rows, set(refusals.read_text(encoding="utf-8").split()) if refusals.exists() else set())
-
-
-class Tail:
-    """The end of a ledger that is still being written."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.place = path, 0
-
-    def news(self) -> list[dict[str, Any]]:
-        """Returns what was written since the last time; half a line is left for the next."""
-        if not self.path.exists():
-            return []
-        with self.path.open("rb") as file:
-            file.seek(self.place)
-            whole = file.read().rpartition(b"\n")[0]
-        self.place += len(whole) + 1 if whole else 0
-        return [json.loads(line) for line in whole.splitlines()]
 
 
 class Run:
@@ -219,14 +183,20 @@ class Run:
         stats, skipped = found["stats"], found["skipped"]
         times = Counter(row["to"] for row in book.campaign)
         fates = Counter(row["fate"] for row in book.campaign)
-        refused = book.refused - set(times)
-        rate = _rate(book)
+        # Of those left out it was the confirmation that was refused.
+        refused = book.refused - set(times) - set(skipped)
+        rate = book.rate()
         with psycopg.connect(home.database_url) as connection:
             against = _one(connection, AGAINST_WILL)
             replied = _one(connection, REPLIED)
         self._equal("messages to one recipient, at most", max(times.values(), default=0), 1)
         self._equal("messages to who had opted out before", len(unwilling & set(times)), 0)
         self._equal("messages written after a STOP", against, 0)
+        # Nobody says anything else to them.
+        promised = {row["to"]: row["at"] for row in book.said if row["to"] in self.stopped}
+        broken = sum(row["at"] > promised.get(row["to"], row["at"]) for row in book.campaign)
+        self._equal("STOPs not confirmed", len(self.stopped - set(promised) - book.refused), 0)
+        self._equal("messages that arrived after that", broken, 0)
         self._equal("recipients", stats["recipients"], self.recipients)
         told = sum(stats[name] for name in ("sent", "failed", "skipped"))
         self._equal("sent, failed and left out", told, self.recipients)
@@ -261,21 +231,6 @@ class Run:
     def _within(self, what: str, got: float, wanted: float) -> None:
         kept = abs(got - wanted) <= wanted * TOLERANCE
         (self.passed if kept else self.failures).append(f"{what}: {got:.1f}, to be {wanted}")
-
-
-def _rate(book: Book) -> dict[str, Any]:
-    """Returns messages a minute over the whole run, and in its busiest minute; by the provider's clock."""
-    times = sorted(row["at"] for row in book.campaign)
-    if len(times) < 2:
-        return {"mean": 0.0, "busiest": 0}
-    # What was held up at the end (429, a call in doubt) says nothing of the pace.
-    steady = times[: int(len(times) * 0.99)]
-    busiest, first = 0, 0
-    for place, at in enumerate(times):
-        while at - times[first] >= 60:
-            first += 1
-        busiest = max(busiest, place - first + 1)
-    return {"mean": (len(steady) - 1) / (steady[-1] - steady[0]) * 60, "busiest": busiest}
 
 
 def _is_calm(url: str) -> bool:
