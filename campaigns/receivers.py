@@ -6,7 +6,7 @@ from django.dispatch import receiver
 
 from campaigns.actions.consent import heed, heed_provider
 from campaigns.actions.replies import note_reply
-from campaigns.tasks import confirm, take_back
+from campaigns.tasks import confirm, plan_taking_back
 from conversations import signals
 from conversations.models import Conversation, Delivery, Message
 from core.queue import defer
@@ -27,5 +27,4 @@ def take_notice(conversation: Conversation, message: Message, **_: Any) -> None:
 def take_no(delivery: Delivery, **_: Any) -> None:
     """Takes for a no what the provider refused because somebody told it so."""
     if heed_provider(delivery):
-        key = delivery.conversation.identity_id
-        defer(take_back, queueing_lock=f"campaigns.take_back:{key}", identity_id=key)
+        plan_taking_back(delivery.conversation.identity_id)

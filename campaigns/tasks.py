@@ -5,6 +5,8 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
+from procrastinate import RetryStrategy
+
 from core import queue
 from core.outages import DatabaseFailure
 from core.threads import in_thread
@@ -12,6 +14,9 @@ from core.threads import in_thread
 logger = logging.getLogger(__name__)
 # A campaign that has to wait longer gives its place up and is planned for the moment.
 PATIENCE = 20.0
+# What nobody else plans anew, should the database fail it. Without a queueing lock that another may hold:
+# with one, Procrastinate could not put the job back.
+AGAIN = RetryStrategy(max_attempts=50, wait=1, linear_wait=1, retry_exceptions=[DatabaseFailure])
 
 
 def plan_running(campaign_id: UUID | str, at: datetime | None = None) -> None:
@@ -27,6 +32,11 @@ def plan_reading(upload_id: int) -> None:
     """Has a list read in."""
     key = f"campaigns.upload:{upload_id}"
     queue.defer(read_list, lock=key, queueing_lock=key, upload_id=upload_id)
+
+
+def plan_taking_back(identity_id: int) -> None:
+    """Has what is on its way to somebody taken back, in the current transaction."""
+    queue.defer(take_back, identity_id=identity_id)
 
 
 @queue.takes_long
@@ -65,28 +75,20 @@ async def read_list(upload_id: int) -> None:
         logger.warning("the database failed while a list was read; the next sweep goes on", exc_info=True)
 
 
-@queue.task(name="campaigns.confirm", queue=queue.WAITING)
+@queue.task(name="campaigns.confirm", queue=queue.WAITING, retry=AGAIN)
 async def confirm(identity_id: int, message_id: str) -> None:
     """Tells a customer that their word was understood, and takes back what is on its way to them."""
     from campaigns.actions import consent  # deferred: task calls action
 
-    try:
-        await in_thread(consent.confirm, identity_id, message_id)
-    except DatabaseFailure:
-        logger.warning("the database failed a confirmation; it is tried again", exc_info=True)
-        raise
+    await in_thread(consent.confirm, identity_id, message_id)
 
 
-@queue.task(name="campaigns.take_back", queue=queue.WAITING)
+@queue.task(name="campaigns.take_back", queue=queue.WAITING, retry=AGAIN)
 async def take_back(identity_id: int) -> None:
     """Takes back what is on its way to somebody who wants nothing."""
     from campaigns.actions import consent  # deferred: task calls action
 
-    try:
-        await in_thread(consent.take_back, identity_id)
-    except DatabaseFailure:
-        logger.warning("the database failed what is to be taken back; it is tried again", exc_info=True)
-        raise
+    await in_thread(consent.take_back, identity_id)
 
 
 @queue.periodic(cron="* * * * * */5")

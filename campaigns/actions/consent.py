@@ -13,6 +13,7 @@ from campaigns.actions.rights import require_lead
 from campaigns.enums import ConsentSource, ConsentState, RecipientState
 from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.consents import consents_about, has_opted_out, identities_of
+from campaigns.tasks import plan_taking_back
 from conversations.actions import lock
 from conversations.actions.notifying import Notice, notify, withdraw
 from conversations.channels import adapter
@@ -89,7 +90,8 @@ def set_consent(*, identity: ContactIdentity, state: ConsentState, by: Actor) ->
     require_lead(by)
     source = ConsentSource.API if by.kind == ActorKind.API_KEY else ConsentSource.STAFF
     if state == ConsentState.WITHDRAWN:
-        _take_back_all(identity)
+        _hold(identity)
+        plan_taking_back(identity.pk)
     return note_consent(identity=identity, state=state, source=source, by=by)
 
 
@@ -156,7 +158,6 @@ def _last_written(identity: ContactIdentity) -> Recipient | None:
     return rows.select_related("campaign").order_by("-written_at").first()
 
 
-@transaction.atomic(durable=True)
 def confirm(identity_id: int, message_id: str) -> None:
     """Takes back what is on its way to somebody who wants nothing, and says that they were understood.
 
@@ -168,12 +169,15 @@ def confirm(identity_id: int, message_id: str) -> None:
     if message is None or identity is None:
         return
     asked, source = _asked(message)
-    stops = asked == Command.STOP
-    if stops:
-        _take_back_all(identity)
-    if source == ConsentSource.PROVIDER:
-        return
-    client_id = uuid5(CONFIRMATIONS, message_id)
+    if asked == Command.STOP:
+        take_back(identity_id)
+    if source == ConsentSource.WORD:
+        _say_so(message, identity, stops=asked == Command.STOP)
+
+
+@transaction.atomic(durable=True)
+def _say_so(message: Message, identity: ContactIdentity, *, stops: bool) -> None:
+    client_id = uuid5(CONFIRMATIONS, str(message.pk))
     conversation = lock(message.conversation_id, by=Actor.system())
     language = identity.contact.locale or translation.get_language() or "en"
     with translation.override(spoken(language)):
@@ -187,28 +191,29 @@ def confirm(identity_id: int, message_id: str) -> None:
         return
 
 
-@transaction.atomic(durable=True)
 def take_back(identity_id: int) -> None:
-    """Takes back what is on its way to somebody who wants nothing."""
+    """Takes back the campaigns' messages that are on their way to somebody who wants none.
+
+    Whoever writes to them holds one of their identities (`campaigns.actions.writing`): once these were ours,
+    they have written, or will read the no. Two transactions, since deliveries come before identities in the
+    order of locks.
+    """
     identity = _identity(identity_id)
-    if identity is not None:
-        _take_back_all(identity)
+    if identity is None:
+        return
+    with transaction.atomic(durable=True):
+        _hold(identity)
+    with transaction.atomic(durable=True):
+        _take_back(identity)
 
 
 def _identity(pk: int) -> ContactIdentity | None:
     return ContactIdentity.objects.select_related("inbox", "contact", "same_as").filter(pk=pk).first()
 
 
-def _take_back_all(identity: ContactIdentity) -> None:
-    """Takes back the campaigns' messages that are on their way to somebody, and holds their identities.
-
-    Whoever writes to them holds one of these (`campaigns.actions.writing`): who was at it has ended
-    after the second line, and what they wrote is taken back by the third. Deliveries come before identities
-    in the order of locks; those of the third have only just been made.
-    """
-    _take_back(identity)
+def _hold(identity: ContactIdentity) -> None:
+    """Waits until nobody is writing to somebody, and has whoever would wait until what is noted now is."""
     list(identities_of(identity).select_for_update(of=("self",), no_key=True).order_by("pk"))
-    _take_back(identity)
 
 
 def _take_back(identity: ContactIdentity) -> None:
@@ -256,7 +261,8 @@ def unsubscribe(recipient: Recipient) -> None:
     identity = recipient.identity
     if identity is None:
         raise NotFound
-    _take_back_all(identity)
+    _hold(identity)
+    plan_taking_back(identity.pk)
     note_consent(
         identity=identity,
         state=ConsentState.WITHDRAWN,

@@ -36,7 +36,7 @@ def audience(request: HttpRequest, actor: Actor, pk: UUID) -> Json:
     """For whom the campaign is as the page stands now: how many, a few of them, how long, how much."""
     campaign, data = own_campaign(actor, pk), body(request)
     try:
-        found = look(campaign, _segment(campaign, data))
+        found = look(campaign, _segment(campaign, data), needs_consent=bool(data.get("needs_consent")))
         _price(campaign, data)
     except Invalid as error:
         # Somebody is still typing.

@@ -1,27 +1,38 @@
 """Who may be written to through a channel."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from campaigns.enums import ConsentState
 from campaigns.models import Consent
 from conversations.models import Contact, ContactIdentity
 from core import rows
 
-# What was said by a contact under any of their ids, or under the same address in another inbox of the
-# channel. Asked for each recipient, and written out for that (see `core.rows`).
-WISHES = """
-SELECT consent.state FROM campaigns_consent consent
-JOIN conversations_contactidentity identity ON identity.id = consent.identity_id
-JOIN conversations_inbox inbox ON inbox.id = identity.inbox_id
-WHERE identity.contact_id = %s AND inbox.channel = %s
-UNION
-SELECT consent.state FROM campaigns_consent consent
-JOIN conversations_contactidentity identity ON identity.id = consent.identity_id
-WHERE identity.external_id = %s
-    AND identity.inbox_id IN (SELECT id FROM conversations_inbox WHERE channel = %s)
+# Who is one person in a channel: all who share one of a customer's ids in any inbox of it. The consent may
+# hang on an id that the provider gave, and the number that both inboxes know be an alias of it in one.
+# Asked for each recipient, and written out for that (see `core.rows`).
+PERSON = """
+WITH inboxes AS (SELECT id FROM conversations_inbox WHERE channel = %(channel)s),
+person AS (
+    SELECT %(contact)s::uuid AS id
+    UNION
+    SELECT twin.contact_id FROM conversations_contactidentity own
+    JOIN conversations_contactidentity twin ON twin.external_id = own.external_id
+    WHERE own.contact_id = %(contact)s
+        AND own.inbox_id IN (SELECT id FROM inboxes) AND twin.inbox_id IN (SELECT id FROM inboxes)
+)
 """
+IDENTITIES = f"""{PERSON}
+SELECT identity.id FROM conversations_contactidentity identity
+WHERE identity.contact_id IN (SELECT id FROM person) AND identity.inbox_id IN (SELECT id FROM inboxes)
+"""  # noqa: S608 (names of ours)
+WISHES = f"""{PERSON}
+SELECT DISTINCT consent.state FROM campaigns_consent consent
+JOIN conversations_contactidentity identity ON identity.id = consent.identity_id
+WHERE identity.contact_id IN (SELECT id FROM person) AND identity.inbox_id IN (SELECT id FROM inboxes)
+"""  # noqa: S608 (names of ours)
 
 
 def wishes(identity: ContactIdentity) -> set[str]:
@@ -29,10 +40,13 @@ def wishes(identity: ContactIdentity) -> set[str]:
 
     `WITHDRAWN` beside anything else is what holds.
     """
-    channel = identity.inbox.channel
+    return set(_asked(WISHES, identity))
+
+
+def _asked(query: str, identity: ContactIdentity) -> list[Any]:
     with rows.prepared_cursor() as cursor:
-        cursor.execute(WISHES, [identity.contact_id, channel, identity.external_id, channel])
-        return {state for (state,) in cursor.fetchall()}
+        cursor.execute(query, {"contact": identity.contact_id, "channel": identity.inbox.channel})
+        return [value for (value,) in cursor.fetchall()]
 
 
 def consents_about(identity: ContactIdentity) -> "QuerySet[Consent]":
@@ -42,8 +56,14 @@ def consents_about(identity: ContactIdentity) -> "QuerySet[Consent]":
 
 def identities_of(identity: ContactIdentity) -> "QuerySet[ContactIdentity]":
     """Returns under which ids somebody is known in the identity's channel, whatever the inbox."""
-    person = Q(contact=identity.contact_id) | Q(external_id=identity.external_id)
-    return ContactIdentity.objects.filter(person, inbox__channel=identity.inbox.channel)
+    return ContactIdentity.objects.filter(pk__in=_asked(IDENTITIES, identity))
+
+
+def contacts_who(state: ConsentState, channel: str) -> "QuerySet[ContactIdentity, Any]":
+    """Returns the ids of all customers one of whom said this in a channel; `wishes`, for many at once."""
+    here = ContactIdentity.objects.filter(inbox__channel=channel)
+    theirs = here.filter(contact__in=here.filter(consent__state=state).values("contact"))
+    return here.filter(external_id__in=theirs.values("external_id")).values("contact")
 
 
 def has_opted_out(identity: ContactIdentity) -> bool:

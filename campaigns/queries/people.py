@@ -6,8 +6,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.enums import ConsentState, Source
-from campaigns.models import Campaign, Consent
+from campaigns.models import Campaign
 from campaigns.queries.audience import members
+from campaigns.queries.consents import contacts_who
 from campaigns.segments import Segment
 from conversations.models import Contact, ContactIdentity, Inbox
 
@@ -17,26 +18,30 @@ FOUND = 8
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """How many a campaign is for, how many of them it will leave out, and a few by name."""
+    """How many a campaign is for, how many of them it will leave out, and a few by name.
+
+    `unwanted`: who want no messages. `silent`: who have not agreed, where only those who have are meant.
+    """
 
     count: int
     unwanted: int
+    silent: int
     unreachable: int
     sample: list[dict[str, str]]
 
 
-def look(campaign: Campaign, segment: Segment) -> Audience:
+def look(campaign: Campaign, segment: Segment, *, needs_consent: bool) -> Audience:
     """Returns for whom a campaign is: its list, or the customers of a segment that may not be saved yet."""
     people = _people(campaign, segment)
-    said = Consent.objects.filter(
-        identity__contact=OuterRef("pk"), identity__inbox__channel=campaign.inbox.channel
-    )
+    unwilling = contacts_who(ConsentState.WITHDRAWN, campaign.inbox.channel)
+    agreed = contacts_who(ConsentState.GIVEN, campaign.inbox.channel)
     known = ContactIdentity.objects.filter(contact=OuterRef("pk"), inbox=campaign.inbox)
     is_dead = Q(Exists(known)) & ~Q(Exists(known.filter(unreachable_since=None)))
     shown = people.order_by("pk").prefetch_related("identities")[:SHOWN]
     return Audience(
         count=people.count(),
-        unwanted=people.filter(Exists(said.filter(state=ConsentState.WITHDRAWN))).count(),
+        unwanted=people.filter(pk__in=unwilling).count(),
+        silent=people.exclude(pk__in=unwilling).exclude(pk__in=agreed).count() if needs_consent else 0,
         unreachable=people.filter(is_dead).count(),
         sample=[named(contact, campaign.inbox) for contact in shown],
     )

@@ -184,7 +184,8 @@ def show(delivery: Delivery) -> None:
     Neither why it failed nor what else is to be known: each reads that in a language of its own.
     """
     parts = Delivery.objects.filter(message_id=delivery.message_id).order_by("part")
-    state = delivery_frame(parts.values("status", "error", is_active=F("inbox__is_active")))
+    told = parts.values("status", "error", code=F("error_code"), is_active=F("inbox__is_active"))
+    state = delivery_frame(told)
     publish(
         [conversation_group(delivery.conversation_id)],
         {

@@ -150,12 +150,18 @@ def note_trouble(inbox_id: int, error: SendFailed) -> None:
 # --- What people do ----------------------------------------------------------------------------------------
 @transaction.atomic
 def retry_delivery(*, delivery: Delivery, by: Actor) -> Delivery:
-    """Sends a failed part again, now; raises Conflict for one that has not failed, Forbidden."""
+    """Sends a failed part again; raises Conflict for one that has not failed or was taken back, Forbidden.
+
+    What was taken back, since its reader wants none or a campaign was cancelled, is not for anybody to send.
+    """
     if not by.is_staff:
         raise Forbidden
     row = Delivery.objects.select_for_update(of=("self",)).select_related("conversation").get(pk=delivery.pk)
     if row.status != DeliveryStatus.FAILED:
         detail = _("Only a message that was not delivered can be sent again.")
+        raise Conflict(detail)
+    if row.error_code in set(Withdrawn):
+        detail = _("This message was taken back. Write to the customer instead.")
         raise Conflict(detail)
     now = timezone.now()
     # Its day begins anew, and so does what the provider will tell of it.

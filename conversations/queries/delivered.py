@@ -8,7 +8,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
 from django.db.models.functions import JSONObject
 
-from conversations.enums import DeliveryStatus, Direction
+from conversations.enums import DeliveryStatus, Direction, Withdrawn
 from conversations.models import UNFINISHED, Delivery, Message
 from core.reasons import said
 
@@ -42,7 +42,7 @@ class State(TypedDict):
 def parts_of(message: str) -> ArraySubquery:
     """Returns an annotation with the states of a message's parts; `message` is the way to its id."""
     parts = Delivery.objects.filter(message_id=OuterRef(message)).order_by("part")
-    state = JSONObject(status="status", error="error", is_active="inbox__is_active")
+    state = JSONObject(status="status", error="error", code="error_code", is_active="inbox__is_active")
     return ArraySubquery(parts.values(state=state))
 
 
@@ -56,7 +56,8 @@ def delivery_frame(parts: Iterable[Mapping[str, Any]]) -> State | None:
         return None
     has_failed = worst["status"] == DeliveryStatus.FAILED
     error = said(worst["error"]) if has_failed else ""
-    state = State(status=worst["status"], error=error, can_retry=has_failed)
+    can_retry = has_failed and worst.get("code") not in set(Withdrawn)
+    state = State(status=worst["status"], error=error, can_retry=can_retry)
     if worst["error"] and not has_failed and worst["status"] not in UNFINISHED:
         state["note"] = said(worst["error"])
     if worst["status"] in UNFINISHED and not worst.get("is_active", True):

@@ -1,12 +1,14 @@
 """A no is a no: by whatever word, through whatever inbox, at whatever moment."""
 
 import json
+import time
 from functools import partial
-from typing import Any
+from threading import Event
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Team, User
@@ -19,7 +21,17 @@ from campaigns.actions.feeding import go_on
 from campaigns.enums import ConsentSource, ConsentState
 from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.consents import consent_states, has_agreed, has_opted_out
-from conversations.actions import Sender, merge_contacts, receive, reply, resolve, split_identity
+from campaigns.queries.people import look
+from campaigns.segments import Segment
+from conversations.actions import (
+    Sender,
+    merge_contacts,
+    receive,
+    reply,
+    resolve,
+    retry_message,
+    split_identity,
+)
 from conversations.actions.intake import take_in
 from conversations.enums import AuthorKind, Status, Verdict, Withdrawn
 from conversations.exchange import Incoming, Thread
@@ -32,8 +44,9 @@ from conversations.models import (
     Inbox,
     Message,
 )
+from conversations.queries.delivered import delivery_states
 from core.actor import Actor, ActorKind
-from core.errors import Forbidden
+from core.errors import Conflict, Forbidden
 from core.reasons import in_english
 from tests.campaigns.conftest import Draft, people
 from tests.campaigns.lines import begin, no_errors, run, states, together
@@ -46,14 +59,21 @@ PHONE = "5511900000000"
 
 def write(inbox: Inbox, text: str, phone: str = PHONE, **more: Any) -> Message:
     """A customer writes, and what was planned for it is done."""
-    message = receive(
-        inbox=inbox, sender=Sender(phone, locale=more.pop("locale", "")), text=text, **more
-    ).message
+    sender = more.pop("sender", Sender(phone))
+    message = receive(inbox=inbox, sender=sender, text=text, **more).message
+    do_what_is_planned()
+    return message
+
+
+def do_what_is_planned() -> None:
+    """What customers said is confirmed, and what was on its way to them taken back."""
     for job in planned("campaigns.confirm"):
         confirm(job["identity_id"], job["message_id"])
+    for job in planned("campaigns.take_back"):
+        take_back(job["identity_id"])
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'campaigns.confirm'")
-    return message
+        names = ["campaigns.confirm", "campaigns.take_back"]
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE task_name = ANY(%s)", [names])
 
 
 def thrice(campaign_id: str) -> None:
@@ -172,6 +192,27 @@ def test_no_to_one_number_holds_for_all_of_the_channel(
     assert states(run(draft(), lead)) == {"Maria 0": "opted_out"}
 
 
+@pytest.mark.parametrize("first", ["the campaign", "the no"])
+def test_no_of_somebody_known_by_an_id_holds_for_their_number_elsewhere(
+    draft: Draft, number: Inbox, second: Inbox, lead: Actor, first: str
+) -> None:
+    """WhatsApp names people by an id of its own; their number is an alias of it."""
+    sheena = Sender("BR.150250000", phone=f"+{PHONE}", aliases=(PHONE,))
+    receive(inbox=second, sender=sheena, text="Oi")
+    people(number, 1)
+    if first == "the no":
+        write(second, "PARAR", sender=sheena)
+        # Each inbox has a customer of its own for her.
+        assert set(states(run(draft(), lead)).values()) == {"opted_out"}
+        assert look(draft(), Segment(), needs_consent=False).unwanted == 2
+    else:
+        written(draft(), lead)
+        write(second, "PARAR", sender=sheena)
+        assert Delivery.objects.get(inbox=number).error_code == Withdrawn.OPTED_OUT
+    write(number, "VOLTAR")
+    assert not has_opted_out(ContactIdentity.objects.get(external_id="BR.150250000"))
+
+
 def test_way_back_through_another_number_is_a_way_back(
     draft: Draft, number: Inbox, second: Inbox, lead: Actor
 ) -> None:
@@ -268,6 +309,9 @@ def test_who_has_to_agree_first_is_left_out_until_then(draft: Draft, number: Inb
     silent, agreed, refused = people(number, 3)
     actions.set_consent(identity=agreed.identities.get(), state=ConsentState.GIVEN, by=lead)
     actions.set_consent(identity=refused.identities.get(), state=ConsentState.WITHDRAWN, by=lead)
+    found = look(draft(), Segment(), needs_consent=True)
+    assert (found.count, found.unwanted, found.silent) == (3, 1, 1)
+    assert look(draft(), Segment(), needs_consent=False).silent == 0
     campaign = run(draft(needs_consent=True), lead)
     assert states(campaign) == {
         silent.name: "no_consent", agreed.name: "written", refused.name: "opted_out",
@@ -297,6 +341,7 @@ def test_what_waits_to_be_sent_is_taken_back(draft: Draft, number: Inbox, lead: 
         actions.set_consent(identity=identity, state=ConsentState.WITHDRAWN, by=lead)
     else:
         actions.unsubscribe(row)
+    do_what_is_planned()
     delivery = Delivery.objects.get(message=row.message)
     assert (delivery.status, delivery.error_code) == ("failed", "opted_out")
     assert in_english(delivery.error) == "The customer wants no messages."
@@ -312,6 +357,43 @@ def test_no_through_one_number_takes_back_what_waits_in_another(
     written(draft(), lead)
     write(second, "stop")
     assert Delivery.objects.get(inbox=number).status == "failed"
+
+
+def test_what_was_taken_back_is_nobodys_to_send_again(
+    draft: Draft, number: Inbox, lead: Actor, bruno: User
+) -> None:
+    people(number, 1)
+    written(draft(), lead)
+    write(number, "stop")
+    message = cast("Message", Recipient.objects.get().message)
+    with pytest.raises(Conflict):
+        retry_message(message=message, by=bruno.as_actor())
+    assert delivery_states(message.conversation_id)[str(message.pk)]["can_retry"] is False
+
+
+def test_no_waits_for_nobody_who_waits_for_it(
+    draft: Draft, number: Inbox, lead: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One campaign's message waits to be sent, another's is being written: the order of locks is one."""
+    people(number, 1)
+    written(draft(), lead)
+    row = Recipient.objects.select_related("identity__inbox", "contact", "campaign").get()
+    other = begin(draft(name="Other"), lead)
+    say, begun = writing._say, Event()
+
+    def slowly(*args: Any) -> Message:
+        begun.set()
+        time.sleep(0.5)
+        return say(*args)
+
+    def stop() -> None:
+        assert begun.wait(10)
+        actions.unsubscribe(row)
+        take_back(cast("int", row.identity_id))
+
+    monkeypatch.setattr(writing, "_say", slowly)
+    no_errors(together(partial(thrice, str(other.pk)), stop))
+    assert set(Delivery.objects.values_list("error_code", flat=True)) == {Withdrawn.OPTED_OUT}
 
 
 def test_answers_of_people_are_not_taken_back(number: Inbox, bruno: User) -> None:
@@ -355,6 +437,7 @@ def test_nothing_is_written_after_a_no_was_stored(draft: Draft, number: Inbox, l
             told["at"] = timezone.now()
 
         no_errors(together(partial(thrice, str(campaign.pk)), stop))
+        do_what_is_planned()
         assert has_opted_out(identity)
         row = Recipient.objects.get(campaign=campaign)
         if how == "link":
@@ -374,24 +457,22 @@ def test_who_notes_a_no_waits_for_the_message_that_is_being_written(
     receive(inbox=number, sender=Sender(PHONE), text="Oi")
     campaign = begin(draft(), lead)
     identity = ContactIdentity.objects.get()
-    say, begun = writing._say, []
+    say, begun = writing._say, Event()
 
     def slowly(*args: Any) -> Message:
         message: Message = say(*args)
-        begun.append(True)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.7)")
+        begun.set()
+        time.sleep(0.7)
         return message
 
     def stop() -> None:
-        while not begun:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_sleep(0.02)")
+        assert begun.wait(10)
         actions.unsubscribe(Recipient(contact=identity.contact, identity=identity))
-        assert not Delivery.objects.filter(status="queued").exists()
+        assert Message.objects.filter(direction="out").exists()
 
     monkeypatch.setattr(writing, "_say", slowly)
     no_errors(together(lambda: [go_on(str(campaign.pk)) for _n in range(3)], stop))
+    do_what_is_planned()
     assert Delivery.objects.get().error_code == "opted_out"
 
 
@@ -400,10 +481,7 @@ def tell(inbox: Inbox, payload: dict[str, Any]) -> None:
     body = json.dumps(payload).encode()
     event = InboundEvent.objects.create(inbox=inbox, provider_event_id=uuid4().hex, body=body, headers={})
     assert take_in(event) == Verdict.DONE, event.detail
-    for job in planned("campaigns.confirm"):
-        confirm(job["identity_id"], job["message_id"])
-    for job in planned("campaigns.take_back"):
-        take_back(job["identity_id"])
+    do_what_is_planned()
 
 
 def webhook(value: dict[str, Any]) -> dict[str, Any]:
