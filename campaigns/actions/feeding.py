@@ -16,7 +16,7 @@ from campaigns.actions.preparing import prepare_some
 from campaigns.actions.writing import leave_out, next_locked, queued, write
 from campaigns.enums import CampaignStatus, Kind, Skip, UploadStatus
 from campaigns.models import Campaign, Upload, Variant
-from campaigns.queries.pace import held_until, left_today, per_second, quiet_zones, room_ahead
+from campaigns.queries.pace import held_until, idle_for, left_today, per_second, quiet_zones, room_ahead
 from campaigns.tasks import plan_reading, plan_running
 from conversations.models import Inbox
 from core import rows
@@ -27,6 +27,7 @@ BURST = timedelta(seconds=3)
 # Between two looks at what else decides the pace.
 TURN = timedelta(seconds=0.2)
 PAUSE = timedelta(seconds=0.2)
+LONGEST_WITHOUT_ROOM = timedelta(seconds=2)
 SKIPPED_AT_ONCE = 100
 # With fewer places left in a day than that, each is taken under a lock: others may write at the same time.
 SCARCE = 1_000
@@ -72,7 +73,16 @@ def go_on(campaign_id: str) -> float | None:
             return _seconds(step.until)
         if timezone.now() >= ends_at:
             return 0.0
-    return 0.0 if turn.room else TURN.total_seconds() / 2
+    return 0.0 if turn.room else _pause_without_room(campaign, now)
+
+
+def _pause_without_room(campaign: Campaign, now: datetime) -> float:
+    """Returns how long to wait for room in the inbox: the longer there was none, the longer.
+
+    Not so long that what was missed meanwhile could not be made up for.
+    """
+    pause = idle_for(campaign, now) / 4
+    return min(max(pause, TURN / 2), LONGEST_WITHOUT_ROOM).total_seconds()
 
 
 def plan_after(campaign_id: str, seconds: float) -> None:
@@ -122,7 +132,7 @@ def turn_of(campaign: Campaign, now: datetime) -> Turn | Wait:
     if campaign.quiet_from is not None:
         zones = queued(campaign).order_by().values_list("zones", flat=True).distinct()
         quiet = quiet_zones(campaign, zones, now)
-    room = room_ahead(campaign)
+    room = room_ahead(campaign, now)
     variants = {row.pk: row for row in campaign.variants.select_related("template", "file")}
     is_scarce = left is not None and left <= SCARCE
     return Turn(max(0, room if left is None else min(room, left)), variants, quiet, is_scarce)

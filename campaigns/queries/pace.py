@@ -1,9 +1,11 @@
 """How many messages a campaign may hand over now: by its own pace, its inbox, the provider, the hour."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Count, Max, Q, Sum
 
 from campaigns.enums import RecipientState
 from campaigns.models import Campaign, Recipient
@@ -16,6 +18,8 @@ DAY = timedelta(days=1)
 # meanwhile comes behind no more than that.
 AHEAD = 5.0
 AT_LEAST_AHEAD = 5
+# So many may wait in an inbox for a later moment.
+MOST_LATER = 1_000
 
 
 def per_second(campaign: Campaign) -> float:
@@ -31,15 +35,42 @@ def held_until(inbox: Inbox, now: datetime) -> datetime | None:
     return state.not_before if state else None
 
 
-def waiting_in(inbox: Inbox) -> int:
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Messages of an inbox that have not been sent: those whose turn it is, and those that wait for later.
+
+    Later is after a moment of their own, such as the next try at a mailbox that is full; what was written
+    after them in the same conversation waits with them.
+    """
+
+    due: int
+    later: int
+
+
+def backlog(inbox: Inbox, now: datetime) -> Backlog:
     """Returns how many messages wait in an inbox to be sent or confirmed."""
-    return Delivery.objects.filter(inbox=inbox, status__in=UNFINISHED).count()
+    unfinished = Delivery.objects.filter(inbox=inbox, status__in=UNFINISHED)
+    each = unfinished.values("conversation").annotate(count=Count("pk"), until=Max("next_try_at"))
+    is_later = Q(until__gt=now)
+    found = each.aggregate(all=Sum("count", default=0), later=Sum("count", filter=is_later, default=0))
+    return Backlog(found["all"] - found["later"], found["later"])
 
 
-def room_ahead(campaign: Campaign) -> int:
-    """Returns how many more messages may be put into the inbox just now."""
+def room_ahead(campaign: Campaign, now: datetime) -> int:
+    """Returns how many more messages may be put into the inbox just now; 0 or less where there is no room.
+
+    What waits for a later moment of its own takes no place from others, until there is very much of it: a
+    provider that takes nothing any more must not get the whole campaign.
+    """
+    waiting = backlog(campaign.inbox, now)
     most = max(AT_LEAST_AHEAD, int(AHEAD * per_second(campaign)))
-    return most - waiting_in(campaign.inbox)
+    return min(most - waiting.due, MOST_LATER - waiting.later)
+
+
+def idle_for(campaign: Campaign, now: datetime) -> timedelta:
+    """Returns for how long a running campaign has written to nobody although its own pace let it."""
+    since = campaign.next_slot or campaign.started_at or now
+    return max(now - since, timedelta())
 
 
 def daily_limit(campaign: Campaign) -> int | None:
