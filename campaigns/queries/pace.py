@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from campaigns.enums import RecipientState
 from campaigns.models import Campaign, Recipient
 from campaigns.quiet import quiet_end
 from conversations.models import UNFINISHED, Delivery, Inbox, InboxState
 from conversations.queries.windows import capabilities
+from core import rows
 
 DAY = timedelta(days=1)
 # Seconds' worth of its pace that a campaign may have waiting in its inbox: what customers are answered
@@ -20,6 +21,21 @@ AHEAD = 5.0
 AT_LEAST_AHEAD = 5
 # So many may wait in an inbox for a later moment.
 MOST_LATER = 1_000
+# How long the writing of one message may take, and for how long a count of the day is good.
+SETTLED = timedelta(seconds=30)
+COUNTED_EVERY = timedelta(seconds=20)
+# PostgreSQL itself would read all who wait for their few zones.
+ZONES = """
+WITH RECURSIVE found AS (
+    (SELECT zones FROM campaigns_recipient WHERE campaign_id = %s AND state = 'queued' ORDER BY zones LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT zones FROM campaigns_recipient
+        WHERE campaign_id = %s AND state = 'queued' AND zones > found.zones ORDER BY zones LIMIT 1
+    ) FROM found WHERE found.zones IS NOT NULL
+)
+SELECT zones FROM found WHERE zones IS NOT NULL
+"""
 
 
 def per_second(campaign: Campaign) -> float:
@@ -85,19 +101,59 @@ def provider_tier(inbox: Inbox) -> int | None:
     return tier if isinstance(tier, int) and tier > 0 else None
 
 
-def left_today(campaign: Campaign, now: datetime) -> tuple[int | None, datetime | None]:
-    """Returns how many more people may be written to now, and when a place comes free if none is."""
+@dataclass(frozen=True, slots=True)
+class Day:
+    """To how many people campaigns wrote through an inbox in the 24 hours before a moment.
+
+    Not counted are the last seconds before it, of which somebody may be writing still.
+    """
+
+    at: datetime
+    count: int
+
+
+def day_before(inbox: Inbox, now: datetime, known: Day | None = None) -> Day:
+    """Returns the count of a day; a known one for some seconds, since there may be a hundred thousand."""
+    if known and timedelta() <= now - known.at < COUNTED_EVERY:
+        return known
+    settled = _written(inbox).filter(written_at__gt=now - DAY, written_at__lte=now - SETTLED)
+    return Day(now, settled.count())
+
+
+def left_today(
+    campaign: Campaign, now: datetime, day: Day | None = None
+) -> tuple[int | None, datetime | None]:
+    """Returns how many more people may be written to now, and when a place comes free if none is.
+
+    With a day that was counted before, it looks only at what has come and gone since.
+    """
     limit = daily_limit(campaign)
     if limit is None:
         return None, None
-    rows = Recipient.objects.filter(
-        campaign__inbox=campaign.inbox_id, state=RecipientState.WRITTEN, written_at__gt=now - DAY
-    )
-    used = rows.count()
+    used = _used(campaign.inbox, day or day_before(campaign.inbox, now), now)
     if used < limit:
         return limit - used, None
-    oldest = rows.order_by("written_at").values_list("written_at", flat=True)[used - limit]
-    return 0, (oldest or now) + DAY
+    day_long = _written(campaign.inbox).filter(written_at__gt=now - DAY).order_by("written_at")
+    last = day_long.values_list("written_at", flat=True)[used - limit : used - limit + 1]
+    return 0, next((at + DAY for at in last if at), now + COUNTED_EVERY)
+
+
+def _used(inbox: Inbox, day: Day, now: datetime) -> int:
+    written = _written(inbox)
+    come = written.filter(written_at__gt=day.at - SETTLED).count()
+    gone = written.filter(written_at__gt=day.at - DAY, written_at__lte=now - DAY).count()
+    return day.count + come - gone
+
+
+def _written(inbox: Inbox) -> "QuerySet[Recipient]":
+    return Recipient.objects.filter(campaign__inbox=inbox, state=RecipientState.WRITTEN)
+
+
+def waiting_zones(campaign: Campaign) -> list[str]:
+    """Returns the different zones of those who have not been written to: one look into the index for each."""
+    with rows.prepared_cursor() as cursor:
+        cursor.execute(ZONES, [campaign.pk, campaign.pk])
+        return [zones for (zones,) in cursor.fetchall()]
 
 
 def quiet_zones(campaign: Campaign, zones: Iterable[str], now: datetime) -> dict[str, datetime]:
