@@ -46,7 +46,8 @@ async def run(campaign_id: str) -> None:
     from campaigns.actions import feeding  # deferred: task calls action
 
     try:
-        while (pause := await in_thread(feeding.go_on, campaign_id)) is not None:
+        feed = feeding.Feeding(campaign_id)
+        while (pause := await in_thread(feed.go_on)) is not None:
             if pause > PATIENCE:
                 await in_thread(feeding.plan_after, campaign_id, pause)
                 return

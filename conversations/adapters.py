@@ -153,6 +153,11 @@ class BaseAdapter(ABC):
         del address, config
         return None
 
+    def other_id(self, external_id: str) -> str:
+        """None: most channels have one id for a person."""
+        del external_id
+        return ""
+
     def profile(self, external_id: str, config: Any) -> Sender | None:
         """All that is known came with the message."""
         del external_id, config

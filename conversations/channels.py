@@ -210,6 +210,10 @@ class ChannelAdapter(Protocol):
         """
         ...
 
+    def other_id(self, external_id: str) -> str:
+        """Returns another id that the provider may have for the same person; "" where there is none. Pure."""
+        ...
+
     def profile(self, external_id: str, config: Any) -> Sender | None:
         """Asks who somebody is whom webhooks name by an id only; None where there is nothing to ask.
 

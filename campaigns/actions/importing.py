@@ -1,7 +1,7 @@
 """Lists of recipients: taken whole, read in a job, every line accounted for."""
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from django.conf import settings
@@ -9,27 +9,25 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns.actions.consent import note_agreements
+from campaigns.actions.persons import TOLD, Read, Reader, bad_row
 from campaigns.actions.preparing import add_recipients
 from campaigns.actions.rights import open_campaign
-from campaigns.addresses import LONGEST_ADDRESS, full_number, regions
+from campaigns.addresses import regions
 from campaigns.enums import Source, UploadStatus
-from campaigns.lists import ADDRESS, Line, Shape, decoded, lines, shape_of
+from campaigns.lists import Line, Shape, decoded, lines, shape_of
 from campaigns.models import APPROVAL, BadRow, Campaign, Recipient, Upload
-from campaigns.queries.audience import address_fields
 from campaigns.tasks import plan_reading
-from conversations.actions.people import Person, know_people
-from conversations.exchange import Sender
-from conversations.models import ContactIdentity, Inbox
-from conversations.queries.recipients import recipient_at
+from conversations.actions.people import know_people
 from core.actor import Actor
 from core.errors import Invalid, TooLarge
+from core.outages import DatabaseFailure, is_outage
 from core.reasons import reason
 from core.storable import storable
-from core.zones import time_zones
 
+logger = logging.getLogger(__name__)
 AT_ONCE = 500
 MAX_ATTRIBUTES = 40
-LONGEST_LINE = 2_000
+OURS = reason("An error of ours; the server's log has it")
 
 
 @transaction.atomic
@@ -46,7 +44,8 @@ def give_list(
 
     Columns are known by their headings in three languages; others become values for the text. `region` is
     the country of numbers without a code of one. `gives_consent`: everybody on it has agreed to be written
-    to; whoever has said no since stays out. Raises Conflict, Invalid for a list without a line, TooLarge.
+    to; whoever has said no since stays out. Raises Conflict, Invalid for a list without a line or with too
+    many columns, TooLarge.
     """
     row = open_campaign(campaign, by=by)
     if len(data) > settings.MAX_LIST_BYTES:
@@ -55,6 +54,12 @@ def give_list(
         raise Invalid(_("There is no country %s.") % region, field="region")
     content = storable(decoded(data))
     shape = shape_of(content)
+    values = len(set(shape.columns) - TOLD)
+    if values > MAX_ATTRIBUTES:
+        told = _(
+            "This list has %(count)d columns with values; at most %(most)d can be taken. Leave some out."
+        )
+        raise Invalid(told % {"count": values, "most": MAX_ATTRIBUTES}, field="file")
     count = sum(1 for _line in lines(content, shape))
     if not count:
         raise Invalid(_("There is nobody on this list."), field="file")
@@ -75,15 +80,6 @@ def give_list(
     return upload
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A line that names somebody: who, and what else it says."""
-
-    line: Line
-    person: Person
-    values: dict[str, str]
-
-
 def read_some(upload_id: int) -> bool:
     """Reads the next lines of a list; returns whether there are more. See `Reading`, which goes on faster."""
     return Reading(upload_id).go_on()
@@ -101,9 +97,24 @@ class Reading:
         self.done = -1
         self.rest: Iterator[Line] = iter(())
 
-    @transaction.atomic(durable=True)
     def go_on(self) -> bool:
-        """Reads the next lines; returns whether there are more."""
+        """Reads the next lines; returns whether there are more.
+
+        What cannot be read ends the list; an outage does not, and is raised.
+        """
+        for is_last in (False, True):
+            try:
+                return self._step()
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                logger.exception("list %s of a campaign cannot be read", self.upload_id)
+                if is_last:
+                    self._give_up()
+        return False
+
+    @transaction.atomic(durable=True)
+    def _step(self) -> bool:
         upload = self._locked()
         if upload is None:
             return False
@@ -117,6 +128,14 @@ class Reading:
         _take(upload, self.shape, batch)
         return upload.status == UploadStatus.READING
 
+    @transaction.atomic(durable=True)
+    def _give_up(self) -> None:
+        """Ends the list where it is, with what has been read of it."""
+        upload = self._locked()
+        if upload is not None:
+            upload.status, upload.error, upload.content = UploadStatus.FAILED, OURS, ""
+            upload.save(update_fields=["status", "error", "content"])
+
     def _locked(self) -> Upload | None:
         """Returns the list, unless it is read; two lists of a campaign are read one after the other."""
         named = Campaign.objects.filter(uploads=self.upload_id)
@@ -129,100 +148,47 @@ class Reading:
 
 
 def _take(upload: Upload, shape: Shape, batch: Sequence[Line]) -> None:
-    reader = _Reader(upload, shape)
-    found = [each for line in batch if (each := reader.read(line)) is not None]
-    BadRow.objects.bulk_create(reader.bad)
-    added = _enrol(upload, found)
+    is_over = len(batch) < AT_ONCE
+    _store(upload, shape, batch)
+    upload.status = UploadStatus.DONE if is_over else UploadStatus.READING
+    names = ["done", "added", "known", "status"]
+    if is_over:
+        # Names and numbers of people who may want to be forgotten.
+        upload.content = ""
+        names.append("content")
+    upload.save(update_fields=names)
+
+
+def _store(upload: Upload, shape: Shape, batch: Sequence[Line]) -> None:
+    """Makes recipients of lines; one that the database refuses is a bad one, and keeps no other from it."""
+    try:
+        with transaction.atomic():
+            read, added = _stored(upload, shape, batch)
+    except DatabaseFailure as error:
+        if is_outage(error):
+            raise
+        if len(batch) > 1:
+            half = len(batch) // 2
+            _store(upload, shape, batch[:half])
+            _store(upload, shape, batch[half:])
+            return
+        logger.exception("line %s of list %s cannot be stored", batch[0].number, upload.pk)
+        bad_row(upload, batch[0], OURS).save()
+        read, added = 0, 0
     upload.done += len(batch)
     upload.added += added
-    upload.known += len(found) - added
-    upload.status = UploadStatus.READING if len(batch) == AT_ONCE else UploadStatus.DONE
-    upload.save(update_fields=["done", "added", "known", "status"])
+    upload.known += read - added
 
 
-class _Reader:
-    """Makes persons of lines, and bad rows of the others."""
-
-    def __init__(self, upload: Upload, shape: Shape) -> None:
-        self.upload, self.shape = upload, shape
-        self.inbox: Inbox = upload.campaign.inbox
-        # Where nobody can be written to first, a line names somebody by the id the inbox knows.
-        self.fields = address_fields(self.inbox)
-        self.bad: list[BadRow] = []
-
-    def read(self, line: Line) -> _Read | None:
-        """Returns whom a line names, or notes why it names nobody."""
-        try:
-            return self._read(line)
-        except _BadLine as error:
-            text = line.raw[:LONGEST_LINE]
-            row = BadRow(upload=self.upload, line=line.number, text=text, reason=error.reason[:300])
-            self.bad.append(row)
-            return None
-
-    def _read(self, line: Line) -> _Read:
-        if line.is_broken:
-            raise _BadLine(reason("A quotation mark in this line is not closed."))
-        columns = self.shape.columns
-        if len(line.cells) > len(columns) and self.shape.has_heading:
-            raise _BadLine(reason("This line has %s cells, the heading %s.", len(line.cells), len(columns)))
-        told = {name: cell for name, cell in zip(columns, line.cells, strict=False) if cell}
-        sender = self._sender(told)
-        zone = told.get("timezone", "")
-        if zone and zone not in time_zones():
-            raise _BadLine(reason("There is no time zone %s.", zone))
-        known = {"phone", "email", "name", "language", "timezone", "tags", ADDRESS}
-        values = {name: cell for name, cell in list(told.items())[:MAX_ATTRIBUTES] if name not in known}
-        tags = tuple(tag.strip() for tag in told.get("tags", "").replace(";", ",").split(",") if tag.strip())
-        person = Person(sender, timezone=zone, tags=tags, attributes=values)
-        return _Read(line, person, {**values, **({"name": told["name"]} if told.get("name") else {})})
-
-    def _sender(self, told: dict[str, str]) -> Sender:
-        address, found = self._address(told)
-        phone = full_number(told.get("phone", ""), self.upload.region) or found.phone
-        return Sender(
-            found.external_id,
-            name=told.get("name", "") or found.name,
-            email=told.get("email", "") or found.email,
-            phone=phone or (address if address.startswith("+") else ""),
-            locale=told.get("language", "")[:12],
-        )
-
-    def _address(self, told: dict[str, str]) -> tuple[str, Sender]:
-        if not self.fields:
-            return self._known_here(told)
-        written = next((told[name] for name in (*self.fields, ADDRESS) if told.get(name)), "")
-        if not written:
-            raise _BadLine(reason("There is no address in this line."))
-        address = written
-        if "phone" in self.fields and "@" not in written:
-            address = full_number(written, self.upload.region)
-            if not address:
-                raise _BadLine(reason("%s is no telephone number.", written))
-        sender = recipient_at(self.inbox, address)
-        if sender is None or len(sender.external_id) > LONGEST_ADDRESS:
-            raise _BadLine(reason("Nobody can be written to at %s.", written))
-        return address, sender
-
-    def _known_here(self, told: dict[str, str]) -> tuple[str, Sender]:
-        """Channels in which only those can be written to who wrote first."""
-        written = told.get(ADDRESS) or told.get("phone") or told.get("email") or ""
-        rows = ContactIdentity.objects.filter(inbox=self.inbox)
-        found = rows.filter(external_id=written).first() if written else None
-        if found is None:
-            raise _BadLine(reason("Nobody is known as %s in this inbox.", written or "–"))
-        return written, Sender(found.external_id)
+def _stored(upload: Upload, shape: Shape, batch: Sequence[Line]) -> tuple[int, int]:
+    """Returns how many lines name somebody, and how many of these were no recipients before."""
+    reader = Reader(upload, shape)
+    found = [each for line in batch if (each := reader.read(line)) is not None]
+    BadRow.objects.bulk_create(reader.bad)
+    return len(found), _enrol(upload, found)
 
 
-class _BadLine(Exception):
-    """A line that names nobody who could be written to; `reason` as of `core.reasons`."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.reason = why
-
-
-def _enrol(upload: Upload, found: Sequence[_Read]) -> int:
+def _enrol(upload: Upload, found: Sequence[Read]) -> int:
     """Makes the persons of a list recipients; returns how many were none before."""
     campaign = upload.campaign
     by_address = {each.person.sender.external_id: each for each in reversed(found)}

@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid5
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -69,6 +69,41 @@ class OnSite:
         message = _said(campaign, recipient.variant, conversation)
         _note_accepted(recipient, conversation, message)
         return message
+
+
+@transaction.atomic
+def take_along(*, inbox: Inbox, former: str, visitor: str) -> None:
+    """Makes what somebody was shown under one name what they were shown under another.
+
+    Where they were shown the same under both, what they took up stays, else what they saw first; nothing that
+    was taken up goes away.
+    """
+    shown = Recipient.objects.filter(campaign__inbox=inbox, campaign__kind=Kind.ONSITE)
+    # In one order: two who sign in as the same customer wait for each other, not both.
+    rows = shown.filter(visitor=former).order_by("campaign")
+    for row in rows.select_for_update(of=("self",)):
+        try:
+            with transaction.atomic():
+                _rename(row, visitor)
+        except IntegrityError:
+            # Somebody else has just made the same customer one who saw it.
+            _rename(row, visitor)
+
+
+def _rename(row: Recipient, visitor: str) -> None:
+    there = Recipient.objects.select_for_update(of=("self",)).filter(
+        campaign=row.campaign_id, visitor=visitor
+    )
+    other = there.first()
+    if other is not None:
+        kept, gone = sorted((row, other), key=lambda each: (each.message_id is None, each.written_at))
+        if gone.message_id is not None:
+            return
+        gone.delete()
+        if kept is other:
+            return
+    row.visitor = visitor
+    row.save(update_fields=["visitor"])
 
 
 def _running(inbox: Inbox, offer: UUID) -> Campaign:

@@ -66,6 +66,11 @@ class Recipient(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["campaign", "id"], condition=Q(state="queued"), name="recipient_waiting"),
             models.Index(
+                fields=["campaign", "zones", "id"],
+                condition=Q(state="queued"),
+                name="recipient_waiting_where",
+            ),
+            models.Index(
                 fields=["conversation", "-written_at"],
                 condition=Q(replied_at=None, state="written"),
                 name="recipient_unanswered",

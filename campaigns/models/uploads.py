@@ -10,8 +10,9 @@ from campaigns.models.campaign import Campaign
 
 
 class Upload(models.Model):
-    """A list as it was given, and how far it has been read. `content` is UTF-8 text.
+    """A list as it was given, and how far it has been read.
 
+    `content` is UTF-8 text, empty once it has been read: an erasure would not find who is named there.
     `rows`: lines below the heading that say anything; `done`: those that have been looked at; `added`: those
     that became a recipient; `known`: those who were one already. The others are `BadRow`s.
     """

@@ -3,13 +3,13 @@
 from django.db.models import QuerySet
 
 from conversations.models import Contact, ContactIdentity, Inbox
-from conversations.queries.recipients import recipient_at
+from conversations.queries.recipients import known_ids, recipient_at
 
 
 def known_at(inbox: Inbox, address: str) -> ContactIdentity | None:
     """Returns whom an inbox knows at an address, or under the provider's own id; None for a stranger."""
     sender = recipient_at(inbox, address)
-    names = {address, sender.external_id} if sender else {address}
+    names = {address, known_ids(inbox, [sender.external_id])[sender.external_id]} if sender else {address}
     return _identities(inbox).filter(external_id__in=names).first()
 
 

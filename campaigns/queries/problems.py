@@ -15,6 +15,8 @@ from conversations.queries.windows import APPROVED, capabilities, window_of
 from core.errors import Invalid
 from core.zones import time_zones
 
+UNREAD = (UploadStatus.WAITING, UploadStatus.READING)
+
 
 def problems(campaign: Campaign) -> list[str]:
     """Returns, for people, everything that has to be set right before the campaign can be approved."""
@@ -28,6 +30,9 @@ def _of_onsite(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
     page = campaign.url_pattern.strip()
     if page and not page.startswith(("http://", "https://", "*")):
         yield _("The page has to begin as addresses do, with https:// or with *.")
+    if campaign.recipients.filter(visitor="").exists() or campaign.uploads.filter(status__in=UNREAD).exists():
+        # Nobody would ever write to them.
+        yield _("A message on a site is for its visitors: it cannot have a list of recipients.")
     yield from _of_texts(variants)
     for variant in variants:
         if missing := words_for_anybody(variant).missing:
@@ -84,7 +89,7 @@ def _of_recipients(campaign: Campaign) -> Iterator[str]:
             # Otherwise both would be written to, whoever fits and whoever is on the list.
             yield _("Take everybody off the list, or write to the list.")
         return
-    if campaign.uploads.filter(status__in=(UploadStatus.WAITING, UploadStatus.READING)).exists():
+    if campaign.uploads.filter(status__in=UNREAD).exists():
         yield _("The list is still being read.")
     elif not campaign.recipients.exists():
         yield _("Give a list of recipients.")

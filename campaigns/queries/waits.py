@@ -1,15 +1,18 @@
 """Why a campaign that is at work writes to nobody just now."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns.enums import CampaignStatus, RecipientState
 from campaigns.models import Campaign
-from campaigns.queries.pace import held_until, left_today, quiet_zones
+from campaigns.queries.pace import backlog, held_until, idle_for, left_today, quiet_zones, room_ahead
 from core.reasons import said
+
+CROWDED_FOR = timedelta(seconds=10)
 
 
 def why_it_waits(campaign: Campaign, now: datetime) -> str:
@@ -27,7 +30,21 @@ def why_it_waits(campaign: Campaign, now: datetime) -> str:
     _left, free_at = left_today(campaign, now)
     if free_at:
         return _("Today's limit of people is reached; it goes on at %s.") % _moment(free_at)
-    return _quiet(campaign, now)
+    return _crowd(campaign, now) or _quiet(campaign, now)
+
+
+def _crowd(campaign: Campaign, now: datetime) -> str:
+    """Only where nothing was written for a while: at its full pace a campaign waits for moments."""
+    if idle_for(campaign, now) < CROWDED_FOR or room_ahead(campaign, now) > 0:
+        return ""
+    waiting = backlog(campaign.inbox, now)
+    count = waiting.due + waiting.later
+    told = ngettext(
+        "%s message in this inbox waits for the provider.",
+        "%s messages in this inbox wait for the provider.",
+        count,
+    )
+    return told % number_format(count)
 
 
 def _quiet(campaign: Campaign, now: datetime) -> str:

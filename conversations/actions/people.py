@@ -8,6 +8,7 @@ from django.db import transaction
 
 from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity, Inbox
+from conversations.queries.recipients import known_ids
 
 FILLED = ("name", "email", "phone", "locale", "timezone", "tags", "attributes")
 
@@ -26,20 +27,22 @@ class Person:
 def know_people(*, inbox: Inbox, people: Sequence[Person]) -> dict[str, ContactIdentity]:
     """Returns the identities of people by their external ids; makes those that nobody knew.
 
-    Of whoever is known already only what was unknown is filled in: what staff or the customer said stands.
+    Somebody whom the inbox knows by another way of writing their number is that one (`known_ids`). Of whoever
+    is known already only what was unknown is filled in: what staff or the customer said stands.
     A few queries, however many there are.
     """
-    wanted = {person.sender.external_id: person for person in people}
+    names = known_ids(inbox, (person.sender.external_id for person in people))
+    wanted = {names[person.sender.external_id]: person for person in people}
     rows = ContactIdentity.objects.filter(inbox=inbox, external_id__in=wanted)
     known = {row.external_id: row for row in rows.select_related("same_as")}
     _fill(known, wanted)
     # In one order: two who make the same strangers would wait for each other.
-    strangers = [wanted[key] for key in sorted(wanted) if key not in known]
-    contacts = Contact.objects.bulk_create(_contact(person) for person in strangers)
+    strangers = [key for key in sorted(wanted) if key not in known]
+    contacts = Contact.objects.bulk_create(_contact(wanted[key]) for key in strangers)
     ContactIdentity.objects.bulk_create(
         (
-            ContactIdentity(inbox=inbox, external_id=person.sender.external_id, contact=contact)
-            for person, contact in zip(strangers, contacts, strict=True)
+            ContactIdentity(inbox=inbox, external_id=key, contact=contact)
+            for key, contact in zip(strangers, contacts, strict=True)
         ),
         ignore_conflicts=True,
     )
@@ -47,7 +50,7 @@ def know_people(*, inbox: Inbox, people: Sequence[Person]) -> dict[str, ContactI
     # Somebody else may have been quicker with one of them.
     used = {row.contact_id for row in found.values()}
     Contact.objects.filter(pk__in=[row.pk for row in contacts if row.pk not in used]).delete()
-    return {key: row.same_as or row for key, row in found.items()}
+    return {each: found[key].same_as or found[key] for each, key in names.items()}
 
 
 def _contact(person: Person) -> Contact:

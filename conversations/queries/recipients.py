@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q
+
 from conversations.channels import adapter
 from conversations.enums import AuthorKind, Direction
 from conversations.exchange import Sender
@@ -56,6 +58,29 @@ def recipient_at(inbox: Inbox, address: str) -> Sender | None:
     except ValueError:
         return None
     return found.recipient(address, config)
+
+
+def known_ids(inbox: Inbox, external_ids: Iterable[str]) -> dict[str, str]:
+    """Returns, for ids that people gave, those by which the inbox knows the same person; each as it is, else.
+
+    Of two that are known, the one that wrote; of two that are not, the first. At most one query.
+    """
+    given = list(dict.fromkeys(external_ids))
+    spoken = adapter(inbox.channel)
+    others = {each: other for each in given if (other := spoken.other_id(each))}
+    if not others:
+        return {each: each for each in given}
+    theirs = Q(identity=OuterRef("pk")) | Q(identity=OuterRef("same_as"))
+    wrote = Exists(Conversation.objects.filter(theirs, last_contact_at__isnull=False))
+    rows = ContactIdentity.objects.filter(inbox=inbox, external_id__in={*others, *others.values()})
+    known = dict(rows.annotate(wrote=wrote).values_list("external_id", "wrote"))
+    chosen: dict[str, str] = {}
+    for each in given:
+        other = others.get(each, each)
+        weight = (other in known, known.get(other, False)), (each in known, known.get(each, False))
+        usual = chosen.get(other, each)
+        chosen[each] = other if weight[0] > weight[1] else usual
+    return chosen
 
 
 def address_of(identity: ContactIdentity) -> str:

@@ -116,6 +116,10 @@ class EvolutionAdapter(BaseAdapter):
         del config
         return people.typed(address)
 
+    def other_id(self, external_id: str) -> str:
+        """The number as it is written without, or with, the digit that some countries put before mobiles."""
+        return people.other_jid(external_id)
+
     def test(self, config: Any) -> Check:
         """Whether the phone is connected."""
         return connection.test(config)

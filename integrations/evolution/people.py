@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from conversations.exchange import Sender
+from conversations.numbers import other_way
 from integrations.evolution.fields import string
 
 LONGEST_ID = 200
@@ -78,6 +79,12 @@ def typed(text: str) -> Sender | None:
     # What people put between the digits; anything else is a mistake.
     number = re.sub(r"[\s().\-/]", "", text).removeprefix("+")
     return person(f"{number}{PHONE}") if _NUMBER.fullmatch(number) else None
+
+
+def other_jid(address: str) -> str:
+    """Returns the address of the same number, written the other way; "" where there is none."""
+    other = other_way(address.removesuffix(PHONE)) if address.endswith(PHONE) else ""
+    return f"{other}{PHONE}" if other else ""
 
 
 def _person(key: Mapping[str, Any], names: tuple[str, ...], name: str) -> Sender:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from conversations.adapters import BaseAdapter
 from conversations.channels import Capabilities, Repeat
 from conversations.exchange import Check, File, Media, Outgoing, Parsed, Sender, Sent, Template, Webhook
+from conversations.numbers import other_way
 from integrations.meta import signature
 from integrations.whatsapp_cloud import account, parsing, people, sending
 from integrations.whatsapp_cloud.config import WhatsAppConfig
@@ -100,6 +101,10 @@ class WhatsAppCloudAdapter(BaseAdapter):
         """Whoever has a number with its country, such as +55 11 98765-4321, or an id that WhatsApp made."""
         del config
         return people.typed(address)
+
+    def other_id(self, external_id: str) -> str:
+        """The number as it is written without, or with, the digit that some countries put before mobiles."""
+        return other_way(external_id)
 
     def templates(self, config: WhatsAppConfig) -> Sequence[Template]:
         """Returns all of them, approved or not."""

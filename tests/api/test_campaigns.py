@@ -224,6 +224,17 @@ def test_rules_do_not_silently_join_a_list(key: APIClient, campaign: Campaign) -
 
 
 # --- Lists -------------------------------------------------------------------------------------------------
+def test_message_on_a_site_with_a_list_is_not_started(key: APIClient, number: Inbox, inbox: Inbox) -> None:
+    answer = made(key, number, text="Oi", recipients=[{"address": "+5511999990001"}])
+    url = f"{LIST}/{answer['id']}"
+    body = {"kind": "onsite", "inbox": inbox.pk}
+    assert key.patch(url, body, format="json").status_code == 200
+    found = key.post(f"{url}/start")
+    assert found.status_code == 422
+    assert "it cannot have a list of recipients" in found.content.decode()
+    assert Campaign.objects.get().status == "draft"
+
+
 def test_filters_narrow_lists(key: APIClient, campaign: Campaign, inbox: Inbox) -> None:
     made(key, inbox, kind="onsite", text="Olá", name="Site")
     for query, names in {

@@ -81,7 +81,7 @@ def population(number: Inbox, draft: Draft, lead: Actor) -> list[Contact]:
     made = []
     for place in range(40):
         said = WORDS[place % len(WORDS)]
-        attributes: dict[str, Any] = {} if place % 5 == 4 else {"plan": said, "o\"k'; --": "x"}
+        attributes: dict[str, Any] = {} if place % 5 == 4 else {"plan": said, "o\"k'; --": "x", "2024": said}
         if place == 7:
             attributes = {"plan": None, "n": 10}
         made.append(
@@ -163,12 +163,12 @@ def rules(inboxes: list[int]) -> st.SearchStrategy[Rule]:
         "op": st.sampled_from(["is", "is_not", "contains", "starts", "empty", "filled"]), "value": texts,
     })  # fmt: skip
     attribute = st.fixed_dictionaries({
-        "field": st.just("attribute"), "name": st.sampled_from(["plan", "none", "n", 'o"k\'; --', "%s"]),
+        "field": st.just("attribute"), "name": st.sampled_from(["plan", "none", "2024", 'o"k\'; --', "%s"]),
         "op": st.sampled_from(["is", "is_not", "contains", "empty", "filled"]),
         "value": st.sampled_from([word for word in WORDS if word.strip()]),
     })  # fmt: skip
     compared = st.fixed_dictionaries({
-        "field": st.just("attribute"), "name": st.sampled_from(["plan", "n"]),
+        "field": st.just("attribute"), "name": st.sampled_from(["plan", "n", "2024"]),
         "op": st.sampled_from(["more", "less"]), "value": st.sampled_from(["10", "9.4", "-3", "0", "1e2"]),
     })  # fmt: skip
     tags = st.fixed_dictionaries({
@@ -220,7 +220,7 @@ def time_stands() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "name", ["'; DROP TABLE x; --", '"', "%s", "%(a)s", "a->>'b'", "\\", "{0}", "plan) OR (1=1"]
+    "name", ["'; DROP TABLE x; --", '"', "%s", "%(a)s", "a->>'b'", "\\", "{0}", "plan) OR (1=1", "2024", "-1"]
 )
 def test_name_of_an_attribute_is_a_name_and_no_sql(number: Inbox, name: str) -> None:
     people(number, 1, name="has", attributes={name: "7"})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -149,7 +149,7 @@ def test_crash_in_the_middle_loses_nothing_and_doubles_nothing(
         added = enrol(*args)
         if next(calls) % 2:
             message = "the power is gone"
-            raise RuntimeError(message)
+            raise OperationalError(message)
         return added
 
     monkeypatch.setattr(importing, "_enrol", failing)
@@ -158,7 +158,7 @@ def test_crash_in_the_middle_loses_nothing_and_doubles_nothing(
         try:
             if not reading.go_on():
                 break
-        except RuntimeError:
+        except OperationalError:
             crashes += 1
         upload.refresh_from_db()
         seen = upload.added + upload.known + upload.bad.count()
