@@ -6,18 +6,23 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import timezone as zones_of_numbers
 
+from conversations.numbers import other_way
 from core.zones import time_zones
 
 # As long as an id may be that an inbox knows somebody by.
 LONGEST_ADDRESS = 200
 # A number that may be anywhere (a toll-free one of North America has forty) tells nothing.
 MOST_ZONES = 4
+# How WhatsApp begins the numbers of Mexican mobiles.
+MEXICOS = "521"
 # Digits of a number that can hardly be one without the code of a country.
 WITH_CODE = 12
 
 
 def full_number(text: str, region: str = "") -> str:
     """Returns a number in full, as +5511999990001; "" for what is none.
+
+    One of Mexico as WhatsApp writes it, which nobody else does any more, is given as it is dialled.
 
     `region`: the country (ISO 3166, such as BR) in which one without a country code is meant. None of letters
     (0800 FLOWERS, 5,5E+12), and none that lacks the code of its town: such would reach somebody else.
@@ -27,9 +32,11 @@ def full_number(text: str, region: str = "") -> str:
         return ""
     # In some countries 00 does not lead abroad; people write it all the same.
     plain = re.sub(r"^\D{0,3}00(?=[1-9])", "+", plain)
+    digits = re.sub(r"\D", "", plain)
+    if digits.startswith(MEXICOS) and (other := other_way(digits)):
+        return _number(f"+{other}", "")
     if plain.lstrip("'\"=( ").startswith("+"):
         return _number(plain, "")
-    digits = re.sub(r"\D", "", plain)
     code = str(phonenumbers.country_code_for_region(region.upper())) if region else ""
     if len(digits) >= WITH_CODE and digits.startswith(code):
         return _number(f"+{digits}", "", surely=not region)

@@ -1,15 +1,14 @@
-"""What campaigns do when a customer writes, signs in, or has told their provider that they want nothing."""
+"""What campaigns do when a customer writes, or has told their provider that they want nothing."""
 
 from typing import Any
 
 from django.dispatch import receiver
 
 from campaigns.actions.consent import heed, heed_provider
-from campaigns.actions.onsite import take_along
 from campaigns.actions.replies import note_reply
 from campaigns.tasks import confirm, plan_taking_back
 from conversations import signals
-from conversations.models import Conversation, Delivery, Inbox, Message
+from conversations.models import Conversation, Delivery, Message
 from core.queue import defer
 
 
@@ -28,15 +27,4 @@ def take_notice(conversation: Conversation, message: Message, **_: Any) -> None:
 def take_no(delivery: Delivery, **_: Any) -> None:
     """Takes for a no what the provider refused because somebody told it so."""
     if heed_provider(delivery):
-<<<<<<< HEAD
         plan_taking_back(delivery.conversation.identity_id)
-=======
-        key = delivery.conversation.identity_id
-        defer(take_back, queueing_lock=f"campaigns.take_back:{key}", identity_id=key)
-
-
-@receiver(signals.visitor_recognised)
-def take_visitor(inbox: Inbox, former: str, external_id: str, **_: Any) -> None:
-    """Takes what a visitor was shown along to the customer as whom they signed in."""
-    take_along(inbox=inbox, former=former, visitor=external_id)
->>>>>>> h-pace

@@ -60,6 +60,12 @@ class Inviter(Protocol):
         is no longer offered.
         """
 
+    def recognise(self, *, inbox: Inbox, visitor: str, customer: str) -> None:
+        """Takes what a visitor was shown for shown to the customer as whom they have signed in (both ids).
+
+        Needs a transaction.
+        """
+
 
 class Nobody:
     """Stands where settings name nobody."""
@@ -78,6 +84,10 @@ class Nobody:
         """Raises NotFound."""
         del inbox, sender, offer
         raise NotFound
+
+    def recognise(self, *, inbox: Inbox, visitor: str, customer: str) -> None:
+        """Nothing."""
+        del inbox, visitor, customer
 
 
 @cache

@@ -37,7 +37,3 @@ contacts_merged = Signal()
 identity_moved = Signal()
 """An identity went to another contact: people split it off, or a provider vouched for it. Arguments:
 `conversations` (the ids of those that went along), `former` and `contact` (ids)."""
-
-visitor_recognised = Signal()
-"""A visitor of a site has proven which customer they are. Arguments: `inbox`; `former` and `external_id`, the
-ids by which the inbox knew them and knows them now. They need not have written under either."""

@@ -70,24 +70,23 @@ class OnSite:
         _note_accepted(recipient, conversation, message)
         return message
 
+    @transaction.atomic
+    def recognise(self, *, inbox: Inbox, visitor: str, customer: str) -> None:
+        """Makes what somebody was shown as a visitor what they were shown as a customer.
 
-@transaction.atomic
-def take_along(*, inbox: Inbox, former: str, visitor: str) -> None:
-    """Makes what somebody was shown under one name what they were shown under another.
-
-    Where they were shown the same under both, what they took up stays, else what they saw first; nothing that
-    was taken up goes away.
-    """
-    shown = Recipient.objects.filter(campaign__inbox=inbox, campaign__kind=Kind.ONSITE)
-    # In one order: two who sign in as the same customer wait for each other, not both.
-    rows = shown.filter(visitor=former).order_by("campaign")
-    for row in rows.select_for_update(of=("self",)):
-        try:
-            with transaction.atomic():
-                _rename(row, visitor)
-        except IntegrityError:
-            # Somebody else has just made the same customer one who saw it.
-            _rename(row, visitor)
+        Where they were shown the same as both, what they took up stays, else what they saw first; nothing
+        that was taken up goes away.
+        """
+        shown = Recipient.objects.filter(campaign__inbox=inbox, campaign__kind=Kind.ONSITE)
+        # In one order: two who sign in as the same customer wait for each other, not both.
+        rows = shown.filter(visitor=visitor).order_by("campaign")
+        for row in rows.select_for_update(of=("self",)):
+            try:
+                with transaction.atomic():
+                    _rename(row, customer)
+            except IntegrityError:
+                # Somebody else has just made the same customer one who saw it.
+                _rename(row, customer)
 
 
 def _rename(row: Recipient, visitor: str) -> None:

@@ -1,6 +1,5 @@
 """Persons made of the lines of a list, and bad rows of the others."""
 
-import re
 from dataclasses import dataclass
 
 from campaigns.addresses import LONGEST_ADDRESS, full_number
@@ -10,13 +9,11 @@ from campaigns.queries.audience import address_fields
 from conversations.actions.people import Person
 from conversations.exchange import Sender
 from conversations.models import ContactIdentity, Inbox
-from conversations.numbers import other_way
 from conversations.queries.recipients import recipient_at
 from core.reasons import reason
 from core.zones import time_zones
 
 LONGEST_LINE = 2_000
-NUMBER = re.compile(r"\+?[\d\s().\-/]+")
 # Columns that say what is known of everybody; each other one is a value for the text.
 TOLD = frozenset({"phone", "email", "name", "language", "timezone", "tags", ADDRESS})
 
@@ -66,7 +63,7 @@ class Reader:
 
     def _sender(self, told: dict[str, str]) -> Sender:
         address, found = self._address(told)
-        phone = self._number(told.get("phone", "")) or found.phone
+        phone = full_number(told.get("phone", ""), self.upload.region) or found.phone
         return Sender(
             found.external_id,
             name=told.get("name", "") or found.name,
@@ -83,21 +80,13 @@ class Reader:
             raise BadLine(reason("There is no address in this line."))
         address = written
         if "phone" in self.fields and "@" not in written:
-            address = self._number(written)
+            address = full_number(written, self.upload.region)
             if not address:
                 raise BadLine(reason("%s is no telephone number.", written))
         sender = recipient_at(self.inbox, address)
         if sender is None or len(sender.external_id) > LONGEST_ADDRESS:
             raise BadLine(reason("Nobody can be written to at %s.", written))
         return address, sender
-
-    def _number(self, written: str) -> str:
-        """Returns a number in full; also one of Mexico as WhatsApp writes it, and nobody else any more."""
-        found = full_number(written, self.upload.region)
-        if found or not NUMBER.fullmatch(written):
-            return found
-        other = other_way(re.sub(r"\D", "", written))
-        return full_number(f"+{other}") if other else ""
 
     def _known_here(self, told: dict[str, str]) -> tuple[str, Sender]:
         """Channels in which only those can be written to who wrote first."""

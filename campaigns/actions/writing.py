@@ -18,7 +18,7 @@ from conversations.actions.notifying import Notice, locked_for_notice, notify
 from conversations.enums import Status
 from conversations.errors import WindowClosed
 from conversations.models import Contact, ContactIdentity, Conversation, Message
-from conversations.queries.recipients import recipient_at
+from conversations.queries.recipients import known_ids, recipient_at
 from conversations.queries.windows import capabilities
 from core import rows
 from core.errors import Invalid, TooLarge
@@ -28,17 +28,7 @@ from core.reasons import reason
 logger = logging.getLogger(__name__)
 MESSAGES = UUID("f3f1b6f2-5a7c-4f93-8a44-5f1f0a4c9a55")
 CHANGED = ("contact", "identity", "conversation", "message", "state", "written_at")
-# Asked for each of a hundred thousand, and written out for that (see `core.rows`). A campaign is looked for
-# between itself and itself: told that it is one, PostgreSQL may walk past all who have been written to.
-NEXT = f"""
-SELECT {rows.columns(Recipient, "recipient")}, {rows.columns(Contact, "contact")}
-FROM campaigns_recipient recipient JOIN conversations_contact contact ON contact.id = recipient.contact_id
-WHERE recipient.id = (
-    SELECT id FROM campaigns_recipient
-    WHERE campaign_id >= %s AND campaign_id <= %s AND state = 'queued' AND zones <> ALL(%s::text[])
-    ORDER BY campaign_id, id LIMIT 1 FOR UPDATE SKIP LOCKED
-)
-"""  # noqa: S608 (names of ours)
+# Asked for each of a hundred thousand, and written out for that (see `core.rows`).
 KNOWN = f"""
 SELECT {rows.columns(ContactIdentity, "identity")} FROM conversations_contactidentity identity
 WHERE contact_id = %s AND inbox_id = %s AND same_as_id IS NULL
@@ -59,18 +49,6 @@ class _LeftOut(Exception):
 def queued(campaign: Campaign) -> "QuerySet[Recipient]":
     """Returns those who have not been written to."""
     return Recipient.objects.filter(campaign=campaign, state=RecipientState.QUEUED)
-
-
-def next_locked(campaign: Campaign, quiet: dict[str, datetime]) -> Recipient | None:
-    """Returns, locked, the first who waits where it is not quiet; passes by whom somebody else holds."""
-    with rows.prepared_cursor() as cursor:
-        cursor.execute(NEXT, [campaign.pk, campaign.pk, list(quiet)])
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    recipient, rest = rows.from_columns(Recipient, found)
-    recipient.contact, _rest = rows.from_columns(Contact, rest)
-    return recipient
 
 
 def write(
@@ -191,8 +169,9 @@ def _stranger(campaign: Campaign, contact: Contact) -> ContactIdentity | Skip:
     for address in filter(None, addresses):
         told = recipient_at(inbox, address)
         if told is not None and len(told.external_id) <= LONGEST_ADDRESS:
+            name = known_ids(inbox, [told.external_id])[told.external_id]
             made, _new = ContactIdentity.objects.get_or_create(
-                inbox=inbox, external_id=told.external_id, defaults={"contact": contact}
+                inbox=inbox, external_id=name, defaults={"contact": contact}
             )
             held = ContactIdentity.objects.select_for_update(of=("self",), no_key=True)
             root = held.select_related("contact").get(pk=made.same_as_id or made.pk)

@@ -52,15 +52,18 @@ def members(inbox: Inbox, segment: Segment) -> "QuerySet[Contact]":
     reachable = Q(Exists(known))
     if fields := address_fields(inbox):
         has_address = reduce(or_, (~Q(**{name: ""}) for name in fields))
-        theirs = Conversation.objects.filter(contact=OuterRef("pk"))
-        if inbox.team_id is not None:
-            theirs = theirs.filter(Q(inbox__team=None) | Q(inbox__team=inbox.team_id))
-        reachable |= has_address & Q(Exists(theirs))
+        reachable |= has_address & Q(Exists(_theirs(inbox)))
     people = Contact.objects.filter(reachable, merged_into=None)
     if not segment.rules:
         return people
     join = and_ if segment.match == "all" else or_
-    return people.filter(reduce(join, (condition(rule) for rule in segment.rules)))
+    return people.filter(reduce(join, (condition(rule, _theirs(inbox)) for rule in segment.rules)))
+
+
+def _theirs(inbox: Inbox) -> "QuerySet[Conversation]":
+    """Returns a customer's conversations that an inbox may know of: its team's, and those of everybody."""
+    shared = Q(inbox__team=None) | Q(inbox__team=inbox.team_id)
+    return Conversation.objects.filter(shared, contact=OuterRef("pk"))
 
 
 def address_fields(inbox: Inbox) -> list[str]:
@@ -70,9 +73,11 @@ def address_fields(inbox: Inbox) -> list[str]:
     return [name for name, probe in PROBES.items() if recipient_at(inbox, probe) is not None]
 
 
-def condition(rule: AnyRule) -> Q:
-    """Returns a rule as a condition on `Contact`."""
-    return CONDITIONS[type(rule)](rule)
+def condition(rule: AnyRule, theirs: "QuerySet[Conversation]") -> Q:
+    """Returns a rule as a condition on `Contact`; `theirs`: the conversations of one that count."""
+    if found := OF_CONVERSATIONS.get(type(rule)):
+        return found(rule, theirs)
+    return OF_CUSTOMERS[type(rule)](rule)
 
 
 def _of_text(rule: TextRule) -> Q:
@@ -119,16 +124,12 @@ def _of_number(rule: AttributeRule, told: Any) -> Q:
     return Q(Exists(found))
 
 
-def _of_tag(rule: TagRule) -> Q:
+def _of_tag(rule: TagRule, theirs: "QuerySet[Conversation]") -> Q:
     if rule.field == "tag":
         found = Q(tags__contains=[rule.value])
     else:
-        found = Q(Exists(_conversations().filter(tags__contains=[rule.value])))
+        found = Q(Exists(theirs.filter(tags__contains=[rule.value])))
     return found if rule.op == "has" else ~found
-
-
-def _conversations() -> "QuerySet[Conversation]":
-    return Conversation.objects.filter(contact=OuterRef("pk"))
 
 
 def _of_date(rule: DateRule) -> Q:
@@ -136,26 +137,26 @@ def _of_date(rule: DateRule) -> Q:
     return Q(created_at__lt=start) if rule.op == "before" else Q(created_at__gte=start + timedelta(days=1))
 
 
-def _of_days(rule: DaysRule) -> Q:
+def _of_days(rule: DaysRule, theirs: "QuerySet[Conversation]") -> Q:
     since = timezone.now() - timedelta(days=rule.value)
     if rule.field == "created":
         found = Q(created_at__gte=since)
     else:
-        found = Q(Exists(_conversations().filter(last_contact_at__gte=since)))
+        found = Q(Exists(theirs.filter(last_contact_at__gte=since)))
     return found if rule.op == "within_days" else ~found
 
 
-def _of_never(_rule: Any) -> Q:
-    return ~Q(Exists(_conversations().filter(last_contact_at__isnull=False)))
+def _of_never(_rule: Any, theirs: "QuerySet[Conversation]") -> Q:
+    return ~Q(Exists(theirs.filter(last_contact_at__isnull=False)))
 
 
-def _of_inbox(rule: InboxRule) -> Q:
-    found = Q(Exists(_conversations().filter(inbox=rule.value)))
+def _of_inbox(rule: InboxRule, theirs: "QuerySet[Conversation]") -> Q:
+    found = Q(Exists(theirs.filter(inbox=rule.value)))
     return found if rule.op == "has" else ~found
 
 
-def _of_status(rule: StatusRule) -> Q:
-    found = Q(Exists(_conversations().filter(status=rule.value)))
+def _of_status(rule: StatusRule, theirs: "QuerySet[Conversation]") -> Q:
+    found = Q(Exists(theirs.filter(status=rule.value)))
     return found if rule.op == "has" else ~found
 
 
@@ -168,14 +169,16 @@ def _of_campaign(rule: CampaignRule) -> Q:
     return ~found if rule.op.startswith("not_") else found
 
 
-CONDITIONS: dict[type[Any], Callable[[Any], Q]] = {
+OF_CUSTOMERS: dict[type[Any], Callable[[Any], Q]] = {
     TextRule: _of_text,
     AttributeRule: _of_attribute,
-    TagRule: _of_tag,
     DateRule: _of_date,
+    CampaignRule: _of_campaign,
+}
+OF_CONVERSATIONS: dict[type[Any], Callable[[Any, "QuerySet[Conversation]"], Q]] = {
+    TagRule: _of_tag,
     DaysRule: _of_days,
     NeverRule: _of_never,
     InboxRule: _of_inbox,
     StatusRule: _of_status,
-    CampaignRule: _of_campaign,
 }

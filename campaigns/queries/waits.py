@@ -7,9 +7,17 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.enums import CampaignStatus, RecipientState
+from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
-from campaigns.queries.pace import backlog, held_until, idle_for, left_today, quiet_zones, room_ahead
+from campaigns.queries.pace import (
+    backlog,
+    held_until,
+    idle_for,
+    left_today,
+    quiet_zones,
+    room_ahead,
+    waiting_zones,
+)
 from core.reasons import said
 
 CROWDED_FOR = timedelta(seconds=10)
@@ -51,8 +59,7 @@ def _quiet(campaign: Campaign, now: datetime) -> str:
     """Only where it is quiet for everybody who is left."""
     if campaign.quiet_from is None:
         return ""
-    waiting = campaign.recipients.filter(state=RecipientState.QUEUED).order_by()
-    zones = set(waiting.values_list("zones", flat=True).distinct())
+    zones = waiting_zones(campaign)
     ends = quiet_zones(campaign, zones, now)
     if not zones or len(ends) < len(zones):
         return ""

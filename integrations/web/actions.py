@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import signals
 from conversations.actions import Sender
+from conversations.invitations import inviter
 from conversations.models import ContactIdentity, Conversation, Inbox
 from integrations.web.errors import TokenInvalid
 from integrations.web.frames import Hello
@@ -89,7 +89,7 @@ def _adopt(inbox: Inbox, anonymous: str, verified: str) -> None:
     identities = ContactIdentity.objects.filter(inbox=inbox)
     if not identities.filter(external_id=verified).exists():
         identities.filter(external_id=anonymous).update(external_id=verified, is_verified=True)
-    signals.visitor_recognised.send(VisitorToken, inbox=inbox, former=anonymous, external_id=verified)
+    inviter().recognise(inbox=inbox, visitor=anonymous, customer=verified)
 
 
 def _kept_token(inbox: Inbox, token: str, known: VisitorToken | None, external_id: str) -> str:
