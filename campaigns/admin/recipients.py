@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.admin.common import LeadsOnly, own_campaigns
+from campaigns.admin.figures import NAMES
 from campaigns.enums import Outcome, Skip
 from campaigns.models import LABELS, Campaign, Recipient
 from campaigns.queries.behind import NUMBERS, behind, failed_with
@@ -31,18 +32,6 @@ OUTCOME_TONES = {
     Outcome.FAILED: "red",
     Outcome.UNKNOWN: "amber",
     Outcome.SENDING: "primary",
-}
-NAMES = {
-    "waiting": _("Waiting"),
-    "sending": _("Being sent"),
-    "sent": _("Sent"),
-    "delivered": _("Delivered"),
-    "read": pgettext_lazy("a message was", "Read"),
-    "unknown": _("Not confirmed"),
-    "failed": _("Not delivered"),
-    "skipped": _("Left out"),
-    "replied": _("Replied"),
-    "opted_out": _("Opted out"),
 }
 # The campaign that is looked at, and an error of a provider.
 CARRIED = ("campaign", "code", "error")
