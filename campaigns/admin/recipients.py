@@ -25,6 +25,8 @@ from campaigns.queries.fates import fates
 from campaigns.queries.stats import with_outcome
 from conversations.admin.common import ReadOnly, actor_of
 from conversations.models import Conversation
+from core.reasons import said
+from core.storable import storable
 
 OUTCOME_TONES = {
     Outcome.DELIVERED: "green",
@@ -60,7 +62,7 @@ class Number(admin.SimpleListFilter):
         if number not in NUMBERS:
             return queryset
         if number == "failed" and "error" in request.GET:
-            return failed_with(queryset, request.GET.get("code", ""), request.GET["error"])
+            return failed_with(queryset, storable(request.GET.get("code", "")), request.GET["error"])
         return behind(queryset, number)
 
 
@@ -78,7 +80,7 @@ class Reason(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrows."""
         del request
-        return queryset.filter(reason=self.value()) if self.value() else queryset
+        return queryset.filter(reason=self.value()) if self.value() in Skip.values else queryset
 
 
 class ByVariant(admin.SimpleListFilter):
@@ -237,4 +239,4 @@ def _narrowed(request: HttpRequest) -> Iterator[str]:
     if variant := request.GET.get("variant"):
         yield gettext("Variant %s") % variant
     if error := request.GET.get("error"):
-        yield error
+        yield said(error)

@@ -77,7 +77,7 @@ def _figures(campaign: Campaign, found: Stats) -> Iterator[Json]:
 
 
 def _failure(campaign: Campaign, found: Stats, row: Json) -> Json:
-    narrowed = {"number": "failed", "code": row["code"], "error": row["error"]}
+    narrowed = {"number": "failed", "code": row["code"], "error": row["stored"]}
     return {
         "why": row["error"] or _("The provider gave no reason."),
         "code": row["code"],

@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 
 from campaigns.enums import Outcome, Skip
 from campaigns.models import Campaign, Recipient
-from core.reasons import said
+from core.reasons import in_english, said
 
 RECIPIENT, DELIVERY = "campaigns_recipient", "conversations_delivery"
 # From the worst to the best.
@@ -151,14 +151,20 @@ def _reached(by_outcome: Mapping[str, int]) -> dict[str, int]:
 
 
 def _failures(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """What providers said, each reason once, the most frequent first."""
+    """What providers said, each reason once, the most frequent first; `stored` finds it in any language."""
     found: dict[tuple[str, str], int] = {}
+    texts: dict[tuple[str, str], str] = {}
     for _label, outcome, _reason, code, error, count, *_more in rows:
         if outcome == Outcome.FAILED:
-            key = (code or "", said(error or ""))
+            # Several stored texts may say the same.
+            key = (code or "", in_english(error or ""))
             found[key] = found.get(key, 0) + count
+            texts[key] = max(texts.get(key, ""), error or "")
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return [{"code": code, "error": error, "count": count} for (code, error), count in ordered]
+    return [
+        {"code": key[0], "error": said(texts[key]), "stored": texts[key], "count": count}
+        for key, count in ordered
+    ]
 
 
 def _left_out(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:

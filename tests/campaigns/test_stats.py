@@ -82,8 +82,8 @@ def test_each_outcome_is_told_from_what_providers_said(draft: Draft, number: Inb
     assert (found.failed, found.unknown, found.sending, found.skipped, found.waiting) == (2, 1, 2, 1, 0)
     assert (found.cost, found.currency) == (Decimal("0.1875"), "BRL")
     assert found.failures == [
-        {"code": "131026", "error": "The number is blocked.", "count": 1},
-        {"code": "131047", "error": "Expired", "count": 1},
+        {"code": "131026", "error": "The number is blocked.", "stored": "The number is blocked.", "count": 1},
+        {"code": "131047", "error": "Expired", "stored": "Expired", "count": 1},
     ]
     assert found.left_out == [{"reason": "opted_out", "label": "Wants no messages", "count": 1}]
     told = outcomes()
