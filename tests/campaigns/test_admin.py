@@ -93,7 +93,7 @@ def test_list_asks_as_much_for_three_as_for_one(
     people(number, 2)
 
     def queries() -> int:
-        with django_assert_max_num_queries(16) as captured:
+        with django_assert_max_num_queries(17) as captured:
             assert as_elsa.get(page("campaign_changelist")).status_code == 200
         return len(captured)
 
@@ -275,8 +275,8 @@ def test_list_is_read_and_bad_lines_are_named(as_elsa: Client, draft: Draft) -> 
     assert "1 added, 1 there already, 2 could not be read" in answer["html"]
     assert "nobody is no telephone number." in answer["html"]
     lines = as_elsa.get(page("campaign_bad", campaign.pk, upload.pk)).content.decode("utf-8-sig").splitlines()
-    assert lines[0] == "Line,Text,Reason"
-    assert lines[1].startswith("3,nobody;=SUM(1);x,")
+    assert lines[0] == '"phone","name","plan","Not read because"'
+    assert lines[1] == '"nobody","\'=SUM(1)","x","Line 3: nobody is no telephone number."'
     assert len(lines) == 3
 
 
