@@ -2,14 +2,20 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from io import StringIO
+from itertools import zip_longest
 
 from campaigns.places import plain_name
 
 SEPARATORS = ";,\t|"
 ADDRESS = "address"
+# The last column of the file in which bad lines are given back: why they were bad. Nobody's own column is
+# called so, since names have no spaces here.
+LEFT_OUT = "left out"
+# With these a spreadsheet begins a formula. What we give back has "'" before them.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 # What columns are called, in the languages of those who export them, accents as they come. Of two that mean
 # the same, the one named first here is meant: who has a mobile is not written to at their landline.
 HEADINGS = {
@@ -20,6 +26,7 @@ HEADINGS = {
     "language": "language locale idioma lingua língua lengua",
     "timezone": "timezone time_zone tz fuso fuso_horario fuso_horário zona_horaria huso_horario",
     "tags": "tags tag labels etiquetas etiqueta marcadores",
+    LEFT_OUT: "not_read_because não_lida_porque nao_lida_porque no_leída_porque no_leida_porque",
     ADDRESS: "address id user_id external_id contact_id usuario",
 }
 MEANINGS = {name: meaning for meaning, names in HEADINGS.items() for name in names.split()}
@@ -47,11 +54,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a list is written: the separator, the columns by meaning or name, whether there is a heading."""
+    """How a list is written: the separator, the columns by meaning or name, whether there is a heading.
+
+    `heading`: what stands above the columns, or would.
+    """
 
     separator: str
     columns: tuple[str, ...]
     has_heading: bool
+    heading: tuple[str, ...]
 
 
 def decoded(data: bytes) -> str:
@@ -82,11 +93,14 @@ def shape_of(text: str) -> Shape:
     bare = QUOTED.sub("", "".join(physical[first : first + 1]))
     separator = max(SEPARATORS, key=bare.count) if any(sign in bare for sign in SEPARATORS) else ","
     row = next(_rows(physical[first:], separator), None)
-    cells = [cell.strip() for cell in row.cells] if row else []
+    cells = _without_end(row.cells if row else (), 0)
+    if any(MEANINGS.get(plain_name(cell)) == LEFT_OUT for cell in cells):
+        cells = tuple(map(_unguarded, cells))
     names = [plain_name(cell) for cell in cells]
     if any(name in MEANINGS for name in names):
-        return Shape(separator, tuple(_meanings(names)), has_heading=True)
-    return Shape(separator, _without_heading(cells), has_heading=False)
+        return Shape(separator, tuple(_meanings(names)), has_heading=True, heading=cells)
+    columns = _without_heading(cells)
+    return Shape(separator, columns, has_heading=False, heading=columns)
 
 
 def _meanings(names: Sequence[str]) -> Iterator[str]:
@@ -95,7 +109,7 @@ def _meanings(names: Sequence[str]) -> Iterator[str]:
     for number, name in enumerate(names):
         meaning = MEANINGS.get(name, "")
         is_it = meaning and best[meaning] == name and name not in names[:number]
-        yield meaning if is_it else name
+        yield meaning if is_it or meaning == LEFT_OUT else name
 
 
 def _without_heading(cells: Sequence[str]) -> tuple[str, ...]:
@@ -108,11 +122,55 @@ def _without_heading(cells: Sequence[str]) -> tuple[str, ...]:
 
 def lines(text: str, shape: Shape) -> Iterator[Line]:
     """Yields the rows of a list that say anything, without its heading."""
-    rows = _rows(list(StringIO(text, newline="")), shape.separator)
+    rows = (_read(row, shape) for row in _rows(list(StringIO(text, newline="")), shape.separator))
     said = (row for row in rows if row.is_broken or any(row.cells))
     if shape.has_heading:
         next(said, None)
     yield from said
+
+
+def _read(row: Line, shape: Shape) -> Line:
+    """Returns a row without empty cells behind the last column, and without what we wrote into it."""
+    cells = _without_end(row.cells, len(shape.columns)) if shape.has_heading else row.cells
+    if LEFT_OUT in shape.columns:
+        pairs = zip_longest(cells, shape.columns[: len(cells)], fillvalue="")
+        cells = tuple("" if name == LEFT_OUT else _unguarded(cell) for cell, name in pairs)
+    return row if cells == row.cells else replace(row, cells=cells)
+
+
+def _without_end(cells: tuple[str, ...], least: int) -> tuple[str, ...]:
+    """Returns cells without the empty ones at their end, but not fewer than are there at least."""
+    count = len(cells)
+    while count > least and not cells[count - 1]:
+        count -= 1
+    return cells[:count]
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULAS) else cell
+
+
+def remains(text: str, numbers: Container[int]) -> list[tuple[str, ...]]:
+    """Returns of a list its heading and the lines of these numbers, as `given_back`, without a reason."""
+    shape = shape_of(text)
+    own = (cell for cell, name in zip(shape.heading, shape.columns, strict=True) if name != LEFT_OUT)
+    bad = (given_back(line, shape, "") for line in lines(text, shape) if line.number in numbers)
+    return [tuple(own), *bad]
+
+
+def given_back(line: Line, shape: Shape, why: str) -> tuple[str, ...]:
+    """Returns a bad line's cells as they stand below the list's own heading and one more, for the reason.
+
+    What is too much for the heading comes behind that, where it is too much again until it is mended. A mark
+    that is not closed is taken out: its line is taken apart at every separator.
+    """
+    cells = line.cells
+    if line.is_broken:
+        cells = tuple(cell.strip().strip('"') for cell in line.raw.split(shape.separator))
+    count = len(shape.columns)
+    own = (*cells[:count], *[""] * (count - len(cells)))
+    told = (cell for cell, name in zip(own, shape.columns, strict=True) if name != LEFT_OUT)
+    return (*told, why, *(cells[count:] if shape.has_heading else ()))
 
 
 def _rows(physical: Sequence[str], separator: str) -> Iterator[Line]:

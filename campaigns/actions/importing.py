@@ -1,5 +1,6 @@
 """Lists of recipients: taken whole, read in a job, every line accounted for."""
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,7 +15,7 @@ from campaigns.actions.preparing import add_recipients
 from campaigns.actions.rights import open_campaign
 from campaigns.addresses import regions
 from campaigns.enums import Source, UploadStatus
-from campaigns.lists import Line, Shape, decoded, lines, shape_of
+from campaigns.lists import Line, Shape, decoded, lines, remains, shape_of
 from campaigns.models import APPROVAL, BadRow, Campaign, Recipient, Upload
 from campaigns.tasks import plan_reading
 from conversations.actions.people import know_people
@@ -133,7 +134,9 @@ class Reading:
         """Ends the list where it is, with what has been read of it."""
         upload = self._locked()
         if upload is not None:
-            upload.status, upload.error, upload.content = UploadStatus.FAILED, OURS, ""
+            upload.status, upload.error = UploadStatus.FAILED, OURS
+            # The bad lines are named with their texts; nothing can be made of this one again.
+            upload.content = json.dumps([upload.columns])
             upload.save(update_fields=["status", "error", "content"])
 
     def _locked(self) -> Upload | None:
@@ -153,8 +156,9 @@ def _take(upload: Upload, shape: Shape, batch: Sequence[Line]) -> None:
     upload.status = UploadStatus.DONE if is_over else UploadStatus.READING
     names = ["done", "added", "known", "status"]
     if is_over:
-        # Names and numbers of people who may want to be forgotten.
-        upload.content = ""
+        # The others' names and numbers are theirs now, and go with them should they want to be forgotten.
+        numbers = set(upload.bad.values_list("line", flat=True))
+        upload.content = json.dumps(remains(upload.content, numbers), ensure_ascii=False)
         names.append("content")
     upload.save(update_fields=names)
 

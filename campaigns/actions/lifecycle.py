@@ -22,6 +22,8 @@ from core.actor import Actor, ActorKind
 from core.errors import Conflict, Invalid, NotFound
 from core.reasons import reason
 
+# Where others have their signed token, the link of a test has this.
+OF_A_TEST = "test"
 CALLED_OFF = gettext_noop("The campaign was cancelled.")
 
 
@@ -142,6 +144,8 @@ def cancel(*, campaign: Campaign, by: Actor) -> Campaign:
 def send_test(*, campaign: Campaign, variant: Variant, to: ContactIdentity, by: Actor) -> Message:
     """Sends one variant to somebody now, as they would get it; it counts nowhere.
 
+    Only its link to opt out is none: it leads to a page that says so.
+
     Raises Invalid for what is missing, and what `conversations.actions.notifying.notify` raises.
     """
     require_lead(by)
@@ -152,7 +156,7 @@ def send_test(*, campaign: Campaign, variant: Variant, to: ContactIdentity, by: 
         raise NotFound(field="variant")
     if has_opted_out(to):
         raise Invalid(_("This person wants no messages."), field="to")
-    link = link_of("test")
+    link = link_of(OF_A_TEST)
     words = words_for(variant, to.contact, more={}, link=link)
     if words.missing:
         raise Invalid(_("Nothing is known of this person for: %s.") % ", ".join(words.missing), field="to")

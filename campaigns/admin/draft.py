@@ -16,7 +16,8 @@ from campaigns.actions import importing
 from campaigns.addresses import regions
 from campaigns.admin import forms, rules
 from campaigns.admin.common import TONES, grouped
-from campaigns.admin.uploads import shown
+from campaigns.admin.inputs import LARGEST_KEY, whole
+from campaigns.admin.uploads import lists_of, shown
 from campaigns.admin.words import strings
 from campaigns.enums import CampaignStatus, Kind
 from campaigns.models import Campaign, Variant
@@ -28,6 +29,7 @@ from conversations.admin.common import actor_of
 from conversations.models import ContactIdentity
 from conversations.queries.windows import APPROVED, capabilities
 from core.errors import HelpdeskError, Invalid
+from core.storable import storable
 from core.zones import time_zones
 
 if TYPE_CHECKING:
@@ -86,12 +88,13 @@ def _variants(campaign: Campaign) -> list[Variant]:
 
 def _told(wording: actions.Wording) -> tuple[Any, ...]:
     template, file = wording.template, wording.file
-    words = wording.text.strip(), " ".join(wording.subject.split()), dict(wording.values)
+    words = wording.text, " ".join(wording.subject.split()), dict(wording.values)
     return (*words, wording.share, template and template.pk, file and file.pk)
 
 
 def _stored(row: Variant) -> tuple[Any, ...]:
-    return (row.text, row.subject, row.values, row.share, row.template_id, row.file_id)
+    values = forms.values_for(row.template, row.values)
+    return (forms.as_stored(row.text), row.subject, values, row.share, row.template_id, row.file_id)
 
 
 # --- What the buttons do: each returns words, and the part of the page to look at ------------------------
@@ -115,9 +118,9 @@ def _start(request: HttpRequest, campaign: Campaign) -> Done:
 def _test(request: HttpRequest, campaign: Campaign) -> Done:
     told = request.POST.get("test_person", "")
     rows = ContactIdentity.objects.filter(inbox=campaign.inbox).select_related("contact", "inbox")
-    to = rows.filter(pk=int(told)).first() if told.isdecimal() else None
+    to = rows.filter(pk=whole(told, field="test_person", most=LARGEST_KEY)).first() if told else None
     if to is None:
-        found = list(known_people(campaign.inbox, request.POST.get("test_search", "")))
+        found = list(known_people(campaign.inbox, storable(request.POST.get("test_search", ""))))
         to = found[0] if len(found) == 1 else None
     if to is None:
         raise Invalid(_("Choose somebody for the test."), field="test_person")
@@ -136,7 +139,7 @@ def _give_list(request: HttpRequest, campaign: Campaign) -> Done:
         campaign=campaign,
         data=data,
         by=actor_of(request),
-        name=(upload.name or "") if upload else "",
+        name=storable(upload.name or "") if upload else "",
         region=request.POST.get("list_region", ""),
         gives_consent="list_consent" in request.POST,
     )
@@ -180,7 +183,7 @@ def _shown(
         "needs_template": needs_template(campaign),
         "places": [*PLACES, *([OPT_OUT] if can.subjects else [])],
         "problems": problems(campaign),
-        "uploads": [shown(row) for row in campaign.uploads.all()],
+        "uploads": [shown(row) for row in lists_of(campaign)],
         "on_list": campaign.recipients.count(),
         "regions": sorted(regions()),
         "zones": sorted(time_zones()),

@@ -1,9 +1,10 @@
 """Files for spreadsheets: every recipient with what happened to them, and the bad lines of a list."""
 
 import csv
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -16,8 +17,9 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from campaigns.admin.common import own_campaign
-from campaigns.enums import Outcome, Skip
-from campaigns.models import BadRow, Campaign, Recipient
+from campaigns.enums import Outcome, Skip, UploadStatus
+from campaigns.lists import FORMULAS, remains
+from campaigns.models import Campaign, Recipient, Upload
 from campaigns.queries.fates import Fate, fates
 from campaigns.queries.stats import with_outcome
 from conversations.admin.common import actor_of
@@ -26,8 +28,6 @@ from core.reasons import said
 from core.threads import in_thread
 
 AT_ONCE = 1_000
-# With these a spreadsheet begins a formula, and a stranger's name could be one.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 MARK = "\ufeff"
 
 
@@ -38,25 +38,43 @@ def recipients(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 
 
 def bad_rows(request: HttpRequest, pk: UUID, upload: int) -> HttpResponse:
-    """The lines of a list that became nobody, each with its number and the reason."""
-    rows = BadRow.objects.filter(upload=upload, upload__campaign=_own(request, pk)).order_by("line")
-    heading = [_("Line"), _("Text"), _("Reason")]
-    body = text_of([heading, *([row.line, row.text, said(row.reason)] for row in rows)])
+    """The lines of a list that became nobody, under its own heading: to be mended and given again."""
+    found = Upload.objects.filter(pk=upload, campaign=_own(request, pk)).first()
+    if found is None:
+        raise Http404
+    # The separator is told from the heading: nothing within a cell may look like one.
+    body = text_of(_bad_lines(found), csv.QUOTE_ALL)
     response = HttpResponse(MARK + body, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="list-{upload}.csv"'
     return response
 
 
+def _bad_lines(upload: Upload) -> Iterator[Sequence[str]]:
+    reasons = list(upload.bad.order_by("line").values_list("line", "reason"))
+    heading, *rows = _left_of(upload, {line for line, _reason in reasons})
+    yield [*heading, _("Not read because")]
+    for row, (number, why) in zip(rows, reasons, strict=False):
+        told = {"number": number, "reason": said(why)}
+        reason = _("Line %(number)s: %(reason)s") % told
+        yield [*row[: len(heading)], reason, *row[len(heading) + 1 :]]
+
+
+def _left_of(upload: Upload, numbers: set[int]) -> list[Sequence[str]]:
+    if upload.status in {UploadStatus.DONE, UploadStatus.FAILED}:
+        return list(json.loads(upload.content))
+    return list(remains(upload.content, numbers))
+
+
 def safe(cell: Any) -> str:
-    """Returns a cell that no spreadsheet takes for a formula."""
+    """Returns a cell that no spreadsheet takes for a formula: a stranger's name could be one."""
     text = str(cell)
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 
-def text_of(rows: Iterable[Sequence[Any]]) -> str:
+def text_of(rows: Iterable[Sequence[Any]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
     """Returns rows as CSV."""
     out = StringIO()
-    csv.writer(out).writerows([safe(cell) for cell in row] for row in rows)
+    csv.writer(out, quoting=quoting).writerows([safe(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 

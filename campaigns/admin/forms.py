@@ -1,21 +1,25 @@
 """The forms of a draft: who, when, and one for each wording. They check; the actions write."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime, time
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from campaigns.actions import Wording
+from campaigns.enums import Kind
 from campaigns.models import LABELS, Campaign
 from campaigns.segments import read_segment
 from conversations.actions import add_attachment
 from conversations.models import Attachment, MessageTemplate
 from conversations.queries.windows import APPROVED
 from core.errors import HelpdeskError, Invalid
+from core.storable import storable
 from core.zones import time_zones
 
 WHO = ("source", "segment", "needs_consent", "leaves_busy")
@@ -31,7 +35,23 @@ WHEN = (
     "currency",
 )
 ON_SITE = ("url_pattern", "seconds", "visitors")
+# All that the page of a message on a site shows; and what a page may lack.
+SHOWN_ON_SITE = ("name", *WHAT, "starts_at", *ON_SITE)
+MAY_LACK = (*ON_SITE, "per_minute", "price", "source")
 MOMENT, CLOCK = "%Y-%m-%dT%H:%M", "%H:%M"
+
+
+def as_stored(text: str) -> str:
+    """Returns a text as it is stored, without the line ends that browsers make of ours."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+class Prose(forms.CharField):
+    """A text of several lines."""
+
+    def to_python(self, value: Any) -> Any:
+        """Takes the browser's line ends out before anything is counted."""
+        return super().to_python(as_stored(value) if isinstance(value, str) else value)
 
 
 class NewCampaignForm(forms.ModelForm[Campaign]):
@@ -56,6 +76,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
     class Meta:
         model = Campaign
         fields = ("name", *WHO, *WHAT, *WHEN, *ON_SITE)
+        field_classes: ClassVar = {"brief": Prose}
         widgets: ClassVar = {
             "source": forms.RadioSelect,
             "brief": forms.Textarea(attrs={"rows": 3}),
@@ -70,9 +91,10 @@ class CampaignForm(forms.ModelForm[Campaign]):
         super().__init__(*args, **kwargs)
         self.initial["segment"] = json.dumps(self.instance.segment or {})
         # What a page does not show keeps its value.
-        shown = set(self.data) if self.is_bound else set(self.fields)
-        for name in (*ON_SITE, "per_minute", "price", "source"):
-            if name not in shown:
+        is_on_site = self.instance.kind == Kind.ONSITE
+        for name in list(self.fields):
+            is_shown = name in SHOWN_ON_SITE if is_on_site else name not in ON_SITE
+            if not is_shown or (self.is_bound and name in MAY_LACK and name not in self.data):
                 del self.fields[name]
 
     def clean_segment(self) -> Any:
@@ -105,8 +127,18 @@ class CampaignForm(forms.ModelForm[Campaign]):
         return cleaned
 
     def changes(self, stored: Campaign) -> dict[str, Any]:
-        """Returns what is another than is stored."""
-        return {name: value for name, value in self.cleaned_data.items() if getattr(stored, name) != value}
+        """Returns what is another than is stored, as far as the page shows it: of a time, no seconds."""
+        told = self.cleaned_data.items()
+        return {name: value for name, value in told if _shown(getattr(stored, name)) != _shown(value)}
+
+
+def _shown(value: Any) -> Any:
+    """Returns a value as the page shows it, and a browser sends it back."""
+    if isinstance(value, datetime):
+        return localtime(value).strftime(MOMENT)
+    if isinstance(value, time):
+        return value.strftime(CLOCK)
+    return as_stored(value) if isinstance(value, str) else value
 
 
 class WordingForm(forms.Form):
@@ -114,7 +146,7 @@ class WordingForm(forms.Form):
 
     share = forms.IntegerField(min_value=1, max_value=100, initial=1)
     subject = forms.CharField(max_length=200, required=False)
-    text = forms.CharField(max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 5}))
+    text = Prose(max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 5}))
     template = forms.ModelChoiceField(MessageTemplate.objects.none(), required=False)
     values = forms.CharField(required=False, widget=forms.HiddenInput)
     kept = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -135,9 +167,8 @@ class WordingForm(forms.Form):
             told = json.loads(self.cleaned_data["values"] or "{}")
         except ValueError:
             told = {}
-        return (
-            {str(name): str(value)[:1024] for name, value in told.items()} if isinstance(told, dict) else {}
-        )
+        given = storable(told) if isinstance(told, dict) else {}
+        return {str(name): str(value)[:1024] for name, value in given.items()}
 
     def keep_file(self) -> Attachment | None:
         """Stores the file that came, or returns the one that is there. Call it outside any transaction."""
@@ -172,15 +203,24 @@ class WordingForm(forms.Form):
             text="" if template else told["text"],
             subject=told["subject"],
             template=template,
-            values={name: told["values"].get(name, "") for name in template.variables} if template else {},
+            values=values_for(template, told["values"]),
             share=told["share"],
             file=self.keep_file(),
         )
 
 
+def values_for(template: MessageTemplate | None, told: Mapping[str, str]) -> dict[str, str]:
+    """Returns the values of a template's own places, and no others."""
+    return {name: told.get(name, "") for name in template.variables} if template else {}
+
+
 def posted_wordings(request: HttpRequest, campaign: Campaign) -> list[WordingForm]:
-    """Returns the forms of the variants that are in use; the page switches off those that are not."""
-    used = [prefix for prefix in prefixes() if f"{prefix}-share" in request.POST]
+    """Returns the forms of the variants that are in use, in the order in which they stand on the page.
+
+    The page switches off those that are not, and gives them their letters by that order.
+    """
+    shares = {f"{prefix}-share": prefix for prefix in prefixes()}
+    used = [shares[name] for name in request.POST if name in shares]
     return [WordingForm(request.POST, request.FILES, prefix=name, campaign=campaign) for name in used]
 
 

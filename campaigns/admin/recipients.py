@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.admin.common import LeadsOnly, own_campaigns
+from campaigns.admin.figures import NAMES
 from campaigns.enums import Outcome, Skip
 from campaigns.models import LABELS, Campaign, Recipient
 from campaigns.queries.behind import NUMBERS, behind, failed_with
@@ -24,6 +25,8 @@ from campaigns.queries.fates import fates
 from campaigns.queries.stats import with_outcome
 from conversations.admin.common import ReadOnly, actor_of
 from conversations.models import Conversation
+from core.reasons import said
+from core.storable import storable
 
 OUTCOME_TONES = {
     Outcome.DELIVERED: "green",
@@ -31,18 +34,6 @@ OUTCOME_TONES = {
     Outcome.FAILED: "red",
     Outcome.UNKNOWN: "amber",
     Outcome.SENDING: "primary",
-}
-NAMES = {
-    "waiting": _("Waiting"),
-    "sending": _("Being sent"),
-    "sent": _("Sent"),
-    "delivered": _("Delivered"),
-    "read": pgettext_lazy("a message was", "Read"),
-    "unknown": _("Not confirmed"),
-    "failed": _("Not delivered"),
-    "skipped": _("Left out"),
-    "replied": _("Replied"),
-    "opted_out": _("Opted out"),
 }
 # The campaign that is looked at, and an error of a provider.
 CARRIED = ("campaign", "code", "error")
@@ -71,7 +62,7 @@ class Number(admin.SimpleListFilter):
         if number not in NUMBERS:
             return queryset
         if number == "failed" and "error" in request.GET:
-            return failed_with(queryset, request.GET.get("code", ""), request.GET["error"])
+            return failed_with(queryset, storable(request.GET.get("code", "")), request.GET["error"])
         return behind(queryset, number)
 
 
@@ -89,7 +80,7 @@ class Reason(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrows."""
         del request
-        return queryset.filter(reason=self.value()) if self.value() else queryset
+        return queryset.filter(reason=self.value()) if self.value() in Skip.values else queryset
 
 
 class ByVariant(admin.SimpleListFilter):
@@ -248,4 +239,4 @@ def _narrowed(request: HttpRequest) -> Iterator[str]:
     if variant := request.GET.get("variant"):
         yield gettext("Variant %s") % variant
     if error := request.GET.get("error"):
-        yield error
+        yield said(error)

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from campaigns.admin.common import TONES, grouped, share_of
+from campaigns.admin.figures import NAMES
+from campaigns.admin.figures import TONES as FIGURE_TONES
 from campaigns.enums import OVER, CampaignStatus
 from campaigns.models import Campaign
 from campaigns.queries.stats import Stats, course, stats
@@ -36,7 +37,7 @@ def report_of(campaign: Campaign) -> Json:
         "failures": [_failure(campaign, found, row) for row in found.failures],
         "left_out": [_left_out(campaign, found, row) for row in found.left_out],
         "variants": [_variant(campaign, row) for row in found.variants],
-        "rates": [_rate_name(name) for name in RATES],
+        "rates": [str(NAMES[name]) for name in RATES],
         "course": told,
         "steps": _steps(told),
         "gone": gone,
@@ -57,42 +58,26 @@ def recipients_url(campaign: Campaign, **narrowed: Any) -> str:
 def _figures(campaign: Campaign, found: Stats) -> Iterator[Json]:
     everybody = {"key": "recipients", "label": _("Recipients"), "value": grouped(found.recipients)}
     yield {**everybody, "share": "", "url": recipients_url(campaign), "tone": ""}
-    for name, label, tone in _numbers():
+    for name, label in NAMES.items():
         count = getattr(found, name)
         whole = found.sent if name in OF_SENT else found.recipients
         # What is only on its way is shown while there is any: at the end nothing of it is left.
         if count or name not in PASSING:
             yield {
                 "key": name,
-                "label": label,
+                "label": str(label),
                 "value": grouped(count),
                 "share": share_of(count, whole),
                 "url": recipients_url(campaign, number=name),
-                "tone": tone if count else "",
+                "tone": FIGURE_TONES.get(name, "") if count else "",
             }
     if campaign.price:
         cost = grouped(found.cost, 2)
         yield {"key": "cost", "label": _("Cost"), "value": cost, "share": found.currency}
 
 
-def _numbers() -> tuple[tuple[str, str, str], ...]:
-    """Returns the numbers that have recipients behind them: name, words, colour."""
-    return (
-        ("waiting", _("Waiting"), ""),
-        ("sending", _("Being sent"), ""),
-        ("sent", _("Sent"), ""),
-        ("delivered", _("Delivered"), "green"),
-        ("read", pgettext("a message was", "Read"), "green"),
-        ("replied", _("Replied"), "green"),
-        ("unknown", _("Not confirmed"), "amber"),
-        ("failed", _("Not delivered"), "red"),
-        ("skipped", _("Left out"), ""),
-        ("opted_out", _("Opted out"), "amber"),
-    )
-
-
 def _failure(campaign: Campaign, found: Stats, row: Json) -> Json:
-    narrowed = {"number": "failed", "code": row["code"], "error": row["error"]}
+    narrowed = {"number": "failed", "code": row["code"], "error": row["stored"]}
     return {
         "why": row["error"] or _("The provider gave no reason."),
         "code": row["code"],
@@ -120,7 +105,7 @@ def _variant(campaign: Campaign, row: Json) -> Json:
         "url": recipients_url(campaign, variant=row["label"]),
         "rates": [
             {
-                "label": _rate_name(name),
+                "label": str(NAMES[name]),
                 "count": grouped(row[name]),
                 "share": share_of(row[name], sent) or "–",
                 "percent": round(100 * row[name] / sent, 1) if sent else 0,
@@ -129,11 +114,6 @@ def _variant(campaign: Campaign, row: Json) -> Json:
             for name in RATES
         ],
     }
-
-
-def _rate_name(name: str) -> str:
-    names = {"delivered": _("Delivered"), "read": pgettext("a message was", "Read"), "replied": _("Replied")}
-    return names[name]
 
 
 def _steps(told: Json) -> list[Json]:

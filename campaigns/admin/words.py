@@ -27,6 +27,7 @@ def _who() -> dict[str, str]:
         "one": _("1 person"),
         "many": _("{n} people"),
         "unwanted": _("{n} want no messages and are left out."),
+        "silent": _("{n} have not agreed to messages and are left out."),
         "unreachable-people": _("{n} cannot be reached: their address is dead."),
         "remove-rule": _("Remove this rule"),
         "attribute-name": _("Name of the attribute"),

@@ -2,9 +2,6 @@
 
 from django.db import migrations, models
 
-# Lists keep no names and numbers once they have been read.
-EMPTIED = "UPDATE campaigns_upload SET content = '' WHERE status IN ('done', 'failed')"
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -13,7 +10,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(EMPTIED, migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name="recipient",
             index=models.Index(

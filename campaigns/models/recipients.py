@@ -76,6 +76,9 @@ class Recipient(models.Model):
                 name="recipient_unanswered",
             ),
             models.Index(fields=["written_at"], condition=Q(state="written"), name="recipient_by_day"),
+            models.Index(
+                fields=["campaign"], condition=Q(replied_at__isnull=False), name="recipient_replied"
+            ),
         ]
 
     def __str__(self) -> str:

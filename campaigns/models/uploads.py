@@ -12,7 +12,8 @@ from campaigns.models.campaign import Campaign
 class Upload(models.Model):
     """A list as it was given, and how far it has been read.
 
-    `content` is UTF-8 text, empty once it has been read: an erasure would not find who is named there.
+    `content` is UTF-8 text; once it has been read, JSON of what became of nobody (`lists.remains`): who else
+    is named there would not be found when they want to be forgotten.
     `rows`: lines below the heading that say anything; `done`: those that have been looked at; `added`: those
     that became a recipient; `known`: those who were one already. The others are `BadRow`s.
     """

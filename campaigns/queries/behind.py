@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from campaigns.enums import RecipientState
+from campaigns.enums import OVER, RecipientState
 from campaigns.models import Campaign, Recipient
 from conversations.enums import DeliveryStatus
 from conversations.models import Delivery
-from core.reasons import said
+from core.reasons import in_english
 
 ON_ITS_WAY = (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 NOT_TAKEN = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN, *ON_ITS_WAY)
 ARRIVED = (DeliveryStatus.DELIVERED, DeliveryStatus.READ)
 WRITTEN = Q(state=RecipientState.WRITTEN)
+EVERYBODY, AN_HOUR = "campaigns.everybody:{}", 3600
 
 
 def _has(*states: str) -> Q:
@@ -58,27 +60,43 @@ def behind(rows: "QuerySet[Recipient]", number: str) -> "QuerySet[Recipient]":
 
 
 def failed_with(rows: "QuerySet[Recipient]", code: str, error: str) -> "QuerySet[Recipient]":
-    """Narrows recipients to those whose message failed with a code, and an error as people read it."""
+    """Narrows recipients to those whose message failed with a code, and an error as it is stored.
+
+    Whoever asks may read any language: what counts is what the stored texts say in English.
+    """
     failed = Delivery.objects.filter(message=OuterRef("message"), status=DeliveryStatus.FAILED)
     first = failed.order_by("part")
     failing = behind(rows, "failed").annotate(
         failed_code=Subquery(first.values("error_code")[:1]), failed_error=Subquery(first.values("error")[:1])
     )
     found = failing.filter(failed_code=code)
-    # Several stored texts may read the same.
+    meant = in_english(error)
     stored = set(found.order_by().values_list("failed_error", flat=True).distinct())
-    return found.filter(failed_error__in=[text for text in stored if said(text) == error])
+    return found.filter(failed_error__in=[text for text in stored if in_english(text) == meant])
 
 
 def progress_of(campaigns: list[Campaign]) -> dict[UUID, tuple[int, int, int]]:
-    """Returns of campaigns how many recipients there are, how many had their turn, how many replied."""
-    rows = Recipient.objects.filter(campaign__in=campaigns).order_by().values("campaign_id")
-    counted = rows.annotate(
-        everybody=Count("pk"),
-        waiting=Count("pk", filter=Q(state=RecipientState.QUEUED)),
-        replied=Count("replied_at"),
-    )
-    return {
-        row["campaign_id"]: (row["everybody"], row["everybody"] - row["waiting"], row["replied"])
-        for row in counted
-    }
+    """Returns of campaigns how many recipients there are, how many had their turn, how many replied.
+
+    How many there are of one that is over may be an hour old: it changes only when customers are erased.
+    """
+    rows = Recipient.objects.filter(campaign__in=campaigns)
+    everybody = _everybody(campaigns)
+    # These two are in indexes of their own, and are few where the whole is many.
+    waiting = _counted(rows.filter(state=RecipientState.QUEUED))
+    replied = _counted(rows.filter(replied_at__isnull=False))
+    return {pk: (count, count - waiting.get(pk, 0), replied.get(pk, 0)) for pk, count in everybody.items()}
+
+
+def _everybody(campaigns: list[Campaign]) -> dict[UUID, int]:
+    over = {EVERYBODY.format(each.pk): each.pk for each in campaigns if each.status in OVER}
+    known = {over[key]: count for key, count in cache.get_many(over).items()}
+    others = [each.pk for each in campaigns if each.pk not in known]
+    counted = _counted(Recipient.objects.filter(campaign__in=others))
+    fresh = {key: counted.get(pk, 0) for key, pk in over.items() if pk not in known}
+    cache.set_many(fresh, AN_HOUR)
+    return {**known, **counted}
+
+
+def _counted(rows: "QuerySet[Recipient]") -> dict[UUID, int]:
+    return dict(rows.order_by().values_list("campaign_id").annotate(count=Count("*")))

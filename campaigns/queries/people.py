@@ -29,6 +29,11 @@ class Audience:
     unreachable: int
     sample: list[dict[str, str]]
 
+    @property
+    def reached(self) -> int:
+        """How many will be written to, as far as is known now."""
+        return max(0, self.count - self.unwanted - self.silent - self.unreachable)
+
 
 def look(campaign: Campaign, segment: Segment, *, needs_consent: bool) -> Audience:
     """Returns for whom a campaign is: its list, or the customers of a segment that may not be saved yet."""

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.db.models.expressions import RawSQL
 
-from campaigns.enums import Outcome, RecipientState, Skip
+from campaigns.enums import Outcome, Skip
 from campaigns.models import Campaign, Recipient
-from core.reasons import said
+from core.reasons import in_english, said
 
 RECIPIENT, DELIVERY = "campaigns_recipient", "conversations_delivery"
 # From the worst to the best.
@@ -151,14 +151,20 @@ def _reached(by_outcome: Mapping[str, int]) -> dict[str, int]:
 
 
 def _failures(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """What providers said, each reason once, the most frequent first."""
+    """What providers said, each reason once, the most frequent first; `stored` finds it in any language."""
     found: dict[tuple[str, str], int] = {}
+    texts: dict[tuple[str, str], str] = {}
     for _label, outcome, _reason, code, error, count, *_more in rows:
         if outcome == Outcome.FAILED:
-            key = (code or "", said(error or ""))
+            # Several stored texts may say the same.
+            key = (code or "", in_english(error or ""))
             found[key] = found.get(key, 0) + count
+            texts[key] = max(texts.get(key, ""), error or "")
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return [{"code": code, "error": error, "count": count} for (code, error), count in ordered]
+    return [
+        {"code": key[0], "error": said(texts[key]), "stored": texts[key], "count": count}
+        for key, count in ordered
+    ]
 
 
 def _left_out(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
@@ -187,10 +193,7 @@ def _by_variant(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
 def course(campaign: Campaign, now: datetime) -> dict[str, Any]:
     """Returns how many were written to, replied and opted out over time; a step's width in seconds."""
     begun = campaign.started_at or campaign.created_at
-    last = Recipient.objects.filter(campaign=campaign, state=RecipientState.WRITTEN).order_by("-written_at")
-    ended = last.values_list("written_at", flat=True).first() or now
-    spread = max((ended - begun).total_seconds(), 1)
-    width = next((each for each in WIDTHS if spread / each <= POINTS), WIDTHS[-1])
+    width = _width((_ended(campaign) or now) - begun)
     with connection.cursor() as cursor:
         cursor.execute(COURSE, [f"{width} seconds", begun, *[campaign.pk] * 3])
         rows = cursor.fetchall()
@@ -198,3 +201,17 @@ def course(campaign: Campaign, now: datetime) -> dict[str, Any]:
         "seconds": width,
         "steps": [{"at": at.isoformat(), "kind": kind, "count": n} for at, kind, n in rows],
     }
+
+
+def _ended(campaign: Campaign) -> datetime | None:
+    """Returns when something last happened: replies come for weeks after the last message."""
+    moments = ("written_at", "replied_at", "opted_out_at")
+    found = Recipient.objects.filter(campaign=campaign).aggregate(**{name: Max(name) for name in moments})
+    return max(filter(None, found.values()), default=None)
+
+
+def _width(spread: timedelta) -> int:
+    """Returns a step's seconds such that no more than `POINTS` of them reach over the whole course."""
+    seconds, week = spread.total_seconds(), WIDTHS[-1]
+    weeks = int(seconds // (POINTS * week)) + 1
+    return next((each for each in WIDTHS if seconds < POINTS * each), weeks * week)

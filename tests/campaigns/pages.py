@@ -1,5 +1,6 @@
 """What the tests of the admin's pages share: addresses, forms, and campaigns with a past."""
 
+from html.parser import HTMLParser
 from typing import Any
 
 from django.test import Client
@@ -11,6 +12,8 @@ from campaigns.models import Campaign, Recipient
 from conversations.enums import DeliveryStatus
 from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Message
 
+# Inputs that are not sent, or only where they are ticked.
+SILENT = {"file", "submit", "checkbox", "radio"}
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -32,6 +35,58 @@ def form_of(client: Client, campaign: Campaign) -> dict[str, Any]:
             if value not in (None, "", False) and field.name not in {"file", "kept"}:
                 data[field.html_name] = "on" if value is True else value
     return data
+
+
+class _Sent(HTMLParser):
+    """What a browser would send of a page's form: as it is shown, lines ended as browsers end them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: list[tuple[str, str]] = []
+        self.disabled = 0
+        self.name = ""
+        self.text: list[str] | None = None
+        self.chosen: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        had = dict(attrs)
+        name, value = had.get("name") or "", had.get("value") or ""
+        if tag == "fieldset":
+            self.disabled += bool(self.disabled or "disabled" in had)
+        elif tag in {"textarea", "select"}:
+            self.name, self.text, self.chosen = name, [], None
+        elif tag == "option" and (self.chosen is None or "selected" in had):
+            self.chosen = value
+        elif tag == "input" and (had.get("type") not in SILENT or "checked" in had):
+            self.send(name, value or ("on" if "checked" in had else ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "fieldset":
+            self.disabled = max(0, self.disabled - 1)
+        elif tag == "select":
+            self.send(self.name, self.chosen or "")
+        elif tag == "textarea":
+            # The first end of a line belongs to the tag.
+            text = "".join(self.text or ()).removeprefix("\r").removeprefix("\n")
+            self.send(self.name, text.replace("\r\n", "\n").replace("\n", "\r\n"))
+        self.text = None if tag in {"select", "textarea"} else self.text
+
+    def handle_data(self, data: str) -> None:
+        if self.text is not None:
+            self.text.append(data)
+
+    def send(self, name: str, value: str) -> None:
+        if name and not self.disabled:
+            self.fields.append((name, value))
+
+
+def sent_by_a_browser(client: Client, campaign: Campaign) -> dict[str, str]:
+    """What a browser sends of the page of a draft that nobody has touched, in the page's order."""
+    html = client.get(page_of(campaign)).content.decode()
+    form = html[html.index('id="campaign_form"') :]
+    reader = _Sent()
+    reader.feed(form[form.index(">") + 1 : form.index("</form>")])
+    return dict(reader.fields)
 
 
 def told(response: Any) -> list[str]:

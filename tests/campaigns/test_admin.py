@@ -93,7 +93,7 @@ def test_list_asks_as_much_for_three_as_for_one(
     people(number, 2)
 
     def queries() -> int:
-        with django_assert_max_num_queries(16) as captured:
+        with django_assert_max_num_queries(17) as captured:
             assert as_elsa.get(page("campaign_changelist")).status_code == 200
         return len(captured)
 
@@ -275,8 +275,8 @@ def test_list_is_read_and_bad_lines_are_named(as_elsa: Client, draft: Draft) -> 
     assert "1 added, 1 there already, 2 could not be read" in answer["html"]
     assert "nobody is no telephone number." in answer["html"]
     lines = as_elsa.get(page("campaign_bad", campaign.pk, upload.pk)).content.decode("utf-8-sig").splitlines()
-    assert lines[0] == "Line,Text,Reason"
-    assert lines[1].startswith("3,nobody;=SUM(1);x,")
+    assert lines[0] == '"phone","name","plan","Not read because"'
+    assert lines[1] == '"nobody","\'=SUM(1)","x","Line 3: nobody is no telephone number."'
     assert len(lines) == 3
 
 
@@ -347,8 +347,10 @@ def test_audience_tells_who_will_be_left_out_and_what_it_costs(
     actions.set_consent(identity=first.identities.get(), state="withdrawn", by=lead)  # type: ignore[arg-type]
     found = ask(as_elsa, draft(), "audience", segment={}, per_minute="60", price="0.05", currency="brl")
     assert (found["count"], found["unwanted"], found["unreachable"]) == (120, "1", "")
-    assert (found["duration"], found["cost"]) == ("about 2 minutes", "6.00 BRL")
+    assert (found["reached"], found["duration"], found["cost"]) == ("119", "about 2 minutes", "5.95 BRL")
     assert len(found["sample"]) == 5
+    only = ask(as_elsa, draft(), "audience", segment={}, needs_consent=True, per_minute="60")
+    assert (only["silent"], only["reached"], only["duration"]) == ("119", "0", "–")
 
 
 def test_incomplete_rule_is_named(as_elsa: Client, draft: Draft) -> None:

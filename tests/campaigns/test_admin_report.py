@@ -6,9 +6,12 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.html import escape
 
 from accounts.enums import Role
 from accounts.models import Team, User
@@ -19,6 +22,7 @@ from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.stats import stats
 from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox
 from core.actor import Actor
+from core.reasons import reason, said
 from tests.campaigns.conftest import Draft, people
 from tests.campaigns.pages import BACKEND, page, page_of, run_to_its_end, told
 from tests.conftest import make_user
@@ -110,6 +114,82 @@ def test_live_view_says_the_same_as_the_page(as_elsa: Client, ended: Campaign) -
     steps = found["course"]["steps"]
     sums = [sum(step["count"] for step in steps if step["kind"] == kind) for kind in KINDS]
     assert sums == [18, 4, 1]
+
+
+def in_language(user: User, language: str) -> Client:
+    client = Client(headers={"accept-language": language})
+    client.force_login(user, backend=BACKEND)
+    return client
+
+
+def test_live_view_speaks_each_readers_language(elsa: User, ended: Campaign) -> None:
+    figures = {}
+    for language in ("en", "pt-br", "es"):
+        client = in_language(elsa, language)
+        figures[language] = client.get(page_of(ended, "live")).json()["parts"]["figures"]
+        shown = client.get(page_of(ended)).context["report"]["figures"]
+        assert all(f">{row['label']}<" in figures[language] for row in shown)
+    assert len(set(figures.values())) == 3
+
+
+def test_link_of_a_reason_leads_to_its_rows_in_every_language(elsa: User, ended: Campaign) -> None:
+    ours = reason("Telegram does not know this bot token (%s).", "401")
+    first, second, _third = Delivery.objects.filter(status="failed").order_by("pk")
+    Delivery.objects.filter(pk__in=[first.pk, second.pk]).update(error=ours, error_code="x")
+    expected = set(
+        Recipient.objects.filter(message__deliveries__in=[first.pk, second.pk]).values_list("pk", flat=True)
+    )
+    languages = ("en", "pt-br", "es")
+    for written in languages:
+        report = in_language(elsa, written).get(page_of(ended)).context["report"]
+        row = next(row for row in report["failures"] if row["code"] == "x")
+        assert row["count"] == "2"
+        for read in languages:
+            client = in_language(elsa, read)
+            assert listed(client, row["url"]) == expected
+            with translation.override(read):
+                pill = f'<span class="pill">{escape(said(ours))}</span>'
+                assert pill in client.get(row["url"]).content.decode()
+
+
+@pytest.mark.parametrize("query", ["&reason=\0", "&number=failed&error=x&code=\0", "&variant=\0"])
+def test_nonsense_in_an_address_finds_somebody_or_nobody(
+    as_elsa: Client, ended: Campaign, query: str
+) -> None:
+    listed(as_elsa, f"{page('recipient_changelist')}?campaign={ended.pk}{query}")
+
+
+def test_list_counts_what_has_happened_since(as_elsa: Client, ended: Campaign) -> None:
+    """Of a campaign that is over replies still come; how many there are is kept for an hour."""
+
+    def shown() -> tuple[int, int, int]:
+        (row,) = as_elsa.get(page("campaign_changelist")).context["cl"].result_list
+        return row.everybody, row.gone, row.replied
+
+    Recipient.objects.filter(state="queued").update(state="skipped", reason="cancelled")
+    assert shown() == (23, 23, 4)
+    later = Recipient.objects.filter(state="written", replied_at=None).first()
+    assert later is not None
+    Recipient.objects.filter(pk=later.pk).update(replied_at=timezone.now())
+    with CaptureQueriesContext(connection) as asked:
+        assert shown() == (23, 23, 5)
+    wholes = [each["sql"] for each in asked.captured_queries if 'FROM "campaigns_recipient"' in each["sql"]]
+    assert len(wholes) == 2
+    assert all("replied_at" in sql or "state" in sql for sql in wholes)
+
+
+def test_list_counts_those_at_work_anew(as_elsa: Client, draft: Draft, number: Inbox) -> None:
+    campaign = draft()
+    run_to_its_end(campaign, people(number, 3), ["sent", "queued_row", "queued_row"])
+    Campaign.objects.update(status="running", finished_at=None)
+    for gone in (1, 3):
+        (row,) = as_elsa.get(page("campaign_changelist")).context["cl"].result_list
+        assert (row.everybody, row.gone) == (3, gone)
+        Recipient.objects.filter(state="queued").update(state="skipped", reason="cancelled")
+    run_to_its_end(campaign, people(number, 1, start=9), ["sent"])
+    Campaign.objects.update(status="running", finished_at=None)
+    (row,) = as_elsa.get(page("campaign_changelist")).context["cl"].result_list
+    assert (row.everybody, row.gone) == (4, 4)
 
 
 def test_report_shows_what_was_sent_to_whom(as_elsa: Client, draft: Draft, number: Inbox) -> None:

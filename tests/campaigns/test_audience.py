@@ -44,6 +44,32 @@ def test_customers_of_other_teams_are_nobodys_business(number: Inbox, team: Team
         )
     Contact.objects.create(name="of nobody", phone="+5511999990009")
     assert names(number) == {"known here", "ours", "everybody's"}
+    number.team = None
+    assert names(number) == {"known here", "everybody's"}
+
+
+def test_what_was_said_to_other_teams_is_nobodys_business(
+    number: Inbox, team: Team, other_team: Team
+) -> None:
+    """Maria is a customer of both, and the other team has resolved its matter with her, tagged urgent."""
+    people(number, 1, name="Maria")
+    telegram = Inbox.objects.create(name="T", channel="telegram", team=other_team)
+    there = receive(inbox=telegram, sender=Sender("1"), text="x").conversation
+    maria = Contact.objects.get(name="Maria")
+    fields = {"status": "resolved", "resolved_at": NOW, "tags": ["urgent"], "contact": maria}
+    Conversation.objects.filter(pk=there.pk).update(**fields)
+    told = (
+        {"field": "conversation_tag", "op": "has", "value": "urgent"},
+        {"field": "conversation_status", "op": "has", "value": "resolved"},
+        {"field": "conversation_inbox", "op": "has", "value": telegram.pk},
+        {"field": "last_message", "op": "within_days", "value": 1},
+    )
+    for rule in told:
+        assert names(number, rule) == set(), rule
+    telegram.team = team
+    telegram.save()
+    for rule in told:
+        assert names(number, rule) == {"Maria"}, rule
 
 
 def test_who_has_no_address_for_the_inbox_is_not_reached(number: Inbox, team: Team) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from accounts.enums import Role
 from accounts.models import Team, User
+from campaigns import actions
+from campaigns.actions import Wording
 from campaigns.models import Campaign, Recipient
 from conversations.enums import DeliveryStatus
 from conversations.models import Inbox, MessageTemplate
@@ -243,7 +246,7 @@ def test_pasted_list_names_its_bad_lines(
     expect(bad.first).to_contain_text("nobody is no telephone number.")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all of them").click()
-    assert "nobody;Bia;X" in download.value.path().read_text(encoding="utf-8-sig")
+    assert '"nobody","Bia","X",' in download.value.path().read_text(encoding="utf-8-sig")
     expect(page.locator("[data-audience-count]")).to_have_text("4 people")
     expect(page.locator("[data-preview-text]")).to_have_text(re.compile(r"Oi Ana, C\d de desconto\."))
     page.get_by_label("Messages a minute").fill("600")
@@ -300,6 +303,42 @@ def test_variants_are_added_previewed_and_removed(
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".messagelist")).to_contain_text("Saved.")
     assert list(Campaign.objects.get().variants.values_list("label", "text")) == [("A", "Two {{plan}}")]
+
+
+def test_letters_are_those_of_the_page(
+    sign_in: Any, elsa: User, number: Inbox, offer: MessageTemplate
+) -> None:
+    page = sign_in(elsa)
+    begin(page, "Natal")
+    variant(page).get_by_label("Text", exact=True).fill("One")
+    page.get_by_role("button", name="Add a variant").click()
+    variant(page, 1).get_by_label("Text", exact=True).fill("Two")
+    variant(page).get_by_role("button", name="Remove").first.click()
+    page.get_by_role("button", name="Add a variant").click()
+    variant(page, 1).get_by_label("Text", exact=True).fill("Three")
+    expect(page.get_by_role("heading", name="Variant B")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".messagelist")).to_contain_text("Saved.")
+    rows = Campaign.objects.get().variants.values_list("label", "text")
+    assert list(rows) == [("A", "Two"), ("B", "Three")]
+
+
+def test_what_a_program_has_made_is_started_as_it_is(sign_in: Any, elsa: User, mailbox: Inbox) -> None:
+    text = "Oi {{name|you}},\n\nnews: {{unsubscribe}}"
+    campaign = actions.create_campaign(
+        by=elsa.as_actor(), inbox=mailbox, name="News", brief="Until Friday.\nAll shops.",
+        starts_at=datetime(2030, 1, 2, 9, 30, 45, 5, UTC), quiet_from=time(22, 0, 30),
+        quiet_until=time(7, 59, 59), wordings=[Wording(text=text, subject="News", values={"x": "y"})],
+    )  # fmt: skip
+    actions.approve(campaign=campaign, by=elsa.as_actor())
+    page = sign_in(elsa)
+    page.goto(page.url.partition("/admin/")[0] + page_of(campaign))
+    expect(page.locator("[data-audience-count]")).to_have_text("Nobody fits.")
+    page.get_by_role("button", name="Plan the start").click()
+    expect(page.locator(".messagelist")).to_contain_text("Planned: it begins at its time.")
+    after = Campaign.objects.get()
+    assert (after.status, after.starts_at, after.brief) == ("scheduled", campaign.starts_at, campaign.brief)
+    assert after.variants.get().text == text
 
 
 def test_test_goes_to_who_is_found_by_name(

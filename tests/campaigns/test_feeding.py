@@ -517,7 +517,7 @@ def test_daily_limit_holds_in_any_day_for_all_campaigns_of_an_inbox(
 
 
 def test_two_campaigns_at_once_do_not_both_take_the_last_places(
-    draft: Draft, number: Inbox, lead: Actor, monkeypatch: pytest.MonkeyPatch
+    draft: Draft, number: Inbox, lead: Actor
 ) -> None:
     people(number, 20)
     campaigns = [begin(draft(daily_limit=9), lead) for _each in range(3)]

@@ -122,6 +122,12 @@ def test_marks_within_a_name_are_taken_as_people_mean_them() -> None:
     assert [line.cells[1] for line in read(text)] == ["Ana Maria", 'Ana "Mimi" M', 'Ana "Mimi" M', '5" pipe']
 
 
+def test_empty_columns_at_the_end_are_none() -> None:
+    text = "phone;;name;;\n1;;Ana;;\n2;;Bia\n3;;Caio;x;\n4;;;;\n"
+    assert shape_of(text).columns == ("phone", "", "name")
+    assert cells(text) == [("1", "", "Ana"), ("2", "", "Bia"), ("3", "", "Caio", "x"), ("4", "", "")]
+
+
 def test_heading_over_two_lines_is_a_heading() -> None:
     text = 'phone;"first\nname"\n1;Ana\n'
     assert shape_of(text).columns == ("phone", "first_name")

@@ -1,5 +1,6 @@
 """What is told of a campaign: each recipient once, by the worst of what became of them."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -81,8 +82,8 @@ def test_each_outcome_is_told_from_what_providers_said(draft: Draft, number: Inb
     assert (found.failed, found.unknown, found.sending, found.skipped, found.waiting) == (2, 1, 2, 1, 0)
     assert (found.cost, found.currency) == (Decimal("0.1875"), "BRL")
     assert found.failures == [
-        {"code": "131026", "error": "The number is blocked.", "count": 1},
-        {"code": "131047", "error": "Expired", "count": 1},
+        {"code": "131026", "error": "The number is blocked.", "stored": "The number is blocked.", "count": 1},
+        {"code": "131047", "error": "Expired", "stored": "Expired", "count": 1},
     ]
     assert found.left_out == [{"reason": "opted_out", "label": "Wants no messages", "count": 1}]
     told = outcomes()
@@ -229,3 +230,21 @@ def test_course_accounts_for_everybody(draft: Draft, number: Inbox, lead: Actor)
         sums[step["kind"]] = sums.get(step["kind"], 0) + step["count"]
     assert sums == {"written": 12, "replied": 1, "opted_out": 1}
     assert course(draft(), timezone.now())["steps"] == []
+
+
+@pytest.mark.parametrize("last", ["written_at", "replied_at", "opted_out_at"])
+@pytest.mark.parametrize("days", [0.1, 3, 14, 900])
+def test_course_never_has_more_points_than_promised(
+    draft: Draft, number: Inbox, days: float, last: str
+) -> None:
+    campaign, begun = draft(), timezone.now()
+    Campaign.objects.update(started_at=begun)
+    for place, contact in enumerate(people(number, 200)):
+        moments = {"written_at": begun, last: begun + timedelta(days=days) * place / 199}
+        Recipient.objects.create(campaign=campaign, contact=contact, state="written", **moments)
+    campaign.refresh_from_db()
+    told = course(campaign, begun + timedelta(days=2000))
+    kind = last.removesuffix("_at")
+    steps = [step for step in told["steps"] if step["kind"] == kind]
+    assert sum(step["count"] for step in steps) == 200
+    assert 15 <= len(steps) <= 90

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from django.core import mail, signing
 from django.test import Client
+from django.utils import translation
+from django.utils.translation import gettext
 
 from campaigns import actions
 from campaigns.actions import Wording
@@ -144,14 +146,27 @@ def test_each_mail_is_a_conversation_of_its_own_once(sent: Campaign, mailbox: In
     assert set(Conversation.objects.values_list("status", flat=True)) == {"resolved"}
 
 
-def test_link_of_a_test_leads_nowhere(mailbox: Inbox, lead: Actor, client: Client) -> None:
+@pytest.mark.parametrize("language", ["en", "pt-br", "es"])
+def test_link_of_a_test_says_so_and_changes_nothing(
+    mailbox: Inbox, lead: Actor, client: Client, language: str
+) -> None:
     readers(mailbox, "ana")
     wording = Wording(text="{{unsubscribe}}", subject="News")
     campaign = actions.create_campaign(by=lead, inbox=mailbox, name="News", wordings=[wording])
     to = ContactIdentity.objects.get()
     actions.send_test(campaign=campaign, variant=campaign.variants.get(), to=to, by=lead)
-    assert client.get(link_to("Ana")).status_code == 404
+    with translation.override(language):
+        told = gettext("This was a test")
+    for answer in (
+        client.get(link_to("Ana"), headers={"accept-language": language}),
+        Client(enforce_csrf_checks=True).post(link_to("Ana"), CLICK, headers={"accept-language": language}),
+    ):
+        assert answer.status_code == 200
+        assert f"<h1>{told}</h1>" in answer.content.decode()
+        assert "<form" not in answer.content.decode()
+        assert answer["Cache-Control"] == "no-store"
     assert not Recipient.objects.exists()
+    assert not Consent.objects.exists()
 
 
 def test_column_of_a_list_cannot_take_the_links_place(mailbox: Inbox, lead: Actor) -> None:

@@ -29,12 +29,13 @@ function show(found) {
   setText(hook("audience-count"), count);
   const more = [
     found.unwanted && t("unwanted", { n: found.unwanted }),
+    found.silent && t("silent", { n: found.silent }),
     found.unreachable && t("unreachable-people", { n: found.unreachable }),
   ];
   setText(hook("audience-more"), more.filter(Boolean).join(" "));
   setText(hook("audience-problem"), "", { hide: true });
   hook("audience-sample").replaceChildren(...found.sample.map(personOf));
-  setText(hook("estimate-count"), found.told);
+  setText(hook("estimate-count"), found.reached);
   setText(hook("estimate-duration"), found.duration);
   hook("estimate-costs").hidden = !found.cost;
   setText(hook("estimate-cost"), found.cost);

@@ -15,6 +15,7 @@ export const chosenSource = () => form.querySelector("[name=source]:checked")?.v
 export const asked = () => ({
   source: chosenSource(),
   segment: JSON.parse(value("segment") || "{}"),
+  needs_consent: Boolean(form.elements.needs_consent?.checked),
   per_minute: value("per_minute"),
   daily_limit: value("daily_limit"),
   price: value("price"),

@@ -14,7 +14,7 @@ function show() {
 export function startSource() {
   const radios = form.querySelectorAll("[name=source]");
   for (const radio of radios) radio.addEventListener("change", show);
-  for (const name of ["per_minute", "daily_limit", "price", "currency"]) {
+  for (const name of ["per_minute", "daily_limit", "price", "currency", "needs_consent"]) {
     form.elements[name]?.addEventListener("input", () => tell("audience"));
   }
   if (radios.length) show();
