@@ -7,6 +7,7 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from campaigns.models import BadRow, Campaign, Recipient, Upload, Variant
+from campaigns.queries.known import with_address
 from campaigns.queries.stats import with_outcome
 from conversations.enums import DeliveryStatus
 from conversations.models import Conversation, Delivery
@@ -39,7 +40,8 @@ def recipients_of(campaign: Campaign, *, actor: Actor) -> "QuerySet[Recipient]":
     """
     failed = Delivery.objects.filter(message=OuterRef("message_id"), status=DeliveryStatus.FAILED)
     seen = Conversation.objects.visible_to(actor).filter(pk=OuterRef("conversation_id"))
-    rows = with_outcome(Recipient.objects.filter(campaign=campaign)).annotate(
+    theirs = with_address(Recipient.objects.filter(campaign=campaign), campaign.inbox)
+    rows = with_outcome(theirs).annotate(
         error=_first(failed.order_by("part"), "error"),
         error_code=_first(failed.order_by("part"), "error_code"),
         seen=Subquery(seen.values("pk")[:1]),

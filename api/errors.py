@@ -151,6 +151,13 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answers what somebody may not see: a problem under /api/, a page elsewhere (handler403)."""
+    if is_for_programs(request):
+        return problem_response(request, Forbidden())
+    return defaults.permission_denied(request, exception)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answers when a view failed: a problem under /api/, Django's page elsewhere (handler500)."""
     if is_for_programs(request):

@@ -80,6 +80,7 @@ async def _bare(home: Home, address: str, inbox: int) -> dict[str, float]:
 
 
 async def _all_told(client: httpx.AsyncClient, address: str) -> None:
+    """Waits until every receipt has been taken."""
     async with asyncio.timeout(PATIENCE):
         while True:
             if not (await client.get(f"{address}/_webhooks")).json()["waiting"]:
@@ -97,6 +98,8 @@ async def _campaign(home: Home, server: Server, address: str, inbox: int, size: 
     home.prepared(DESK, "cancel", made["campaign"])
     told = json.loads(home.prepared(DESK, "stats", made["campaign"]))
     await _calm(address)
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        await _all_told(client, address)
     return {**spent, "prepared": told["prepared_seconds"], "stats": told["seconds"]}
 
 

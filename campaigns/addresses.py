@@ -15,6 +15,18 @@ LONGEST_ADDRESS = 200
 MOST_ZONES = 4
 # How WhatsApp begins the numbers of Mexican mobiles.
 MEXICOS = "521"
+# Where our languages are spoken, by the language that people are answered in.
+PORTUGUESE = ("BR", "PT", "AO", "MZ", "CV", "GW", "ST", "TL")
+SPANISH = (
+    *("ES", "MX", "AR", "CO", "CL", "PE", "VE", "EC", "GT", "CU", "BO"),
+    *("DO", "HN", "PY", "SV", "NI", "CR", "PA", "UY", "GQ"),
+)
+ENGLISH = ("US", "GB", "IE", "AU", "NZ", "ZA", "IN", "NG", "KE", "GH")
+LANGUAGES = {
+    region: language
+    for language, of in (("pt-br", PORTUGUESE), ("es", SPANISH), ("en", ENGLISH))
+    for region in of
+}
 # Digits of a number that can hardly be one without the code of a country.
 WITH_CODE = 12
 
@@ -65,6 +77,22 @@ def zones_of(number: str) -> str:
         return ""
     zones = [zone for zone in zones_of_numbers.time_zones_for_number(found) if zone in time_zones()]
     return " ".join(zones) if len(zones) <= MOST_ZONES else ""
+
+
+def region_of(number: str) -> str:
+    """Returns the country of a number in full, such as BR; "" where none is told."""
+    digits = number.lstrip("+")
+    try:
+        found = phonenumbers.parse(f"+{digits}") if digits.isdecimal() else None
+    except phonenumbers.NumberParseException:
+        return ""
+    region = phonenumbers.region_code_for_number(found) if found else None
+    return region if region in phonenumbers.SUPPORTED_REGIONS else ""
+
+
+def language_of(number: str) -> str:
+    """Returns which of our languages is spoken where a number is from; "" for any other, or where none is."""
+    return LANGUAGES.get(region_of(number), "")
 
 
 def regions() -> frozenset[str]:

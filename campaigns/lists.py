@@ -65,6 +65,11 @@ class Shape:
     heading: tuple[str, ...]
 
 
+def is_spreadsheet(data: bytes) -> bool:
+    """Says whether a file is one of Excel or LibreOffice itself (ZIP or OLE), whatever it is called."""
+    return data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
+
+
 def decoded(data: bytes) -> str:
     """Returns the text of a file whatever wrote it; what cannot be read at all becomes replacement signs."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):

@@ -26,6 +26,11 @@ def places(text: str) -> list[str]:
     return list(dict.fromkeys(plain_name(found[1]) for found in PLACE.finditer(composed(text))))
 
 
+def needed(text: str) -> set[str]:
+    """Returns the names of the places of a text that say nothing instead of a value that is not known."""
+    return {plain_name(found[1]) for found in PLACE.finditer(composed(text)) if found[2] is None}
+
+
 def has_broken_place(text: str) -> bool:
     """Says whether there are signs of a place that is none, which would be read as they stand."""
     rest = PLACE.sub("", composed(text))

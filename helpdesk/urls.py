@@ -5,6 +5,7 @@ from django.urls import include, path
 
 # Problems for programs, pages for people.
 handler400 = "api.errors.bad_request"
+handler403 = "api.errors.forbidden"
 handler404 = "api.errors.page_not_found"
 handler500 = "api.errors.server_error"
 

@@ -85,6 +85,9 @@ class RecipientSerializer(Shown):
 
     id = serializers.IntegerField()
     contact = ContactSerializer(allow_null=True)
+    address = serializers.CharField(
+        help_text="Where it was written to; before that, where it would be. May be empty."
+    )
     visitor = serializers.CharField(help_text="Who saw it on a site; else empty.")
     variant = serializers.CharField(source="variant.label", allow_null=True, default=None)
     outcome = serializers.ChoiceField(choices=Outcome.choices)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from campaigns.actions.rights import require_lead
+from campaigns.addresses import language_of
 from campaigns.enums import ConsentSource, ConsentState, RecipientState
 from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.consents import consents_about, has_opted_out, identities_of
@@ -19,8 +20,8 @@ from conversations.actions.notifying import Notice, notify, withdraw
 from conversations.channels import adapter
 from conversations.enums import DeliveryStatus, Withdrawn
 from conversations.errors import WindowClosed
-from conversations.models import ContactIdentity, Delivery, Message
-from conversations.queries.commands import Command, command_in
+from conversations.models import Contact, ContactIdentity, Delivery, Message
+from conversations.queries.commands import Command, command_in, language_of_word
 from core.actor import Actor, ActorKind
 from core.errors import NotFound
 from core.language import spoken
@@ -179,16 +180,26 @@ def confirm(identity_id: int, message_id: str) -> None:
 def _say_so(message: Message, identity: ContactIdentity, *, stops: bool) -> None:
     client_id = uuid5(CONFIRMATIONS, str(message.pk))
     conversation = lock(message.conversation_id, by=Actor.system())
-    language = identity.contact.locale or translation.get_language() or "en"
-    with translation.override(spoken(language)):
+    language = _language(identity.contact, message.text)
+    with translation.override(language):
         words = START_WORDS if stops else STOP_WORDS
-        word = words.get(language[:2].lower(), "START" if stops else "STOP")
+        word = words.get(language[:2], "START" if stops else "STOP")
         text = _(STOPPED if stops else STARTED) % word
     try:
         notify(conversation=conversation, notice=Notice(text, is_system=True), client_id=client_id)
     except WindowClosed:
         # They have just written, so this is a message that came a day late.
         return
+
+
+def _language(contact: Contact, text: str) -> str:
+    """Returns in which of our languages somebody is answered: theirs, the word's, their country's, ours.
+
+    English words are understood everywhere: before one of these tells, the country does.
+    """
+    told = language_of_word(text)
+    theirs = (contact.locale, "" if told == "en" else told, language_of(contact.phone), told)
+    return spoken(next(filter(None, theirs), translation.get_language() or ""))
 
 
 def take_back(identity_id: int) -> None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from campaigns.actions.newcomers import forget_newcomers
 from campaigns.actions.rights import locked_campaign, open_campaign, require_lead
 from campaigns.enums import CampaignStatus, RecipientState
 from campaigns.models import LABELS, Campaign, Recipient, Variant
@@ -106,11 +107,14 @@ def change_campaign(
 def delete_campaign(*, campaign: Campaign, by: Actor) -> None:
     """Deletes a campaign with its recipients; what was said stays in the conversations.
 
+    Customers whom only its list knew are forgotten with it (`forget_newcomers`).
+
     Raises Conflict for one that is at work: it has to be cancelled first.
     """
     row = locked_campaign(campaign, by=by)
     if row.status in {CampaignStatus.RUNNING, CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}:
         raise Conflict(_("Cancel the campaign before you delete it."))
+    forget_newcomers(row)
     Recipient.objects.filter(campaign=row).delete()
     row.delete()
 
@@ -119,9 +123,11 @@ def delete_campaign(*, campaign: Campaign, by: Actor) -> None:
 def clear_list(*, campaign: Campaign, by: Actor) -> int:
     """Takes everybody off the list of a campaign that has not begun; returns how many that were."""
     row = open_campaign(campaign, by=by)
-    count, _by_model = Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).delete()
+    listed = Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).count()
+    forget_newcomers(row)
+    Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).delete()
     row.uploads.all().delete()
-    return count
+    return listed
 
 
 def _named(name: str) -> str:
@@ -142,6 +148,10 @@ def _set(campaign: Campaign, fields: Mapping[str, Any]) -> None:
     _check(campaign, set(fields) - {"name", "inbox", "segment"})
     if (campaign.quiet_from is None) != (campaign.quiet_until is None):
         raise Invalid(_("Quiet hours need a beginning and an end."), field="quiet_until")
+    if campaign.quiet_from is not None and campaign.quiet_from == campaign.quiet_until:
+        raise Invalid(
+            _("Quiet hours that end when they begin are none; leave both empty."), field="quiet_until"
+        )
     campaign.segment = read_segment(campaign.segment).model_dump(mode="json")
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.actions.consent import note_agreements
@@ -15,7 +16,7 @@ from campaigns.actions.preparing import add_recipients
 from campaigns.actions.rights import open_campaign
 from campaigns.addresses import regions
 from campaigns.enums import Source, UploadStatus
-from campaigns.lists import Line, Shape, decoded, lines, remains, shape_of
+from campaigns.lists import Line, Shape, decoded, is_spreadsheet, lines, remains, shape_of
 from campaigns.models import APPROVAL, BadRow, Campaign, Recipient, Upload
 from campaigns.tasks import plan_reading
 from conversations.actions.people import know_people
@@ -53,6 +54,10 @@ def give_list(
         raise TooLarge(field="file")
     if region and region.upper() not in regions():
         raise Invalid(_("There is no country %s.") % region, field="region")
+    if is_spreadsheet(data):
+        raise Invalid(
+            _("This is a file of a spreadsheet. Save it as CSV there, and give that."), field="file"
+        )
     content = storable(decoded(data))
     shape = shape_of(content)
     values = len(set(shape.columns) - TOLD)
@@ -195,13 +200,15 @@ def _stored(upload: Upload, shape: Shape, batch: Sequence[Line]) -> tuple[int, i
 def _enrol(upload: Upload, found: Sequence[Read]) -> int:
     """Makes the persons of a list recipients; returns how many were none before."""
     campaign = upload.campaign
+    began = timezone.now()
     by_address = {each.person.sender.external_id: each for each in reversed(found)}
     known = know_people(inbox=campaign.inbox, people=[each.person for each in by_address.values()])
     before = Recipient.objects.filter(campaign=campaign).count()
     in_order = sorted(known.items(), key=lambda item: item[1].pk)
     contacts = {identity.contact_id: (identity, by_address[key]) for key, identity in in_order}
     people = [identity.contact for identity, _each in contacts.values()]
-    add_recipients(campaign, people, {pk: each.values for pk, (_identity, each) in contacts.items()})
+    values = {pk: each.values for pk, (_identity, each) in contacts.items()}
+    add_recipients(campaign, people, values, since=began)
     if upload.gives_consent:
         by = Actor.system(upload.created_by or "list")
         note_agreements([identity for identity, _each in contacts.values()], by=by)

@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid5
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -77,16 +77,12 @@ class OnSite:
         Where they were shown the same as both, what they took up stays, else what they saw first; nothing
         that was taken up goes away.
         """
-        shown = Recipient.objects.filter(campaign__inbox=inbox, campaign__kind=Kind.ONSITE)
-        # In one order: two who sign in as the same customer wait for each other, not both.
-        rows = shown.filter(visitor=visitor).order_by("campaign")
-        for row in rows.select_for_update(of=("self",)):
-            try:
-                with transaction.atomic():
-                    _rename(row, customer)
-            except IntegrityError:
-                # Somebody else has just made the same customer one who saw it.
-                _rename(row, customer)
+        shown = Recipient.objects.filter(campaign__inbox=inbox, campaign__kind=Kind.ONSITE, visitor=visitor)
+        # Two who sign in as the same customer do so one after the other, and so does who shows it to them.
+        campaigns = Campaign.objects.filter(pk__in=shown.values("campaign")).order_by("pk")
+        list(campaigns.select_for_update(of=("self",), no_key=True).values_list("pk"))
+        for row in shown.select_for_update(of=("self",)).order_by("campaign"):
+            _rename(row, customer)
 
 
 def _rename(row: Recipient, visitor: str) -> None:

@@ -1,10 +1,12 @@
 """Persons made of the lines of a list, and bad rows of the others."""
 
+import re
 from dataclasses import dataclass
 
 from campaigns.addresses import LONGEST_ADDRESS, full_number
 from campaigns.lists import ADDRESS, Line, Shape
 from campaigns.models import BadRow, Upload
+from campaigns.places import plain_name
 from campaigns.queries.audience import address_fields
 from conversations.actions.people import Person
 from conversations.exchange import Sender
@@ -14,6 +16,15 @@ from core.reasons import reason
 from core.zones import time_zones
 
 LONGEST_LINE = 2_000
+# Digits of what may be a number, but for its country.
+FEWEST_DIGITS = 7
+# Languages as they are stored, and as people name those that we speak.
+CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})?")
+NAMES = {
+    **dict.fromkeys(("português", "portugues", "portuguese", "portugués", "brasileiro"), "pt"),
+    **dict.fromkeys(("español", "espanol", "espanhol", "castellano", "spanish"), "es"),
+    **dict.fromkeys(("inglês", "ingles", "inglés", "english"), "en"),
+}
 # Columns that say what is known of everybody; each other one is a value for the text.
 TOLD = frozenset({"phone", "email", "name", "language", "timezone", "tags", ADDRESS})
 
@@ -69,7 +80,7 @@ class Reader:
             name=told.get("name", "") or found.name,
             email=told.get("email", "") or found.email,
             phone=phone or (address if address.startswith("+") else ""),
-            locale=told.get("language", "")[:12],
+            locale=_language(told.get("language", "")),
         )
 
     def _address(self, told: dict[str, str]) -> tuple[str, Sender]:
@@ -82,11 +93,17 @@ class Reader:
         if "phone" in self.fields and "@" not in written:
             address = full_number(written, self.upload.region)
             if not address:
-                raise BadLine(reason("%s is no telephone number.", written))
+                raise BadLine(self._no_number(written))
         sender = recipient_at(self.inbox, address)
         if sender is None or len(sender.external_id) > LONGEST_ADDRESS:
             raise BadLine(reason("Nobody can be written to at %s.", written))
         return address, sender
+
+    def _no_number(self, written: str) -> str:
+        has_country = self.upload.region or written.strip().startswith(("+", "00"))
+        if has_country or sum(map(str.isdigit, written)) < FEWEST_DIGITS:
+            return reason("%s is no telephone number.", written)
+        return reason("%s is no telephone number, unless the list's country is told.", written)
 
     def _known_here(self, told: dict[str, str]) -> tuple[str, Sender]:
         """Channels in which only those can be written to who wrote first."""
@@ -96,6 +113,15 @@ class Reader:
         if found is None:
             raise BadLine(reason("Nobody is known as %s in this inbox.", written or "–"))
         return written, Sender(found.external_id)
+
+
+def _language(told: str) -> str:
+    """Returns a language as it is stored, from its code or its name."""
+    if not told or CODE.fullmatch(told):
+        return told
+    if code := NAMES.get(plain_name(told)):
+        return code
+    raise BadLine(reason("There is no language %s.", told))
 
 
 class BadLine(Exception):

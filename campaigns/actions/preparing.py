@@ -1,6 +1,7 @@
 """Writing down who gets a campaign: some thousand at a time, each once, from where the last time ended."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from hashlib import blake2b
 from itertools import accumulate
 from uuid import UUID
@@ -45,11 +46,15 @@ def prepare_some(campaign_id: str) -> bool:
 
 
 def add_recipients(
-    campaign: Campaign, people: Iterable[Contact], values: Mapping[UUID, dict[str, str]] | None = None
+    campaign: Campaign,
+    people: Iterable[Contact],
+    values: Mapping[UUID, dict[str, str]] | None = None,
+    *,
+    since: datetime | None = None,
 ) -> None:
     """Writes customers down as recipients; whoever is one already stays as they are.
 
-    `values`: what a list said of them, by the customer's id.
+    `values`: what a list said of them, by the customer's id. `since`: who was made since then is a newcomer.
     """
     told = values or {}
     variants = list(campaign.variants.all())
@@ -61,6 +66,7 @@ def add_recipients(
                 variant=variant_for(variants, campaign.pk, contact.pk),
                 zones=zones_for(contact),
                 values=told.get(contact.pk, {}),
+                is_newcomer=since is not None and contact.created_at >= since,
             )
             for contact in people
         ),

@@ -1,6 +1,6 @@
 """The page of a campaign that has not begun: who, what, when, check and start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -13,14 +13,15 @@ from django.utils.translation import ngettext
 
 from campaigns import actions
 from campaigns.actions import importing
+from campaigns.actions.persons import TOLD
 from campaigns.addresses import regions
 from campaigns.admin import forms, rules
 from campaigns.admin.common import TONES, grouped
 from campaigns.admin.inputs import LARGEST_KEY, whole
-from campaigns.admin.uploads import lists_of, shown
+from campaigns.admin.uploads import lists_of, shown, usual_region
 from campaigns.admin.words import strings
 from campaigns.enums import CampaignStatus, Kind
-from campaigns.models import Campaign, Variant
+from campaigns.models import Campaign, Upload, Variant
 from campaigns.queries.pace import provider_tier
 from campaigns.queries.people import known_people
 from campaigns.queries.problems import needs_template, problems
@@ -28,7 +29,7 @@ from campaigns.queries.words import OPT_OUT
 from conversations.admin.common import actor_of
 from conversations.models import ContactIdentity
 from conversations.queries.windows import APPROVED, capabilities
-from core.errors import HelpdeskError, Invalid
+from core.errors import Conflict, HelpdeskError, Invalid
 from core.storable import storable
 from core.zones import time_zones
 
@@ -109,6 +110,8 @@ def _approve(request: HttpRequest, campaign: Campaign) -> Done:
 
 
 def _start(request: HttpRequest, campaign: Campaign) -> Done:
+    if campaign.status == CampaignStatus.DRAFT:
+        raise Conflict(_("What you changed is saved. It has to be approved again before it can be started."))
     row = actions.start(campaign=campaign, by=actor_of(request))
     if row.status == CampaignStatus.SCHEDULED:
         return _("Planned: it begins at its time."), ""
@@ -170,7 +173,7 @@ def _shown(
     form: forms.CampaignForm,
     wordings: list[forms.WordingForm],
 ) -> HttpResponse:
-    can = capabilities(campaign.inbox)
+    can, uploads = capabilities(campaign.inbox), lists_of(campaign)
     context = {
         "campaign": campaign,
         "title": campaign.name,
@@ -181,19 +184,26 @@ def _shown(
         "is_on_site": campaign.kind == Kind.ONSITE,
         "can": can,
         "needs_template": needs_template(campaign),
-        "places": [*PLACES, *([OPT_OUT] if can.subjects else [])],
+        "chips": _chips(uploads, with_link=can.subjects),
         "problems": problems(campaign),
-        "uploads": [shown(row) for row in lists_of(campaign)],
+        "uploads": [shown(row) for row in uploads],
         "on_list": campaign.recipients.count(),
         "regions": sorted(regions()),
         "zones": sorted(time_zones()),
         "usual_zone": settings.TIME_ZONE,
         "typed": request.POST,
+        "usual_region": usual_region(campaign, uploads, request.LANGUAGE_CODE),
         "most_a_minute": grouped(int(can.per_second * 60)) if can.sends else "",
         "tier": grouped(tier) if (tier := provider_tier(campaign.inbox)) else "",
         "state": _state(request, campaign),
     }
     return render(request, "admin/campaigns/draft.html", page.page_context(request, **context))
+
+
+def _chips(uploads: Sequence[Upload], *, with_link: bool) -> list[str]:
+    """Returns the places that buttons put into the text: the usual ones, and the list's columns."""
+    of_lists = (name for row in uploads for name in row.columns if name not in TOLD)
+    return list(dict.fromkeys([*PLACES, *of_lists, *([OPT_OUT] if with_link else [])]))
 
 
 def _state(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:

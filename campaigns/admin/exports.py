@@ -21,6 +21,7 @@ from campaigns.enums import Outcome, Skip, UploadStatus
 from campaigns.lists import FORMULAS, remains
 from campaigns.models import Campaign, Recipient, Upload
 from campaigns.queries.fates import Fate, fates
+from campaigns.queries.known import with_address
 from campaigns.queries.stats import with_outcome
 from conversations.admin.common import actor_of
 from core.errors import Forbidden, NotFound
@@ -119,8 +120,8 @@ def _heading() -> str:
 
 
 def _page(campaign: Campaign, after: int) -> tuple[int, str]:
-    rows = Recipient.objects.filter(campaign=campaign, pk__gt=after).order_by("pk")
-    related = ("contact", "identity", "variant")
+    rows = with_address(Recipient.objects.filter(campaign=campaign, pk__gt=after), campaign.inbox)
+    rows, related = rows.order_by("pk"), ("contact", "variant")
     found = list(with_outcome(rows).select_related(*related)[:AT_ONCE])
     if not found:
         return after, ""
@@ -133,7 +134,7 @@ def _page(campaign: Campaign, after: int) -> tuple[int, str]:
 def _cells(row: Any, fate: Fate | None) -> Iterator[str]:
     contact = row.contact
     yield contact.display_name if contact else _("Visitor")
-    yield row.identity.external_id if row.identity else (contact.phone or contact.email if contact else "")
+    yield row.address
     yield row.variant.label if row.variant else ""
     yield str(Outcome(row.outcome).label)
     yield str(Skip(row.reason).label) if row.reason else (fate.error if fate else "")

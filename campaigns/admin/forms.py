@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from campaigns.actions import Wording
 from campaigns.enums import Kind
 from campaigns.models import LABELS, Campaign
+from campaigns.queries.problems import misfit
 from campaigns.segments import read_segment
 from conversations.actions import add_attachment
 from conversations.models import Attachment, MessageTemplate
@@ -66,6 +67,14 @@ class NewCampaignForm(forms.ModelForm[Campaign]):
         field = self.fields["inbox"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = inboxes
+
+    def clean(self) -> dict[str, Any]:
+        """Refuses a kind that the inbox has not: neither can be changed later."""
+        told: dict[str, Any] = super().clean() or self.cleaned_data
+        inbox, kind = told.get("inbox"), told.get("kind")
+        if inbox is not None and kind and (problem := misfit(inbox, Kind(kind))):
+            self.add_error("inbox", problem)
+        return told
 
 
 class CampaignForm(forms.ModelForm[Campaign]):

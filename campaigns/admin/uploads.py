@@ -1,7 +1,10 @@
 """A list of recipients as the page shows it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+from campaigns.addresses import region_of
 from campaigns.admin.common import grouped
 from campaigns.enums import UploadStatus
 from campaigns.models import Campaign, Upload
@@ -13,6 +16,20 @@ SHOWN = 20
 def lists_of(campaign: Campaign) -> list[Upload]:
     """Returns a campaign's lists without their text: that may be megabytes, and pages ask every second."""
     return list(campaign.uploads.defer("content"))
+
+
+def usual_region(campaign: Campaign, uploads: Sequence[Upload], language: str) -> str:
+    """Returns the country that numbers without one are likely of; "" where nothing tells.
+
+    That of the last list, else of most whom the inbox knows, else of the reader's language.
+    """
+    given = next((row.region for row in uploads if row.region), "")
+    if given:
+        return given
+    newest = campaign.inbox.identities.order_by("-pk").values_list("external_id", flat=True)[:SHOWN]
+    found = Counter(region for each in newest if (region := region_of(each)))
+    usual = found.most_common(1)
+    return usual[0][0] if usual else language.partition("-")[2].upper()
 
 
 def shown(upload: Upload) -> dict[str, Any]:

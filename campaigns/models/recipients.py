@@ -16,6 +16,7 @@ class Recipient(models.Model):
 
     `values`: what the list said of this person. `zones`: the time zones they may be in, separated by spaces;
     empty for the campaign's. `visitor`: who saw a message on a site, before they are anybody's contact.
+    `is_newcomer`: nobody knew this person before the campaign's list.
     """
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="recipients")
@@ -25,6 +26,7 @@ class Recipient(models.Model):
     visitor = models.CharField(max_length=200, blank=True)
     identity = models.ForeignKey(ContactIdentity, models.SET_NULL, null=True, blank=True, related_name="+")
     variant = models.ForeignKey(Variant, models.PROTECT, null=True, related_name="+")
+    is_newcomer = models.BooleanField(default=False)
     values: "models.JSONField[Any, Any]" = models.JSONField(default=dict, blank=True)
     zones = models.CharField(max_length=200, blank=True)
     state = models.CharField(_("state"), max_length=8, choices=RecipientState, default=RecipientState.QUEUED)

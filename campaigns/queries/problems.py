@@ -8,13 +8,17 @@ from django.utils.translation import gettext as _
 from campaigns.enums import Kind, Source, UploadStatus
 from campaigns.models import Campaign, Variant
 from campaigns.places import has_broken_place, places
+from campaigns.queries.known_values import unknown_to_all
 from campaigns.queries.onsite import words_for_anybody
 from campaigns.queries.words import OPT_OUT
 from campaigns.segments import read_segment
+from conversations.models import Inbox
 from conversations.queries.windows import APPROVED, capabilities, window_of
 from core.errors import Invalid
 from core.zones import time_zones
 
+# What the file above a template has to be; of documents there are many kinds.
+KINDS = {"IMAGE": "image/", "VIDEO": "video/"}
 UNREAD = (UploadStatus.WAITING, UploadStatus.READING)
 
 
@@ -24,9 +28,17 @@ def problems(campaign: Campaign) -> list[str]:
     return list(find(campaign, list(campaign.variants.select_related("template"))))
 
 
+def misfit(inbox: Inbox, kind: Kind) -> str:
+    """Returns, for people, why an inbox can have no campaign of a kind; "" where it can."""
+    if kind == Kind.ONSITE:
+        return "" if inbox.channel == "web" else _("A message on a site needs the inbox of a chat widget.")
+    can_write = capabilities(inbox).sends
+    return "" if can_write else _("Nobody can be written to first through this channel.")
+
+
 def _of_onsite(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
-    if campaign.inbox.channel != "web":
-        yield _("A message on a site needs the inbox of a chat widget.")
+    if problem := misfit(campaign.inbox, Kind.ONSITE):
+        yield problem
     page = campaign.url_pattern.strip()
     if page and not page.startswith(("http://", "https://", "*")):
         yield _("The page has to begin as addresses do, with https:// or with *.")
@@ -44,12 +56,13 @@ def _of_onsite(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
 
 def _of_broadcast(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
     can = capabilities(campaign.inbox)
-    if not can.sends:
-        yield _("Nobody can be written to first through this channel.")
+    if problem := misfit(campaign.inbox, Kind.BROADCAST):
+        yield problem
     yield from _of_texts(variants)
     for variant in variants:
         yield from _of_variant(variant, campaign, can)
     yield from _of_recipients(campaign)
+    yield from _of_values(campaign, variants)
     if campaign.timezone and campaign.timezone not in time_zones():
         yield _("There is no time zone %s.") % campaign.timezone
 
@@ -77,6 +90,21 @@ def _of_variant(variant: Variant, campaign: Campaign, can: Any) -> Iterator[str]
         yield _("Fill in every place of the template: %s.") % ", ".join(lacking)
     if bool(template.header_format) != (variant.file is not None):
         yield _("The template %s needs the file that stands above its text.") % template.name
+    elif variant.file and not variant.file.content_type.startswith(KINDS.get(template.header_format, "")):
+        yield _("The template %(name)s needs a file of another kind above its text: %(kind)s.") % {
+            "name": template.name,
+            "kind": template.header_format.lower(),
+        }
+
+
+def _of_values(campaign: Campaign, variants: list[Variant]) -> Iterator[str]:
+    try:
+        unknown = unknown_to_all(campaign, variants)
+    except Invalid:
+        # The segment is named already.
+        return
+    for name in unknown:
+        yield _("Nobody has a value for {{%s}}: say what to read instead, as in {{%s|you}}.") % (name, name)
 
 
 def _of_recipients(campaign: Campaign) -> Iterator[str]:

@@ -18,6 +18,8 @@ from campaigns.queries.pace import (
     room_ahead,
     waiting_zones,
 )
+from conversations.enums import Light
+from conversations.models import InboxState
 from core.reasons import said
 
 CROWDED_FOR = timedelta(seconds=10)
@@ -34,11 +36,17 @@ def why_it_waits(campaign: Campaign, now: datetime) -> str:
     if not campaign.inbox.is_active:
         return _("Its inbox is switched off.")
     if until := held_until(campaign.inbox, now):
-        return _("The provider asked for a pause until %s.") % _moment(until)
+        return _trouble(campaign) or _("The provider asked for a pause until %s.") % _moment(until)
     _left, free_at = left_today(campaign, now)
     if free_at:
         return _("Today's limit of people is reached; it goes on at %s.") % _moment(free_at)
     return _crowd(campaign, now) or _quiet(campaign, now)
+
+
+def _trouble(campaign: Campaign) -> str:
+    """The inbox itself does not work: somebody has to see to it."""
+    state = InboxState.objects.filter(inbox=campaign.inbox, light=Light.RED).first()
+    return _("Its inbox is in trouble: %s") % said(state.detail) if state and state.detail else ""
 
 
 def _crowd(campaign: Campaign, now: datetime) -> str:
@@ -67,4 +75,5 @@ def _quiet(campaign: Campaign, now: datetime) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return date_format(localtime(at), "DATETIME_FORMAT")
+    # English ends in "a.m.", and the sentence in a full stop of its own.
+    return date_format(localtime(at), "DATETIME_FORMAT").removesuffix(".")

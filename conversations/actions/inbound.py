@@ -120,7 +120,8 @@ def _asks_for_an_answer(conversation: Conversation, text: str, origin: Incoming 
     """
     if origin is not None and origin.is_automatic:
         return False
-    return conversation.status == Status.OPEN or command_in(conversation.inbox, text) != Command.STOP
+    is_with_people = conversation.status == Status.OPEN and conversation.last_seq > 0
+    return is_with_people or command_in(conversation.inbox, text) != Command.STOP
 
 
 def _note_arrival(
@@ -135,6 +136,10 @@ def _note_arrival(
         conversation.last_contact_seq = conversation.last_seq + 1
         names = ("last_contact_seq", *names)
     if not asks:
+        if conversation.status == Status.OPEN and not (origin and origin.is_automatic):
+            # Their first word to us was to the machine: there is nothing to do for people.
+            conversation.status, conversation.resolved_at = Status.RESOLVED, now
+            names = ("status", "resolved_at", *names)
         return names
     waits_now(conversation)
     if conversation.status == Status.BOT and (is_guest or now - written > LATE_AFTER):

@@ -29,6 +29,12 @@ WORDS = {
     **dict.fromkeys(("remover", "baja", "dar de baja", "darme de baja", "salir"), Command.STOP),
     **dict.fromkeys(("start", "unstop", "voltar", "iniciar", "alta", "volver"), Command.START),
 }
+# Words that are of one language only.
+LANGUAGES = {
+    **dict.fromkeys(("stop", "stopall", "unsubscribe", "opt out", "optout", "start", "unstop"), "en"),
+    **dict.fromkeys(("pare", "sair", "descadastrar", "voltar"), "pt-br"),
+    **dict.fromkeys(("baja", "dar de baja", "darme de baja", "salir", "alta", "volver"), "es"),
+}
 LONGEST = max(map(len, WORDS))
 # What keyboards and mail programs put around a word: any sign but a slash, which leads a bot's own commands.
 AROUND = re.compile(r"^(?:[^\w/]|_)+|(?:[^\w/]|_)+$")
@@ -38,7 +44,16 @@ def command_in(inbox: Inbox, text: str) -> Command | None:
     """Returns what a customer's message asks of the machine; None for all but such a word by itself."""
     if len(text) > LONGEST * 4 or not capabilities(inbox).sends:
         return None
+    return WORDS.get(_word(text))
+
+
+def language_of_word(text: str) -> str:
+    """Returns the language in which a command was given; "" where the word is one of several."""
+    return LANGUAGES.get(_word(text), "")
+
+
+def _word(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold())
     # Neither accents nor signs that nobody sees, such as a joiner of no width.
     letters = "".join(sign for sign in plain if unicodedata.category(sign) not in {"Mn", "Cf"})
-    return WORDS.get(" ".join(AROUND.sub("", letters).split()))
+    return " ".join(AROUND.sub("", letters).split())

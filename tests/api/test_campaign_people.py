@@ -238,6 +238,7 @@ def test_recipient_is_told_whole(key: APIClient, sent: dict[str, Any]) -> None:
     assert failed == {
         "id": row.pk,
         "contact": {"id": str(row.contact_id), "name": "Maria 6", "email": ""},
+        "address": "5511900000006",
         "visitor": "",
         "variant": "A",
         "outcome": "failed",

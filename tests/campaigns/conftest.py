@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.enums import Role
@@ -13,6 +14,7 @@ from campaigns.actions import Wording
 from campaigns.models import Campaign
 from conversations.models import Contact, ContactIdentity, Inbox, MessageTemplate
 from core.actor import Actor
+from tests.campaigns.pages import BACKEND
 from tests.conftest import make_user
 
 CONFIG = {
@@ -35,6 +37,13 @@ def lead(team: Team) -> Actor:
 def elsa(lead: Actor) -> User:
     """The same as a member of staff."""
     return User.objects.get(pk=lead.id)
+
+
+@pytest.fixture
+def as_elsa(client: Client, elsa: User) -> Client:
+    """Her browser."""
+    client.force_login(elsa, backend=BACKEND)
+    return client
 
 
 @pytest.fixture

@@ -24,12 +24,6 @@ from tests.pictures import PNG
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def as_elsa(client: Client, elsa: User) -> Client:
-    client.force_login(elsa, backend=BACKEND)
-    return client
-
-
 def as_other_lead(other_team: Team) -> Client:
     client = Client()
     client.force_login(make_user("fabio", Role.LEAD, other_team), backend=BACKEND)
@@ -237,7 +231,8 @@ def test_change_takes_the_approval_back(as_elsa: Client, draft: Draft) -> None:
     campaign = draft()
     save(as_elsa, campaign, _approve="1")
     page_again = save(as_elsa, campaign, _start="1", **{"v0-share": "2"})
-    assert told(page_again) == ["Only a campaign that was approved can be started."]
+    (said,) = told(page_again)
+    assert said == "What you changed is saved. It has to be approved again before it can be started."
     assert Campaign.objects.get().status == CampaignStatus.DRAFT
 
 

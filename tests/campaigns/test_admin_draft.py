@@ -21,12 +21,6 @@ from tests.campaigns.pages import BACKEND, form_of, page_of, sent_by_a_browser, 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def as_elsa(client: Client, elsa: User) -> Client:
-    client.force_login(elsa, backend=BACKEND)
-    return client
-
-
 # --- Starting what a program has made ----------------------------------------------------------------------
 
 # As the API takes them: seconds, ends of lines of either kind, an empty line at the end.

@@ -14,7 +14,6 @@ from django.utils.translation import gettext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.models import User
 from campaigns.actions.importing import read_some
 from campaigns.admin.exports import safe, text_of
 from campaigns.lists import LEFT_OUT, MEANINGS, given_back, lines, shape_of
@@ -22,7 +21,7 @@ from campaigns.models import Campaign, Recipient, Upload
 from campaigns.places import plain_name
 from conversations.models import Contact
 from tests.campaigns.conftest import Draft
-from tests.campaigns.pages import BACKEND, page, page_of
+from tests.campaigns.pages import page, page_of
 
 database = pytest.mark.django_db(transaction=True)
 LIST = """Telefone;Nome;Cidade de hoje;Valor
@@ -35,12 +34,6 @@ nobody;=SUM(1);"São Luís; MA";+10%
 lines";Natal;13
 """
 BAD = ["Line 3", "Line 4", "Line 5", "Line 6", "Line 7"]
-
-
-@pytest.fixture
-def as_elsa(client: Client, elsa: User) -> Client:
-    client.force_login(elsa, backend=BACKEND)
-    return client
 
 
 def give(client: Client, campaign: Campaign, text: str) -> Upload:

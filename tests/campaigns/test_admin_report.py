@@ -36,12 +36,6 @@ OUTCOMES = [
 
 
 @pytest.fixture
-def as_elsa(client: Client, elsa: User) -> Client:
-    client.force_login(elsa, backend=BACKEND)
-    return client
-
-
-@pytest.fixture
 def ended(draft: Draft, number: Inbox) -> Campaign:
     """A campaign in which everything has happened."""
     campaign = draft(price="0.05", currency="BRL")

@@ -133,6 +133,38 @@ def test_confirmation_names_the_word_for_the_way_back_in_the_customers_language(
     assert Consent.objects.get().state == ConsentState.WITHDRAWN
 
 
+@pytest.mark.parametrize(
+    ("phone", "word", "back"),
+    [
+        ("5511900000000", "Sair", "VOLTAR"),
+        ("5215512345678", "parar", "ALTA"),
+        ("5511900000000", "STOP", "VOLTAR"),
+        ("14155550123", "baja", "ALTA"),
+        ("14155550123", "stop", "START"),
+        ("4915112345678", "STOP", "START"),
+    ],
+)
+def test_of_whom_no_language_is_known_their_word_and_their_country_tell(
+    number: Inbox, phone: str, word: str, back: str
+) -> None:
+    write(number, word, sender=Sender(phone, phone=f"+{phone}"))
+    (confirmed,) = said(number)
+    assert back in confirmed
+
+
+def test_first_word_of_a_stranger_to_the_machine_is_nothing_for_people(number: Inbox) -> None:
+    message = write(number, "sair", "5511955550000")
+    conversation = Conversation.objects.get()
+    assert (conversation.status, conversation.waiting_since) == (Status.RESOLVED, None)
+    assert Consent.objects.get().state == ConsentState.WITHDRAWN
+    assert len(said(number)) == 1
+    write(number, "Mas quero saber do meu pedido", "5511955550000")
+    conversation.refresh_from_db()
+    assert conversation.status == Status.OPEN
+    assert conversation.waiting_since is not None
+    assert message.seq < conversation.last_seq
+
+
 def test_widget_has_no_such_words(inbox: Inbox) -> None:
     conversation = receive(inbox=inbox, sender=Sender("davi"), text="stop").conversation
     assert conversation.waiting_since is not None

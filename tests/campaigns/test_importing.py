@@ -17,6 +17,7 @@ from campaigns.actions.importing import Reading, give_list, read_some
 from campaigns.enums import CampaignStatus, ConsentState, Source, UploadStatus
 from campaigns.models import BadRow, Campaign, Consent, Recipient, Upload
 from campaigns.queries.consents import has_agreed, has_opted_out
+from conversations.actions import Sender, receive
 from conversations.models import Contact, ContactIdentity, Inbox
 from core.actor import Actor
 from core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
@@ -330,6 +331,56 @@ def test_lead_of_another_team_has_nothing_to_give(campaign: Campaign, other_team
     clara.save()
     with pytest.raises(NotFound):
         give_list(campaign=campaign, data=b"fone\n+5511999990001\n", by=clara.as_actor())
+
+
+def of_all_kinds(campaign: Campaign, lead: Actor) -> None:
+    """A list of five: somebody known, and four newcomers, of three of whom there is more by now."""
+    people(campaign.inbox, 1)
+    lines = [f"+55119{place:08},N{place}" for place in range(5)]
+    read(campaign, "fone,nome\n" + "\n".join(lines), lead)
+    no, wrote, listed = (Contact.objects.get(name=f"N{place}") for place in (1, 2, 3))
+    actions.set_consent(identity=no.identities.get(), state=ConsentState.WITHDRAWN, by=lead)
+    receive(inbox=campaign.inbox, sender=Sender(wrote.identities.get().external_id), text="Oi")
+    other = actions.create_campaign(by=lead, inbox=campaign.inbox, name="Other", source="list")
+    read(other, f"fone\n{listed.phone}\n", lead)
+
+
+@pytest.mark.parametrize("how", ["clear", "delete"])
+def test_wrong_list_leaves_no_customers_behind(campaign: Campaign, lead: Actor, how: str) -> None:
+    of_all_kinds(campaign, lead)
+    assert set(Contact.objects.values_list("name", flat=True)) == {"Maria 0", "N1", "N2", "N3", "N4"}
+    if how == "clear":
+        assert actions.clear_list(campaign=campaign, by=lead) == 5
+    else:
+        actions.delete_campaign(campaign=campaign, by=lead)
+    assert set(Contact.objects.values_list("name", flat=True)) == {"Maria 0", "N1", "N2", "N3"}
+    assert not ContactIdentity.objects.filter(external_id="5511900000004").exists()
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0\xa1"])
+def test_file_of_a_spreadsheet_is_refused_with_the_way_out(
+    campaign: Campaign, lead: Actor, start: bytes
+) -> None:
+    with pytest.raises(Invalid, match="Save it as CSV"):
+        give_list(campaign=campaign, data=start + b"\n+5511999990001\n", by=lead, name="list.csv")
+    assert not Upload.objects.exists()
+
+
+def test_language_is_known_by_code_and_by_name(campaign: Campaign, lead: Actor) -> None:
+    told = ("pt-BR", "es_MX", "Português", "INGLÊS", "klingon", "")
+    lines = (f"+5511999990{place:03};{language}" for place, language in enumerate(told))
+    upload = read(campaign, "fone;idioma\n" + "\n".join(lines), lead)
+    found = Contact.objects.order_by("phone").values_list("locale", flat=True)
+    assert list(found) == ["pt-BR", "es_MX", "pt", "en", ""]
+    assert in_english(upload.bad.get().reason) == "There is no language klingon."
+
+
+def test_number_without_its_country_says_what_it_lacks(campaign: Campaign, lead: Actor) -> None:
+    upload = read(campaign, "fone\n(11) 98700-1000\n+55 11\n", lead)
+    assert [in_english(reason) for reason in upload.bad.values_list("reason", flat=True)] == [
+        "(11) 98700-1000 is no telephone number, unless the list's country is told.",
+        "+55 11 is no telephone number.",
+    ]
 
 
 def test_cleared_list_is_gone_and_is_not_read_on(campaign: Campaign, lead: Actor) -> None:
