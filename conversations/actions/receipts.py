@@ -1,5 +1,6 @@
 """What providers tell of messages that were sent."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,8 @@ RANK = {
 }
 # What a watermark can be about: whether anything else arrived, it does not say.
 TAKEN = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+# Of a delivery's state, what is for people.
+WORDS = ("error", "note")
 # The provider knows that nothing will ever arrive there (RFC 3463: bad mailbox, bad domain).
 DEAD_ADDRESS = ("5.1.1", "5.1.2", "5.1.10", "5.2.1")
 
@@ -181,17 +184,19 @@ def write(delivery: Delivery, **fields: Any) -> None:
 def show(delivery: Delivery) -> None:
     """Tells the desks that look at the conversation how far a message has come.
 
-    Neither why it failed nor what else is to be known: each reads that in a language of its own.
+    Neither why it failed nor what else is to be known: each reads that in a language of its own, and is told
+    that there is something to read.
     """
     parts = Delivery.objects.filter(message_id=delivery.message_id).order_by("part")
     told = parts.values("status", "error", code=F("error_code"), is_active=F("inbox__is_active"))
-    state = delivery_frame(told)
+    state: Mapping[str, Any] = delivery_frame(told) or {}
     publish(
         [conversation_group(delivery.conversation_id)],
         {
             "type": "delivery",
             "conversation": str(delivery.conversation_id),
             "message": str(delivery.message_id),
-            **{name: value for name, value in (state or {}).items() if name not in {"error", "note"}},
+            **{name: value for name, value in state.items() if name not in WORDS},
+            "has_words": any(map(state.get, WORDS)),
         },
     )

@@ -23,7 +23,7 @@ from conversations.admin.common import (
     is_admin,
     short,
 )
-from conversations.enums import DeliveryStatus
+from conversations.enums import DeliveryStatus, Withdrawn
 from conversations.models import Conversation, Delivery, MessageTemplate
 from core.errors import Conflict
 from core.reasons import said
@@ -87,8 +87,8 @@ class DeliveryAdmin(OneClick[Delivery]):
         return short(delivery.text or delivery.message.text or str(delivery.message))
 
     def has_button(self, row: Delivery) -> bool:
-        """Only what has failed is tried again by hand."""
-        return row.status == DeliveryStatus.FAILED
+        """Only what has failed is tried again by hand, not what was taken back."""
+        return row.status == DeliveryStatus.FAILED and row.error_code not in set(Withdrawn)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """For administrators."""
@@ -106,7 +106,8 @@ class DeliveryAdmin(OneClick[Delivery]):
 
     def _retried(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> str:
         count = 0
-        for delivery in deliveries.filter(status=DeliveryStatus.FAILED):
+        failed = deliveries.filter(status=DeliveryStatus.FAILED).exclude(error_code__in=list(Withdrawn))
+        for delivery in failed:
             try:
                 self.act_logged(request, delivery)
             except Conflict:

@@ -14,7 +14,7 @@ from conversations.actions.settling import retry_message, settle
 from conversations.channels import SendLater
 from conversations.enums import AuthorKind, Status, Withdrawn
 from conversations.errors import WindowClosed
-from conversations.exchange import Sender, Sent
+from conversations.exchange import Sender
 from conversations.models import (
     Attachment,
     Contact,
@@ -26,7 +26,7 @@ from conversations.models import (
     MessageTemplate,
 )
 from core.actor import Actor
-from core.errors import Invalid, TooLarge
+from core.errors import Conflict, Invalid, TooLarge
 from tests.campaigns.lines import no_errors, together
 from tests.channels import DAY, silent_for
 from tests.conversations.lines import pass_time
@@ -171,11 +171,10 @@ def test_what_was_taken_back_does_not_hold_up_what_follows(letter: Conversation)
     assert following.outgoing.text == "b"
 
 
-def test_people_may_send_it_all_the_same(letter: Conversation) -> None:
+def test_what_was_taken_back_is_sent_by_nobody(letter: Conversation) -> None:
     message = tell(letter.identity)
     taken_back(message)
-    retry_message(message=message, by=Actor.system())
-    found = claim(str(letter.pk))
-    assert isinstance(found, Claim)
-    settle(found.key, found.attempt, Sent("p-1"))
-    assert Delivery.objects.get().status == "sent"
+    with pytest.raises(Conflict):
+        retry_message(message=message, by=Actor.system())
+    assert claim(str(letter.pk)) is None
+    assert Delivery.objects.get().status == "failed"

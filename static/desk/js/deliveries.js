@@ -49,6 +49,7 @@ on("socket:delivery", (frame) => {
   if (frame.conversation !== openId()) return;
   heard?.add(frame.message);
   setDelivery(frame.message, frame, openRow().read_by_contact);
+  if (frame.has_words) lookSoon();
 });
 on("socket:event", (frame) => (frame.message?.direction === "out" || frame.event === "delivery.failed") && lookSoon());
 on("connected", lookSoon);
