@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from tests.live import LiveServer
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 760}
+STATIC = Path(__file__).parents[3] / "static"
 AXE = Path(__file__).parents[2] / "vendor" / "axe.min.js"
 # What only the network did is no complaint of the page.
 NETWORK = ("ERR_INTERNET_DISCONNECTED", "WebSocket connection to", "Failed to load resource")
@@ -131,6 +133,11 @@ class shoppers:  # noqa: N801 (used like a function)
 
     def _make(self, size: dict[str, int] = WIDE, script: str = SOCKETS, **context: Any) -> Shopper:
         browser = self.chromium.new_context(viewport=size, reduced_motion="reduce", **context)  # type: ignore[arg-type]
+        # The pictures of the shop are there at once: what they would move by coming late is not the widget's.
+        browser.route(
+            "**/static/web/img/*",
+            lambda route: route.fulfill(path=STATIC / urlsplit(route.request.url).path[8:]),
+        )
         shopper = Shopper(browser.new_page(), self.server.url)
         shopper.page.add_init_script(script)
         shopper.page.on("console", shopper.hear)
