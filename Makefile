@@ -51,6 +51,10 @@ bench: $(DEV) ## Measure, each figure beside its ceiling
 prove: $(DEV) ## Kill everything while customers write and judge by their ledger (about 20 minutes)
 	@exec $(PY) benchmarks/fault.py $(or $(ARGS),--seed 1 --seed 2 --seed 3 --msgs 7000 --kills 70 --every 3.5 8.5 --pace 8)
 
+.PHONY: clients
+clients: $(DEV) ## Make typed clients of the API for Python and TypeScript in dist/clients (needs Node.js)
+	@exec $(PY) -m tools.clients $(ARGS)
+
 .PHONY: messages
 messages: $(RUN) ## Collect strings to translate and compile the catalogues (needs gettext)
 	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --no-wrap --ignore var --ignore .venv --ignore tests

@@ -2,34 +2,148 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserChangeForm
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from accounts.actions import create_api_key
-from accounts.enums import Scope
-from accounts.models import ApiKey, Team, User
+from accounts.actions import create_api_key, invite
+from accounts.actions.people import require_admin_besides
+from accounts.actions.sign_ins import end_sign_ins
+from accounts.enums import Registering, Role, Scope
+from accounts.models import ApiKey, Invitation, SignIn, Team, User
+from accounts.queries import user_by_email
+from accounts.signing_in.user_admin import SigningInAdmin
+from core.actor import Actor
+from core.errors import HelpdeskError
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Returns who uses the admin as the `by=` of actions."""
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
+    return user.as_actor()
+
+
+class UserForm(UserChangeForm[User]):
+    """Leaves somebody who administers."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuses to demote or switch off the last one, as the action does."""
+        cleaned = super().clean() or self.cleaned_data
+        role = cleaned.get("role", self.instance.role)
+        administers = cleaned.get("is_superuser", self.instance.is_superuser) or role == Role.ADMIN
+        if not (administers and cleaned.get("is_active", True) and cleaned.get("is_staff", True)):
+            try:
+                require_admin_besides(self.instance)
+            except HelpdeskError as error:
+                self.add_error(None, error.detail)
+        return cleaned
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(SigningInAdmin, DjangoUserAdmin[User]):
     """Staff."""
 
+    form = UserForm
     list_display = ("username", "display_name", "email", "role", "is_active", "last_login")
     list_filter = ("role", "teams", "is_active")
     search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ("teams", "groups", "user_permissions")
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
-        (_("Helpdesk"), {"fields": ("role", "teams")}),
+        (_("Helpdesk"), {"fields": ("role", "teams", "language")}),
     )
     add_fieldsets = (
         *DjangoUserAdmin.add_fieldsets,
         (_("Helpdesk"), {"fields": ("role", "teams", "is_staff")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:  # noqa: FBT001 (Django's signature)
+        """Ends the sign-ins of whoever is switched off."""
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_sign_ins(obj)
+
+
+@admin.register(SignIn)
+class SignInAdmin(admin.ModelAdmin[SignIn]):
+    """Who is signed in over the API, from where. Nothing can be changed but that it ends."""
+
+    list_display = ("user", "ip", "created_at", "used_at", "expires_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "user__email", "ip")
+    actions = ("revoke",)
+    fields = readonly_fields = (*list_display, "user_agent")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody signs in here."""
+        del request
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SignIn | None = None) -> bool:
+        """What has ended is forgotten by itself."""
+        del request, obj
+        return False
+
+    @admin.action(description=_("End the chosen sign-ins"), permissions=["change"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[SignIn]) -> None:
+        """Ends sign-ins at once, access tokens included."""
+        count = rows.filter(revoked_at=None).update(revoked_at=timezone.now())
+        messages.success(request, ngettext("%d sign-in ended.", "%d sign-ins ended.", count) % count)
+
+
+class InvitationForm(ModelForm[Invitation]):
+    """Whom to invite."""
+
+    def clean_email(self) -> str:
+        """Refuses an address that somebody has."""
+        email: str = self.cleaned_data["email"]
+        if user_by_email(email):
+            raise ValidationError(_("Somebody has this e-mail address already."))
+        return email
+
+
+@admin.register(Invitation)
+class InvitationAdmin(admin.ModelAdmin[Invitation]):
+    """Who was invited. The link is in the mail and nowhere else."""
+
+    form = InvitationForm
+    fields = ("email", "role", "teams", "language")
+    list_display = ("email", "role", "created_by", "created_at", "expires_at", "accepted_at")
+    list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("created_by",)
+    search_fields = ("email",)
+    filter_horizontal = ("teams",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody is invited where nobody may register; and only admins invite, as in the action."""
+        is_on = settings.REGISTRATION != Registering.OFF
+        return is_on and getattr(request.user, "is_admin", False) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        """What is mailed is mailed."""
+        del request, obj
+        return False
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Invitation,
+        form: ModelForm[Invitation],
+        change: bool,  # noqa: FBT001 (Django's signature)
+    ) -> None:
+        """Invites through the action, which has the mail sent."""
+        del change
+        vars(obj).update(vars(invite(by=actor_of(request), **form.cleaned_data)))
 
 
 @admin.register(Team)
@@ -68,7 +182,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     """Keys. A new key is shown once, in the message after saving."""
 
     form = ApiKeyForm
-    fields = ("name", "scopes", "all_teams", "teams", "is_active", "expires_at")
+    fields = ("name", "scopes", "all_teams", "teams", "is_active", "expires_at", "per_minute")
     list_display = ("name", "prefix", "scopes", "all_teams", "is_active", "last_used_at", "expires_at")
     list_filter = ("is_active", "all_teams")
     search_fields = ("name", "prefix")
@@ -87,13 +201,16 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         if change:
             super().save_model(request, obj, form, change)
             return
-        user = request.user
-        assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
         row, key = create_api_key(
-            name=obj.name, by=user.as_actor(), scopes=obj.scopes, teams=form.cleaned_data["teams"]
+            name=obj.name,
+            by=actor_of(request),
+            scopes=obj.scopes,
+            teams=form.cleaned_data["teams"],
+            expires_at=obj.expires_at,
+            per_minute=obj.per_minute,
         )
-        row.is_active, row.expires_at = obj.is_active, obj.expires_at
-        row.save(update_fields=["is_active", "expires_at"])
+        row.is_active = obj.is_active
+        row.save(update_fields=["is_active"])
         # From here on the form's object is the stored row: the form ties its teams to it once more.
         vars(obj).update(vars(row))
         messages.warning(request, _("Copy this key now, it is not shown again: %s") % key)

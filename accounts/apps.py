@@ -9,3 +9,7 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("People and keys")
+
+    def ready(self) -> None:
+        """Registers the checks."""
+        from accounts import checks  # noqa: F401  # deferred: app ready

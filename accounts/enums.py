@@ -1,6 +1,8 @@
-"""Roles and scopes."""
+"""Roles, scopes, languages."""
 
+from django.conf import settings
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -18,3 +20,16 @@ class Scope(models.TextChoices):
     READ = "read", _("Read")
     WRITE = "write", _("Write")
     ADMIN = "admin", _("Administer")
+
+
+class Registering(models.TextChoices):
+    """Who may become a user by themselves; the setting REGISTRATION."""
+
+    OFF = "off", _("Nobody")
+    INVITE = "invite", _("Who was invited")
+    OPEN = "open", _("Whoever proves their e-mail address")
+
+
+def language_choices() -> "list[tuple[str, str | Promise]]":
+    """Returns our languages; asked for each time, so that another language needs no migration."""
+    return list(settings.LANGUAGES)

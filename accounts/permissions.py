@@ -17,6 +17,7 @@ OPERATOR = frozenset(
     for name in (
         "conversations.contact",
         "conversations.contactidentity",
+        "conversations.cannedreply",
         "tickets.ticket",
         "knowledge.article",
         "accounts.team",
@@ -25,6 +26,7 @@ OPERATOR = frozenset(
 LEAD = (
     OPERATOR
     | {f"knowledge.{verb}_article" for verb in ("add", "change", "delete")}
+    | {f"conversations.{verb}_cannedreply" for verb in ("add", "change", "delete")}
     | {"conversations.change_contact", "conversations.view_inbox", "conversations.change_inbox"}
     | {
         "conversations.view_inboundevent",

@@ -1,5 +1,7 @@
 """Agents and what they did."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -7,10 +9,11 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
 from agents.models import Agent, Run, Step, default_tools
+from agents.queries import sees_all_inboxes
 from conversations.admin import ReadOnly
-from conversations.models import Conversation
+from conversations.admin.common import actor_of
+from conversations.models import Inbox
 from llm.tools import all_tools
 
 
@@ -47,6 +50,22 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
     search_fields = ("name", "persona")
     filter_horizontal = ("inboxes",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        """Only those that one may see."""
+        seen = Agent.objects.visible_to(actor_of(request)).values("pk")
+        return super().get_queryset(request).filter(pk__in=seen)
+
+    def has_change_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        """Whoever does not see all of its inboxes may not change what is said there."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or sees_all_inboxes(obj, actor_of(request)))
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offers the inboxes that one may see."""
+        if db_field.name == "inboxes":
+            kwargs["queryset"] = Inbox.objects.visible_to(actor_of(request))
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
 
 class StepInline(ReadOnly, admin.TabularInline[Step, Run]):
     """The tool calls of a run."""
@@ -80,7 +99,5 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Only runs of conversations one may see; fetches the agents along."""
         runs = super().get_queryset(request).select_related("agent", "conversation")
-        user = request.user
-        if isinstance(user, User) and not user.is_admin:
-            runs = runs.filter(conversation__in=Conversation.objects.visible_to(user.as_actor()))
-        return runs
+        actor = actor_of(request)
+        return runs if actor.is_admin else runs.filter(pk__in=Run.objects.visible_to(actor).values("pk"))

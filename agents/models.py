@@ -1,11 +1,12 @@
 """Agents, their runs and the steps of a run."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from agents.enums import RunStatus
@@ -16,6 +17,20 @@ from core.actor import Actor, ActorKind
 def default_tools() -> list[str]:
     """What a new agent may call."""
     return ["search_knowledge", "offer_choices", "create_ticket", "hand_over"]
+
+
+class AgentQuerySet(models.QuerySet["Agent"]):
+    """The one door to agents for an actor."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Narrows to what the actor may see: admins all, staff those of their inboxes and those of none."""
+        if actor.is_admin:
+            return self
+        if not actor.is_staff:
+            return self.none()
+        seen = Agent.inboxes.through.objects.filter(inbox__in=Inbox.objects.visible_to(actor))
+        answers = Agent.inboxes.through.objects.filter(agent=OuterRef("pk"))
+        return self.filter(Exists(answers.filter(pk__in=seen.values("pk"))) | ~Exists(answers))
 
 
 class Agent(models.Model):
@@ -35,6 +50,10 @@ class Agent(models.Model):
     max_steps = models.PositiveSmallIntegerField(_("most steps in a run"), default=8)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # Also when its inboxes change, which stand in a table of their own.
+    updated_at = models.DateTimeField(_("changed"), auto_now=True, db_default=Now())
+
+    objects: ClassVar[models.Manager["Agent"]] = AgentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("AI agent")
@@ -52,6 +71,17 @@ class Agent(models.Model):
         return Actor(ActorKind.AGENT, str(self.pk), self.name)
 
 
+class RunQuerySet(models.QuerySet["Run"]):
+    """The one door to runs for an actor."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Narrows to the runs of conversations that a member of staff, or a key, may see."""
+        if actor.is_admin:
+            return self
+        seen = Conversation.objects.visible_to(actor)
+        return self.filter(conversation__in=seen) if actor.is_staff else self.none()
+
+
 class Run(models.Model):
     """One answer in the making: from the customer's last message to the agent's, or to a hand-over.
 
@@ -59,7 +89,8 @@ class Run(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    agent = models.ForeignKey(Agent, models.CASCADE, related_name="runs", verbose_name=_("agent"))
+    # What was done in a company's name stays known: an agent that has answered is switched off, not deleted.
+    agent = models.ForeignKey(Agent, models.PROTECT, related_name="runs", verbose_name=_("agent"))
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="runs")
     status = models.CharField(_("status"), max_length=12, choices=RunStatus, default=RunStatus.RUNNING)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
@@ -74,6 +105,8 @@ class Run(models.Model):
     detail = models.CharField(_("detail"), max_length=300, blank=True)
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager["Run"]] = RunQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("run")
@@ -93,6 +126,7 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["conversation", "-up_to_seq"], name="run_of_conversation"),
             models.Index(fields=["-started_at"], name="run_newest"),
+            models.Index(fields=["agent", "-started_at", "-id"], name="run_newest_of_agent"),
         ]
 
     def __str__(self) -> str:

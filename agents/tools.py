@@ -12,7 +12,8 @@ LONGEST_VALUE = 300  # an article's title, whole: a click on it must find the ar
 
 @tool(
     description="Show the customer up to five buttons below your answer; a click sends the button's text as "
-    "their next message. Use it to offer articles or next steps. Ask the question in your text."
+    "their next message. Use it to offer articles or next steps. Ask the question in your text.",
+    only_reads=True,
 )
 def offer_choices(
     context: ToolContext, *, labels: Annotated[list[str], "The texts of the buttons, in order."]

@@ -1,4 +1,4 @@
-"""Who asks: a key in a header, or the session of a browser."""
+"""Who asks: a key or a token in a header, or the session of a browser."""
 
 from typing import Any
 
@@ -10,11 +10,18 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.actions import USE_NOTED_EVERY, note_key_use
-from accounts.models import ApiKey, User
-from accounts.queries import find_api_key
+from accounts.models import ApiKey, SignIn, User
+from accounts.queries import find_api_key, find_sign_in
+from accounts.tokens import Kind, read
 from core.actor import Actor
+from core.errors import Unauthenticated
 
 SCHEME = "Api-Key"
+BEARER = "Bearer"
+
+
+# What proxies in front of us ask for, and leave in the request.
+OF_PROXIES = frozenset({"basic", "digest", "negotiate"})
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -22,6 +29,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
         """Returns the key's row as `request.auth`; None when no key was sent, 401 for a wrong one."""
+        require_one(request)
         sent = key_of(request)
         if sent is None:
             return None
@@ -38,12 +46,53 @@ class ApiKeyAuthentication(BaseAuthentication):
         return f'{SCHEME} realm="api"'
 
 
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer TOKEN`: the access token of a sign-in, which acts as its user."""
+
+    def authenticate(self, request: Request) -> tuple[User, SignIn] | None:
+        """Returns the sign-in as `request.auth`; None without a token, 401 for a bad one."""
+        sent = sent_as(BEARER, request)
+        if sent is None:
+            return None
+        try:
+            sign_in = find_sign_in(read(sent, Kind.ACCESS))
+        except Unauthenticated as error:
+            raise AuthenticationFailed(error.detail) from error
+        if sign_in is None:
+            raise AuthenticationFailed(_("This sign-in has ended; sign in again."))
+        return sign_in.user, sign_in
+
+    def authenticate_header(self, request: Request) -> str:
+        """Names the scheme for `WWW-Authenticate`."""
+        del request
+        return f'{BEARER} realm="api"'
+
+
+def require_one(request: Request) -> None:
+    """Refuses a request that says in two ways who it is from, or in one that nobody here knows.
+
+    Whichever of the two counted, somebody would take the other for good.
+    """
+    scheme, _space, rest = get_authorization_header(request).decode("latin-1").partition(" ")
+    in_header = request.headers.get("X-API-Key")
+    if not scheme or scheme.lower() in OF_PROXIES:
+        return
+    if scheme.lower() not in {SCHEME.lower(), BEARER.lower()}:
+        raise AuthenticationFailed(_("Nobody signs in like that here: send a key or a token."))
+    if in_header is not None and in_header != rest.strip():
+        raise AuthenticationFailed(_("Send one key or one token, not two."))
+
+
 def key_of(request: Request) -> str | None:
     """Returns the key that was sent, perhaps empty; None when the headers hold none."""
+    sent = sent_as(SCHEME, request)
+    return request.headers.get("X-API-Key") if sent is None else sent
+
+
+def sent_as(wanted: str, request: Request) -> str | None:
+    """Returns what stands in `Authorization` behind a scheme, perhaps nothing; None under another scheme."""
     scheme, _space, rest = get_authorization_header(request).decode("latin-1").partition(" ")
-    if scheme.lower() == SCHEME.lower():
-        return rest.strip()
-    return request.headers.get("X-API-Key")
+    return rest.strip() if scheme.lower() == wanted.lower() else None
 
 
 def actor_of(request: Request) -> Actor | None:

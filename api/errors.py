@@ -33,19 +33,26 @@ _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Renders an exception of a view (DRF calls this); None leaves a fault of ours to Django: 500, logged."""
     known = as_helpdesk_error(error)
-    if known is not None:
-        body = problem(known.status, known.code, known.detail, _errors_of(known))
-        headers = {"Retry-After": str(known.extra["retry_after"])} if "retry_after" in known.extra else {}
-    elif isinstance(error, exceptions.APIException):
-        body = _from_framework(error)
-        headers = _headers(error)
-    else:
+    body = problem_of(error)
+    if body is None:
         return None
+    if known is not None:
+        headers = {"Retry-After": str(known.extra["retry_after"])} if "retry_after" in known.extra else {}
+    else:
+        headers = _headers(error)
     set_rollback()
     request_id = request_id_of(context["request"])
     if request_id:
         body["request_id"] = request_id
     return Response(body, status=body["status"], headers=headers, content_type=PROBLEM)
+
+
+def problem_of(error: Exception) -> dict[str, Any] | None:
+    """Returns the body of the problem document for an exception; None for a fault of ours."""
+    known = as_helpdesk_error(error)
+    if known is not None:
+        return problem(known.status, known.code, known.detail, _errors_of(known))
+    return _from_framework(error) if isinstance(error, exceptions.APIException) else None
 
 
 def as_helpdesk_error(error: Exception) -> HelpdeskError | None:
@@ -94,7 +101,7 @@ def _from_framework(error: exceptions.APIException) -> dict[str, Any]:
     return problem(error.status_code, CODES.get(type(error), "error"), str(error.detail))
 
 
-def _headers(error: exceptions.APIException) -> dict[str, str]:
+def _headers(error: Exception) -> dict[str, str]:
     challenge = getattr(error, "auth_header", None)
     return {"WWW-Authenticate": challenge} if challenge else {}
 
@@ -141,7 +148,7 @@ class Fault(HelpdeskError):
 
 def is_for_programs(request: HttpRequest) -> bool:
     """True for addresses under which nobody expects a page."""
-    return request.path.startswith(("/api/", "/health"))
+    return request.path.startswith(("/api/", "/v1/", "/health"))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -15,6 +15,7 @@ from api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from conversations.actions.assignment import operator_by_id
 from conversations.enums import Priority
 from conversations.models import Contact, Conversation, Inbox
+from conversations.queries.contacts import contacts_seen_by
 from core.errors import NotFound
 from tickets.queries import contact_by_id
 
@@ -158,10 +159,15 @@ class ContactId(Id):
 
     default_error_messages = {"missing": _("There is no such customer, or you may not see them.")}
 
+    def find(self, pk: UUID) -> Contact | None:
+        """Returns the contact."""
+        found: Contact | None = contact_by_id(pk, actor=self.context["actor"])
+        return found
+
     def to_internal_value(self, data: Any) -> Any:
         """Returns the contact."""
         pk = super().to_internal_value(data)
-        found: Contact | None = contact_by_id(pk, actor=self.context["actor"])
+        found = self.find(pk)
         if found is None:
             self.fail("missing")
         return found
@@ -169,6 +175,15 @@ class ContactId(Id):
     def to_representation(self, value: Any) -> Any:
         """Returns the id."""
         return str(value.pk)
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class SeenContactId(ContactId):
+    """A customer that the actor sees: one of their inboxes may know them without a conversation."""
+
+    def find(self, pk: UUID) -> Contact | None:
+        """Returns the contact."""
+        return contacts_seen_by(self.context["actor"]).filter(pk=pk).first()
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": LARGEST_ID, "example": 1})
@@ -232,7 +247,18 @@ class WallTime(serializers.TimeField):
     """A time of day as a clock on the wall shows it, wherever the wall is."""
 
 
-class PageQuery(Strict):
+class ShapeQuery(Strict):
+    """The query of whatever is shown: which of its fields, and which of them whole."""
+
+    fields = serializers.CharField(  # type: ignore[assignment]
+        required=False, max_length=1000, help_text="Only these fields, separated by commas."
+    )
+    expand = serializers.CharField(
+        required=False, max_length=200, help_text="Fields to be shown whole, separated by commas."
+    )
+
+
+class PageQuery(ShapeQuery):
     """The query of a list. Subclasses declare `ordering`."""
 
     cursor = serializers.CharField(

@@ -1,13 +1,15 @@
 """The description as a document and as two pages to read and try it, all served from here."""
 
 from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 
 from api.errors import problem_response
 from api.schema import rendered
 from core.errors import HelpdeskError
+from integrations.web.views import demo_shop
 
 SAFE = ("GET", "HEAD")
 
@@ -42,6 +44,15 @@ def not_allowed(request: HttpRequest) -> HttpResponse:
     response = problem_response(request, NotAllowed())
     response["Allow"] = ", ".join(SAFE)
     return response
+
+
+def front(request: HttpRequest) -> HttpResponse:
+    """What is here: said in JSON to programs that want nothing else, shown as the demonstration to people."""
+    accepted = request.headers.get("Accept", "")
+    if "json" not in accepted or "html" in accepted:
+        return demo_shop(request)
+    body = {"name": "Helpdesk", "version": settings.VERSION, "docs": "/docs", "api": "/api/v1/"}
+    return JsonResponse({**body, "schema": "/api/schema/", "health": "/health"})
 
 
 @ensure_csrf_cookie

@@ -41,12 +41,17 @@ class Page:
         """Returns the address of the page after this one, or None."""
         if not self.next_cursor:
             return None
-        return str(replace_query_param(request.build_absolute_uri(), "cursor", self.next_cursor))
+        return link_to(request, self.next_cursor)
+
+
+def link_to(request: Request, cursor: str) -> str:
+    """Returns the address of the same list from another place on."""
+    return str(replace_query_param(request.build_absolute_uri(), "cursor", cursor))
 
 
 def cursor_of(order: str, value: Any, pk: Any) -> str:
     """Returns the place of a row as text for an address."""
-    place = json.dumps([order, value if isinstance(value, int) else value.isoformat(), str(pk)])
+    place = json.dumps([order, value if isinstance(value, int | str) else value.isoformat(), str(pk)])
     return urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 

@@ -3,23 +3,36 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
+from accounts.queries import team_by_slug
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
+from conversations.queries.contacts import contact_seen_by, contacts_seen_by
 from conversations.queries.threads import messages_for_frames
 from core.actor import Actor
 from core.errors import NotFound
 
 
 def conversations_for(actor: Actor) -> "QuerySet[Conversation]":
-    """Returns the conversations the actor may see: one query with inbox, contact, assignee and team."""
-    rows = Conversation.objects.visible_to(actor)
-    return rows.select_related("inbox", "contact", "assignee", "team")
+    """Returns the conversations the actor may see: one query with inbox, contact, assignee and team.
+
+    Not with an inbox's secrets: no shape shows them, and each row's would be decrypted.
+    """
+    rows = Conversation.objects.visible_to(actor).select_related("inbox", "contact", "assignee", "team")
+    return rows.defer("inbox__config", "inbox__secret")
 
 
 def conversation_by_id(conversation_id: UUID, *, actor: Actor) -> Conversation:
     """Returns the conversation; raises NotFound when there is none or the actor may not see it."""
     found = conversations_for(actor).filter(pk=conversation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def seen_conversation(conversation_id: UUID, *, actor: Actor) -> Conversation:
+    """Returns the conversation with nothing but its id, for whom that is enough; raises NotFound as above."""
+    found = Conversation.objects.visible_to(actor).only("pk").filter(pk=conversation_id).first()
     if found is None:
         raise NotFound
     return found
@@ -40,25 +53,37 @@ def message_by_id(message_id: UUID, *, actor: Actor) -> Message:
 
 
 def contacts_for(actor: Actor) -> "QuerySet[Contact]":
-    """Returns the customers with whom the actor may see a conversation, or whom their inboxes know."""
-    if actor.is_admin:
-        return Contact.objects.all()
-    spoken = Conversation.objects.visible_to(actor).filter(contact=OuterRef("pk"))
-    known = ContactIdentity.objects.filter(contact=OuterRef("pk"), inbox__in=Inbox.objects.visible_to(actor))
-    return Contact.objects.filter(Exists(spoken) | Exists(known))
+    """Returns the customers whom the actor may see, without those for whom another one stands."""
+    return contacts_seen_by(actor).filter(merged_into=None)
+
+
+def with_identities(contacts: "QuerySet[Contact]", actor: Actor) -> "QuerySet[Contact]":
+    """Fetches with customers by which ids the inboxes know them that the actor sees: two queries."""
+    seen = ContactIdentity.objects.filter(inbox__in=Inbox.objects.visible_to(actor)).order_by("pk")
+    return contacts.prefetch_related(Prefetch("identities", seen.select_related("inbox"), to_attr="known_as"))
+
+
+def contact_by_id(contact_id: UUID, *, actor: Actor) -> Contact:
+    """Returns the customer with their ids; raises NotFound for one whom the actor may not see."""
+    contact = contact_seen_by(contact_id, actor=actor)
+    return with_identities(Contact.objects.filter(pk=contact.pk), actor).get()
 
 
 def narrowed(rows: "QuerySet[Any]", wanted: dict[str, Any], fields: dict[str, str], *, actor: Actor) -> Any:
     """Narrows rows by those query parameters of which `fields` names the lookup.
 
     `none` as a team or an assignee means without one; `me` as an assignee means the actor. Only lookups that
-    are written down here can be asked for.
+    are written down here can be asked for. A team's slug is looked up before: of a join or a subquery
+    PostgreSQL does not know how few rows a team has, and walks those of all teams.
     """
     chosen = Q()
     for name, lookup in fields.items():
         value = wanted.get(name)
         if value == "none":
             chosen &= Q(**{f"{lookup.partition('__')[0]}__isnull": True})
+        elif lookup == "team__slug" and value is not None:
+            team = team_by_slug(value)
+            chosen &= Q(team=team.pk if team else 0)
         elif value is not None:
             chosen &= Q(**{lookup: _user_id(value, actor) if name == "assignee" else value})
     return rows.filter(chosen)

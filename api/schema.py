@@ -1,5 +1,6 @@
 """The OpenAPI description: what drf-spectacular is told, and what it cannot know by itself."""
 
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -15,9 +16,9 @@ from campaigns.segments import Segment
 DESCRIPTION = """\
 Conversations, messages, tickets and campaigns of a helpdesk, for programs.
 
-**Sign in** with a key in a header, `Authorization: Api-Key KEY` or `X-API-Key: KEY`; a browser's session
-works too. A key reads with the scope `read` and writes with `write`; a key that is tied to teams sees what
-their operators see.
+**Sign in** with a key in a header, `Authorization: Api-Key KEY` or `X-API-Key: KEY`; people also with the
+tokens of `auth/login`, `Authorization: Bearer TOKEN`, or with a browser's session. A key reads with the scope
+`read` and writes with `write`; a key that is tied to teams sees what their operators see.
 
 **Lists** come in pages: follow `next` until it is null.
 
@@ -26,26 +27,29 @@ query parameters are refused, never ignored.
 """
 
 TAGS = [
+    {"name": "auth", "description": "Who you are."},
+    {"name": "users", "description": "Members of staff."},
+    {"name": "teams", "description": "Who shares a queue; the sectors."},
+    {"name": "invitations", "description": "Who is asked to join the staff."},
+    {"name": "keys", "description": "What programs sign in with."},
     {"name": "conversations", "description": "Threads with customers."},
+    {"name": "chat", "description": "A question, and its answer at once."},
     {"name": "messages", "description": "What was said."},
     {"name": "tickets", "description": "Work with a number."},
+    {"name": "contacts", "description": "Customers, and how inboxes know them."},
+    {"name": "tags", "description": "Short names on customers, conversations and articles."},
+    {"name": "custom-fields", "description": "What the team notes beyond our own fields."},
     {"name": "campaigns", "description": "One message to many, each accounted for."},
+    {"name": "webhooks", "description": "Who is told what happens."},
+    {"name": "integrations", "description": "The inboxes: where customers write."},
+    {"name": "agents", "description": "AI agents, and what they did."},
+    {"name": "runs", "description": "One answer of an AI agent, step by step."},
+    {"name": "canned-replies", "description": "Texts that are written again and again."},
 ]
 
-ALWAYS = (401, 403, 422, 503)
-FOR_AN_OBJECT = (404,)
-WITH_BODY = (400, 413, 415)
-# Where the state may forbid what is asked for.
-CONFLICTS = {
-    "/api/v1/conversations/{conversation_id}/status": {"patch"},
-    "/api/v1/conversations/{conversation_id}/messages": {"post"},
-    "/api/v1/campaigns/{campaign_id}": {"patch", "delete"},
-    "/api/v1/campaigns/{campaign_id}/recipients": {"post", "delete"},
-    **{
-        f"/api/v1/campaigns/{{campaign_id}}/{verb}": {"post"}
-        for verb in ("approve", "start", "pause", "resume", "cancel", "test")
-    },
-}
+
+# Of `api.seeds.aliases`.
+UNVERSIONED = re.compile(r"/api/(?!v[0-9]+/)")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -68,11 +72,36 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         ]
 
 
+class ChatKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describes the header of the chat of older systems."""
+
+    target_class = "api.seeds.callers.ChatKeyAuthentication"
+    name = "ChatKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Returns the header as an OpenAPI security scheme."""
+        del auto_schema
+        text = "A key, or one of API_KEYS; needed unless REQUIRE_API_KEY is off."
+        return {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": text}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describes the tokens of people."""
+
+    target_class = "api.authentication.BearerAuthentication"
+    name = "Bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Returns the header as an OpenAPI security scheme."""
+        del auto_schema
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
 def only_canonical(
     endpoints: list[tuple[str, str, str, Any]], **_kwargs: Any
 ) -> list[tuple[str, str, str, Any]]:
-    """Leaves out the addresses with a slash at their end: they are the same ones again."""
-    return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
+    """Leaves out what is the same again: with a slash at its end, or without a version in it."""
+    return [each for each in endpoints if not each[0].endswith("/") and UNVERSIONED.match(each[0]) is None]
 
 
 def with_introduction(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
@@ -133,30 +162,43 @@ def with_pages(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     return result
 
 
-def with_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-    """Adds to every operation the refusals it may answer with."""
-    components = result.setdefault("components", {})
-    components.setdefault("schemas", {}).update(_problem_schemas())
-    used: set[int] = set()
-    for path, verbs in result["paths"].items():
-        for method, verb in verbs.items():
-            for status in sorted(_refusals(path, method, verb)):
-                used.add(status)
-                verb["responses"][str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-    components["responses"] = {f"Problem{status}": _problem_response(status) for status in sorted(used)}
+def with_chosen_fields(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Describes what an answer looks like when only some of its fields were asked for."""
+    schemas = result["components"]["schemas"]
+    for path in result["paths"].values():
+        verb = path.get("get", {})
+        if any(parameter["name"] == "fields" for parameter in verb.get("parameters", ())):
+            content = verb["responses"]["200"]["content"]["application/json"]
+            content["schema"] = _or_part(content["schema"], schemas)
     return result
 
 
-def _refusals(path: str, method: str, verb: dict[str, Any]) -> set[int]:
-    statuses = set(ALWAYS)
-    if "{" in path:
-        statuses |= set(FOR_AN_OBJECT)
-    # A POST that needs no body reads what is sent all the same, and refuses it.
-    if "requestBody" in verb or method == "post":
-        statuses |= set(WITH_BODY)
-    if method in CONFLICTS.get(path, ()):
-        statuses.add(409)
-    return statuses
+def _or_part(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") == "array":
+        return {**schema, "items": _or_part(schema["items"], schemas)}
+    name = schema["$ref"].rpartition("/")[2]
+    part = f"PartOf{name}"
+    schemas[part] = {
+        "type": "object",
+        "description": f"The fields of {name} that were asked for.",
+        "properties": schemas[name]["properties"],
+    }
+    return {"anyOf": [schema, {"$ref": f"#/components/schemas/{part}"}]}
+
+
+def with_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Adds the refusals that operations name (`api.openapi`)."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {}).update(_problem_schemas())
+    used = {
+        int(status)
+        for path in result["paths"].values()
+        for verb in path.values()
+        for status, answer in verb["responses"].items()
+        if answer.get("$ref", "").startswith("#/components/responses/Problem")
+    }
+    components["responses"] = {f"Problem{status}": _problem_response(status) for status in sorted(used)}
+    return result
 
 
 def _problem_schemas() -> dict[str, Any]:
@@ -191,7 +233,7 @@ def _problem_response(status: int) -> dict[str, Any]:
     }
     if status == HTTPStatus.UNAUTHORIZED:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return response
 

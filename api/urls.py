@@ -8,6 +8,7 @@ from api.routes import both
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("api.v1.urls")),
+    path("", include("api.seeds.urls")),
     *both("api/schema", pages.schema, "schema"),
     *both("docs", pages.docs, "docs"),
     *both("redoc", pages.redoc, "redoc"),

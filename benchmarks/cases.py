@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 
 from benchmarks import ceilings, load
+from benchmarks.api import api
+from benchmarks.api_growth import growth
 from benchmarks.broadcast import broadcast
 from benchmarks.client import Visitor
 from benchmarks.processes import Home, Server
@@ -306,4 +308,6 @@ CASES: dict[str, Case] = {
     "start": start,
     "door": door,
     "broadcast": broadcast,
+    "api": api,
+    "growth": growth,
 }

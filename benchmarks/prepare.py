@@ -63,6 +63,11 @@ def sessions(team: Team) -> list[str]:
 def _session(team: Team, number: int) -> str:
     user = User.objects.create_user(f"operator-{number}", is_staff=True, role=Role.OPERATOR)
     user.teams.add(team)
+    return session_of(user)
+
+
+def session_of(user: User) -> str:
+    """Signs somebody in and returns the key of the session."""
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore()
     store[SESSION_KEY] = str(user.pk)
     store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"

@@ -146,7 +146,7 @@ class Home:
         environment = self.environment(DJANGO_SETTINGS_MODULE="helpdesk.settings")
         command = [sys.executable, "-m", script, *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=300
+            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=540
         )
         return done.stdout.strip().splitlines()[-1]
 
@@ -171,6 +171,18 @@ class Home:
             server.port = port
             server.wait_until(lambda: _listens(port))
             yield server
+
+    @contextlib.contextmanager
+    def redis(self) -> Iterator[str]:
+        """Runs a Redis that keeps nothing and yields its address; "" where none is installed."""
+        program, port = shutil.which("redis-server"), free_port()
+        if program is None:
+            yield ""
+            return
+        command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+        with Process("Redis", command, log=self.path / "redis.log", environment=dict(os.environ)) as redis:
+            redis.wait_until(lambda: _listens(port))
+            yield f"redis://127.0.0.1:{port}/0"
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[Process]:

@@ -37,9 +37,11 @@ def slower_by(limit: float, name: str, value: float, unit: str, *, ceiling: floa
     return Figure(name, value, unit, ceiling, beside, f"≤ {limit:g} ×", value <= limit * ceiling)
 
 
-def reaches(limit: float, name: str, value: float, unit: str, *, ceiling: float, beside: str) -> Figure:
+def reaches(
+    limit: float, name: str, value: float, unit: str, *, ceiling: float, beside: str, note: str = ""
+) -> Figure:
     """A rate that must be so large a part of its ceiling."""
-    return Figure(name, value, unit, ceiling, beside, f"≥ {limit:g} ×", value >= limit * ceiling)
+    return Figure(name, value, unit, ceiling, beside, f"≥ {limit:g} ×", value >= limit * ceiling, note)
 
 
 def percentile(samples: Sequence[float], part: float) -> float:

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import zip_longest
 
-from campaigns.places import plain_name
+from core.places import plain_name
+from core.spreadsheets import FORMULAS
 
 SEPARATORS = ";,\t|"
 ADDRESS = "address"
 # The last column of the file in which bad lines are given back: why they were bad. Nobody's own column is
 # called so, since names have no spaces here.
 LEFT_OUT = "left out"
-# With these a spreadsheet begins a formula. What we give back has "'" before them.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 # What columns are called, in the languages of those who export them, accents as they come. Of two that mean
 # the same, the one named first here is meant: who has a mobile is not written to at their landline.
 HEADINGS = {

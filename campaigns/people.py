@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from campaigns.lists import ADDRESS, MEANINGS
-from campaigns.places import plain_name
+from core.places import plain_name
 
 TOLD = (ADDRESS, "name", "language", "timezone")
 # Of all of them together: each is a column.

@@ -107,3 +107,22 @@ class FileStatus(models.TextChoices):
     READY = "ready", _("Here")
     PENDING = "pending", _("Being fetched")
     FAILED = "failed", _("Could not be fetched")
+
+
+class FieldEntity(models.TextChoices):
+    """What a custom field is about."""
+
+    CONTACT = "contact", _("Customer")
+    CONVERSATION = "conversation", _("Conversation")
+    TICKET = "ticket", _("Ticket")
+
+
+class FieldKind(models.TextChoices):
+    """What a custom field holds; `conversations.values` says what fits."""
+
+    TEXT = "text", _("Text")
+    NUMBER = "number", _("Number")
+    BOOLEAN = "boolean", _("Yes or no")
+    DATE = "date", _("Date")
+    CHOICE = "choice", _("Choice")
+    URL = "url", _("Address of a page")

@@ -17,9 +17,23 @@ class NotYet(HelpdeskError):
     code = "not_yet"
 
 
-# The default message again, where the catalogues are made from.
+class InUse(Conflict):
+    """Customers, conversations or campaigns belong to this inbox. Switch it off instead."""
+
+    code = "in_use"
+
+
+class ShortcutTaken(Conflict):
+    """There is a canned reply with this shortcut already."""
+
+    code = "shortcut_taken"
+
+
+# The default messages again, where the catalogues are made from.
 DEFAULTS = (
     gettext_noop(
         "The customer has not written for too long; this channel takes only an approved template now."
     ),
+    gettext_noop("Customers, conversations or campaigns belong to this inbox. Switch it off instead."),
+    gettext_noop("There is a canned reply with this shortcut already."),
 )

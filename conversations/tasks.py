@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from uuid import UUID
 
 from core import queue
 from core.outages import DatabaseFailure
@@ -25,6 +26,20 @@ def plan_delivery(conversation_id: str) -> None:
 def plan_resuming(inbox_id: int, at: datetime) -> None:
     """Has what an inbox held up go on at a moment: one job, however many conversations wait."""
     queue.defer(resume, queueing_lock=f"resume:{inbox_id}", at=at, inbox_id=inbox_id)
+
+
+def plan_erasing(contact_id: str) -> None:
+    """Has a customer forgotten who has said too much to wait for it."""
+    queue.defer(erase, queueing_lock=f"erase:{contact_id}", contact_id=contact_id)
+
+
+@queue.takes_long
+@queue.task(name="conversations.erase")
+async def erase(contact_id: str) -> None:
+    """Erases a customer."""
+    from conversations.actions import erasing  # deferred: task calls action
+
+    await in_thread(erasing.erase_now, UUID(contact_id))
 
 
 @queue.takes_long

@@ -68,14 +68,19 @@ def opened(text: str) -> Any:
         raise CannotOpen from error
 
 
+def derived_keys(purpose: bytes) -> list[bytes]:
+    """Returns 32 bytes for a purpose, of SECRET_KEY, and after them those of the keys of before."""
+    return [_derived(key, purpose) for key in _keys()]
+
+
 def _keys() -> tuple[str, ...]:
     return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 @lru_cache(maxsize=4)
 def _box(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derived(key))) for key in keys])
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derived(key, PURPOSE))) for key in keys])
 
 
-def _derived(key: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=PURPOSE).derive(key.encode())
+def _derived(key: str, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=purpose).derive(key.encode())

@@ -55,6 +55,13 @@ class Conflict(HelpdeskError):
     status = 409
 
 
+class Changed(HelpdeskError):
+    """It is not as you have read it any more; read it again and repeat."""
+
+    code = "changed"
+    status = 412
+
+
 class TooLarge(HelpdeskError):
     """It is larger than allowed."""
 
@@ -90,6 +97,7 @@ DEFAULTS = (
     gettext_noop("You may not do this."),
     gettext_noop("There is no such thing, or you may not see it."),
     gettext_noop("It has changed meanwhile; look again and repeat."),
+    gettext_noop("It is not as you have read it any more; read it again and repeat."),
     gettext_noop("It is larger than allowed."),
     gettext_noop("A value is not valid."),
     gettext_noop("Too many requests; wait a little."),

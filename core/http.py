@@ -39,6 +39,7 @@ __all__ = [
     "OutboundTimeout",
     "OutboundTooLarge",
     "OutboundUnreachable",
+    "check_address",
     "fetch",
 ]
 
@@ -96,6 +97,7 @@ class Request:
     deadline: float = DEADLINE_SECONDS
     attempts: int = ATTEMPTS
     silence: float = SILENCE_SECONDS
+    cut: bool = False
 
 
 def fetch(
@@ -108,20 +110,24 @@ def fetch(
     deadline: float = DEADLINE_SECONDS,
     attempts: int = ATTEMPTS,
     silence: float = SILENCE_SECONDS,
+    cut: bool = False,
 ) -> Fetched:
     """Fetches an address that somebody else named, and returns the whole answer whatever its status.
 
-    Blocks: call it from a thread, never inside a transaction. `deadline` (seconds) holds for all attempts
-    and hops together, so that a server that drips a byte a second cannot hold a worker; `max_bytes` is
-    counted after decompression. `silence` (seconds) is how long the other side may say nothing, before its
-    first byte or between two: a page has no reason to, a server that converts a film does. GET and HEAD are
-    tried again (twice by default, with growing, jittered pauses or as `Retry-After` asks) when the connection
-    fails, times out or the answer is 429, 502, 503 or 504; other methods never are, since the first try may
-    have had its effect. Redirects are followed within the same host only, three at most, and never from https
-    to http. No proxy is read from the environment and no cookie is kept. Raises OutboundError or one of its
-    kinds; its `temporary` says whether a later try may help.
+    Blocks: call it from a thread, never inside a transaction. `deadline` (seconds) holds for all attempts and
+    hops together, so that a server that drips a byte a second cannot hold a worker; `max_bytes` is counted
+    after decompression; with `cut` the beginning of a larger answer will do. `silence` (seconds) is how long
+    the other side may say nothing, before its first byte or between two: a page has no reason to, a server
+    that converts a film does. GET and HEAD are tried again (twice by default, with growing, jittered pauses
+    or as `Retry-After` asks) when the connection fails, times out or the answer is 429, 502, 503 or 504;
+    other methods never are, since the first try may have had its effect. Redirects are followed within the
+    same host only, three at most, and never from https to http. No proxy is read from the environment and no
+    cookie is kept. Raises OutboundError or one of its kinds; its `temporary` says whether a later try may
+    help.
     """
-    request = Request(url, method.upper(), headers or {}, content, max_bytes, deadline, attempts, silence)
+    request = Request(
+        url, method.upper(), headers or {}, content, max_bytes, deadline, attempts, silence, cut
+    )
     return Door().fetch(request)
 
 
@@ -174,7 +180,9 @@ class Door:
                 httpx.Client(transport=transport, timeout=timeout, trust_env=False) as client,
                 client.stream(request.method, url, headers=headers, content=request.content) as response,
             ):
-                body = b"" if request.method == "HEAD" else _read(response, request.max_bytes)
+                body = (
+                    b"" if request.method == "HEAD" else _read(response, request.max_bytes, cut=request.cut)
+                )
         except httpx.TimeoutException as error:
             raise _judged(OutboundTimeout(f"{_shown(url)} took too long."), error) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -267,6 +275,14 @@ def _left(timeout: float | None, ends_at: float, error: type[httpcore.TimeoutExc
     return left if timeout is None else min(timeout, left)
 
 
+def check_address(url: str) -> None:
+    """Raises OutboundRefused for what could never be fetched: no web address, or one with a password in it.
+
+    Asks nobody where it leads: that may change, and is checked with each connection.
+    """
+    _checked_url(url)
+
+
 def _checked_url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
@@ -299,11 +315,13 @@ def _same_host(url: httpx.URL, target: httpx.URL) -> httpx.URL:
     return checked
 
 
-def _read(response: httpx.Response, max_bytes: int) -> bytes:
+def _read(response: httpx.Response, max_bytes: int, *, cut: bool) -> bytes:
     """Reads the body up to the limit; a small body that unpacks to a huge one is cut off as well."""
     body = bytearray()
     for chunk in _unpacked(response, max_bytes):
         body += chunk
+        if len(body) > max_bytes and cut:
+            return bytes(body[:max_bytes])
         if len(body) > max_bytes:
             raise OutboundTooLarge(f"{_shown(response.url)} is larger than {max_bytes} bytes.")
     return bytes(body)

@@ -27,6 +27,23 @@ def count(key: str, *, seconds: int = MINUTE) -> int:
         return 0
 
 
+def take(key: str, *, most: int, seconds: int = MINUTE) -> None:
+    """Counts one more under the key; raises TooMany beyond `most`, with the seconds until the next window.
+
+    Lets everything pass while the cache is away.
+    """
+    if count(key, seconds=seconds) > most:
+        raise TooMany(retry_after=seconds_left(seconds=seconds))
+
+
+def uncount(key: str, *, seconds: int = MINUTE) -> None:
+    """Takes one off the count of the current window; nothing when the cache is away."""
+    try:
+        cache.decr(_name(key, seconds))
+    except Exception:
+        logger.warning("the cache is away; %s is not taken back", key, exc_info=True)
+
+
 def counted(key: str, *, seconds: int = MINUTE) -> int:
     """Returns the count in the current window without adding to it; 0 when the cache is away."""
     try:

@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,6 +39,8 @@ class Kind(StrEnum):
     LONG = "long"
     # What must wait behind nobody: what came of a call is forgotten if its worker dies before it is written.
     URGENT = "urgent"
+    # Requests that wait for somebody else's server, and would keep all others of a usual thread waiting.
+    WAITING = "waiting"
 
 
 _executors: dict[Kind, list[ThreadPoolExecutor]] = {}
@@ -113,9 +115,12 @@ class _WithConnection(SyncToAsync[P, R]):
     """
 
     def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
-        close_old_connections()
         wrapper: Any
         for wrapper in connections.all(initialized_only=True):
+            # Whoever waits for this call inside a transaction needs the connection as it is.
+            if wrapper.in_atomic_block:
+                continue
+            wrapper.close_if_unusable_or_obsolete()
             raw = wrapper.connection
             wrapper.health_check_done = raw is not None and not raw.closed and _is_silent(raw.fileno())
         return super().thread_handler(*args, **kwargs)  # type: ignore[no-untyped-call]

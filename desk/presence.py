@@ -8,6 +8,7 @@ from channels.auth import get_user
 from django.conf import settings
 
 from accounts.models import User
+from accounts.signing_in.factors import lacks_second_factor
 from conversations.groups import DESK_ALL, DESK_NO_TEAM, desk_group, operator_group
 from core.actor import Actor
 from core.errors import Unauthenticated
@@ -17,14 +18,14 @@ def staff_actor(scope: dict[str, Any]) -> Actor:
     """Returns the socket's user as an actor with the rights of this moment.
 
     Reads session, user and teams again; raises Unauthenticated once the session has ended, the password was
-    changed, or the user is no active member of staff any more.
+    changed, the user is no active member of staff any more, or must have a second factor and has none.
     """
     session = scope.get("session")
     if session is None or not session.session_key:
         raise Unauthenticated
     store = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
     user = async_to_sync(get_user)({"session": store})
-    if not isinstance(user, User) or not (user.is_active and user.is_staff):
+    if not isinstance(user, User) or not (user.is_active and user.is_staff) or lacks_second_factor(user):
         raise Unauthenticated
     return user.as_actor()
 

@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from django.views.decorators.http import require_GET
 
 from accounts.json_views import Json, json_view
-from conversations.models import Message
+from conversations.models import CannedReply, Message
+from conversations.queries.canned import Rendered, offered, rendered
 from conversations.queries.delivered import delivery_states
 from conversations.queries.recipients import recipients as recipients_of
 from core.actor import Actor
@@ -32,6 +33,15 @@ def templates(_request: HttpRequest, actor: Actor, conversation_id: UUID) -> Jso
 
 @require_GET
 @json_view
+def canned(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
+    """The canned replies that hold `q`, each as it would read here."""
+    row = found_with_identity(actor, conversation_id)
+    found = offered(actor, search=request.GET.get("q", "")[:200])
+    return {"replies": [canned_frame(reply, rendered(reply, row, by=actor)) for reply in found]}
+
+
+@require_GET
+@json_view
 def recipients(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:
     """To whom an answer goes; with `answers`, one to that message."""
     answers = uuid_or_none(request.GET.get("answers"), "answers")
@@ -46,3 +56,14 @@ def whole(_request: HttpRequest, actor: Actor, conversation_id: UUID, message_id
     if found is None:
         raise NotFound
     return {"text": str(found.details.get("full_text") or found.text)}
+
+
+def canned_frame(reply: CannedReply, said: Rendered) -> Json:
+    """Returns a canned reply for the composer."""
+    return {
+        "id": reply.pk,
+        "shortcut": reply.shortcut,
+        "title": reply.title,
+        "text": said.text,
+        "missing": said.missing,
+    }

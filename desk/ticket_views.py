@@ -114,7 +114,7 @@ def change(request: HttpRequest, actor: Actor, number: int) -> Json:
 
 def wanted_changes(data: Json) -> dict[str, Any]:
     """Returns the arguments of the action for what a body names; raises Invalid, NotFound."""
-    unknown = set(data) - {"subject", "description", "status", "priority", "team", "assignee"}
+    unknown = set(data) - {"subject", "description", "status", "priority", "team", "assignee", "attributes"}
     if unknown or not data:
         raise Invalid(field=next(iter(sorted(unknown)), None))
     wanted: dict[str, Any] = {
@@ -122,12 +122,20 @@ def wanted_changes(data: Json) -> dict[str, Any]:
     }
     if "priority" in data:
         wanted["priority"] = whole(data["priority"], "priority")
+    if "attributes" in data:
+        wanted["attributes"] = _values(data["attributes"])
     if "team" in data:
         wanted["team"] = _team(data["team"])
     if "assignee" in data:
         value = data["assignee"]
         wanted["assignee"] = None if value is None else operator_by_id(str(whole(value, "assignee")))
     return wanted
+
+
+def _values(value: object) -> Json:
+    if not isinstance(value, dict):
+        raise Invalid(field="attributes")
+    return value
 
 
 def _team(value: object) -> Team | None:

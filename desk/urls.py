@@ -27,6 +27,7 @@ def desk_urls(site: "DeskSite") -> list[URLPattern]:
         path(f"{inbox}context/", views.panel, name="desk_context"),
         path(f"{inbox}deliveries/", thread_views.deliveries, name="desk_deliveries"),
         path(f"{inbox}templates/", thread_views.templates, name="desk_templates"),
+        path(f"{inbox}canned/", thread_views.canned, name="desk_canned"),
         path(f"{inbox}recipients/", thread_views.recipients, name="desk_recipients"),
         path(f"{inbox}messages/<uuid:message_id>/", thread_views.whole, name="desk_message"),
         path(f"{inbox}files/", views.upload, name="desk_upload"),

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from accounts.models import Team
 from conversations import actions
 from conversations.actions.assignment import operator_by_id
-from conversations.enums import Priority
+from conversations.enums import FieldEntity, Priority
 from conversations.models import Conversation, Inbox, Message, MessageTemplate
 from conversations.queries.delivered import delivery_states
 from conversations.queries.wire import Reader, attachment_frame
@@ -153,6 +153,26 @@ def priority(conversation: Conversation, data: Json, actor: Actor) -> Json:
     return {}
 
 
+def tags(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Adds tags and takes tags away; all others stay."""
+    add, remove = listed(data, "add"), listed(data, "remove")
+    actions.edit_conversation(conversation=conversation, by=actor, add_tags=add, remove_tags=remove)
+    return {}
+
+
+def fields(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Sets values of custom fields of the conversation, or of its customer where `of` says `contact`."""
+    values = data.get("attributes")
+    if not isinstance(values, dict):
+        raise Invalid(field="attributes")
+    if data.get("of") == FieldEntity.CONTACT:
+        told = actions.Told(attributes=values)
+        actions.edit_contact(contact=conversation.contact, by=actor, told=told)
+    else:
+        actions.edit_conversation(conversation=conversation, by=actor, attributes=values)
+    return {}
+
+
 def ticket(conversation: Conversation, data: Json, actor: Actor) -> Json:
     """Opens a ticket about the matter; the same `client_id` again opens no second one."""
     client_id = uuid_or_none(data.get("client_id"), "client_id")
@@ -209,5 +229,7 @@ VERBS: Mapping[str, Verb] = {
     "resolve": resolve,
     "reopen": reopen,
     "priority": priority,
+    "tags": tags,
+    "fields": fields,
     "ticket": ticket,
 }

@@ -8,10 +8,12 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
+from django.core.handlers.asgi import ASGIHandler
+from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 # Only now may anything that needs the app registry be imported.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
@@ -20,6 +22,8 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
+from api.later import Later  # noqa: E402
+from api.seeds.chat_socket import OlderChatSocket  # noqa: E402
 from conversations.door import PREFIX, door  # noqa: E402
 from core import queue  # noqa: E402
 from core.threads import BorrowedThreads  # noqa: E402
@@ -29,11 +33,23 @@ from llm.door import close, warm_up  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
+
+class Pages(ASGIHandler):
+    """Django's pages and API. An answer that is not known yet is waited for here, where no thread is held."""
+
+    async def send_response(self, response: HttpResponseBase, send: Callable[..., Any]) -> None:
+        """Sends the response, or what it stands for."""
+        await super().send_response(await response.known() if isinstance(response, Later) else response, send)
+
+
+pages = Pages()
 staff_socket = AllowedHostsOriginValidator(AuthMiddlewareStack(DeskConsumer.as_asgi()))
 sockets = URLRouter(
     [
         # The widget lives on other sites by design: each inbox has its own list of them.
         path("ws/chat/", ChatConsumer.as_asgi()),
+        # Without the slash it is the chat of an older system.
+        path("ws/chat", OlderChatSocket.as_asgi()),
         path("ws/desk/", staff_socket),
     ]
 )

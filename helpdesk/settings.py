@@ -63,6 +63,7 @@ def stored_key(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+VERSION = "0.1.0"
 HELPDESK_HOME = Path(env.str("HELPDESK_HOME", default=str(BASE_DIR / "var"))).resolve()
 PORT = env.int("PORT", default=8000)
 # `serve` fills an empty database with a demonstration, whose passwords are public: never on a real one.
@@ -93,6 +94,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "core",
     "accounts",
     "llm",
@@ -119,6 +125,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.signing_in.middleware.require_second_factor",
 ]
 
 ROOT_URLCONF = "helpdesk.urls"
@@ -189,6 +197,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {"delete_jobs": "successful"}
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
+    "accounts.signing_in.backends.SignOnOnlyBackend",
     "django.contrib.auth.backends.ModelBackend",
     "accounts.permissions.RoleBackend",
 ]
@@ -196,11 +205,88 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# From wherever: who guesses has more than one address.
+AXES_LOCKOUT_PARAMETERS = ["username", ["username", "ip_address"]]
 AXES_ENABLE_ADMIN = False
+AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
+ACCESS_TOKEN_MINUTES = env.int("ACCESS_TOKEN_MINUTES", default=15)
+REFRESH_TOKEN_DAYS = env.int("REFRESH_TOKEN_DAYS", default=7)
+REGISTRATION = env.str("REGISTRATION", default="off")
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
+# What somebody may have sent to one mailbox.
+ACCOUNT_MAILS_PER_HOUR = env.int("ACCOUNT_MAILS_PER_HOUR", default=5)
+
+# --- Signing in -------------------------------------------------------------------------------------------
+# Who must have a second factor: operator, lead, admin.
+MFA_REQUIRED_ROLES = env.list("MFA_REQUIRED_ROLES", default=[])
+if unknown_roles := set(MFA_REQUIRED_ROLES) - {"operator", "lead", "admin"}:
+    message = f"MFA_REQUIRED_ROLES knows operator, lead and admin, not {', '.join(sorted(unknown_roles))}"
+    raise ImproperlyConfigured(message)
+# Single sign-on by OpenID Connect, with one provider.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="").rstrip("/")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = secret("OIDC_CLIENT_SECRET")
+OIDC_NAME = env.str("OIDC_NAME", default="Single sign-on")
+# The claim that names the role, with dots into objects; "": roles are set here.
+OIDC_ROLE_CLAIM = env.str("OIDC_ROLE_CLAIM", default="")
+OIDC_CREATE_USERS = env.bool("OIDC_CREATE_USERS", default=False)
+# Nobody but superusers signs in in another way.
+OIDC_ONLY = env.bool("OIDC_ONLY", default=False)
+if (OIDC_ISSUER and not OIDC_CLIENT_ID) or (OIDC_ONLY and not OIDC_ISSUER):
+    message = "Single sign-on needs both OIDC_ISSUER and OIDC_CLIENT_ID"
+    raise ImproperlyConfigured(message)
+ACCOUNT_ADAPTER = "accounts.signing_in.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+# Tries are counted by django-axes and by accounts.doors, which fail closed without the cache.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+MFA_ADAPTER = "accounts.signing_in.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+# A clock may be half a minute off; a code is good for once all the same (accounts.signing_in.codes).
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "accounts.signing_in.forms.CodeForm",
+    "reauthenticate": "accounts.signing_in.forms.CodeAgainForm",
+    "activate_totp": "accounts.signing_in.forms.FirstCodeForm",
+    "add_webauthn": "accounts.signing_in.forms.NewPasskeyForm",
+    "edit_webauthn": "accounts.signing_in.forms.PasskeyNameForm",
+    "login_webauthn": "accounts.signing_in.forms.PasskeyForm",
+    "authenticate_webauthn": "accounts.signing_in.forms.PasskeyAsSecondForm",
+    "reauthenticate_webauthn": "accounts.signing_in.forms.PasskeyAgainForm",
+}
+SOCIALACCOUNT_ADAPTER = "accounts.signing_in.adapters.SignOnAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
+    "openid_connect": {
+        "provider_class": "accounts.signing_in.oidc.SignOn",
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
+
+# --- Mails of the system itself; customers' come through inboxes ------------------------------------------
+EMAIL_URL = secret("EMAIL_URL")
+# Without a server they are printed.
+globals().update(env.email_url_config(EMAIL_URL or "consolemail://"))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="helpdesk@localhost")
 
 # --- Channels, knowledge, models --------------------------------------------------------------------------
 CHANNEL_ADAPTERS = {
@@ -221,6 +307,16 @@ MAX_LIST_BYTES = env.int("MAX_LIST_BYTES", default=20 * 1024 * 1024)
 CHAT_MESSAGES_PER_MINUTE = env.int("CHAT_MESSAGES_PER_MINUTE", default=60)
 # Many customers share the address of a company or a phone network.
 CHAT_NEWCOMERS_PER_MINUTE = env.int("CHAT_NEWCOMERS_PER_MINUTE", default=600)
+# The chat of programs (docs/api/chat.md). The inbox by its key; empty: the oldest widget.
+CHAT_INBOX = env.str("CHAT_INBOX", default="")
+# Below the minute after which most proxies give up.
+CHAT_WAIT_SECONDS = env.float("CHAT_WAIT_SECONDS", default=50)
+# Chat requests of one key, one customer and one address in a minute.
+RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=60)
+# Unset: the chat of older systems wants a key, and /chat/stream wants none, as the widget.
+REQUIRE_API_KEY = env.bool("REQUIRE_API_KEY", default=None)
+# Plain keys of older systems. They open the chat and nothing else.
+CHAT_KEYS = [key.strip() for key in (secret("API_KEY"), *secret("API_KEYS").split(",")) if key.strip()]
 ATTACHMENT_TYPES = [
     "image/png",
     "image/jpeg",
@@ -242,6 +338,7 @@ LLM: dict[str, str] = {
         ("GROQ_API_KEY", ""),
         ("ANTHROPIC_API_KEY", ""),
         ("OLLAMA_API_BASE", ""),
+        ("LLM_PROVIDER", ""),
         ("LLM_BASE_URL", ""),
         ("LLM_API_KEY", ""),
         ("LLM_MODEL", ""),
@@ -253,15 +350,24 @@ LLM: dict[str, str] = {
 }
 
 # --- HTTP API ---------------------------------------------------------------------------------------------
+# How long the calls of webhooks can be looked at, and made again.
+WEBHOOK_LOG_DAYS = env.int("WEBHOOK_LOG_DAYS", default=30)
+# How long the secret of before signs beside a new one.
+WEBHOOK_SECRET_OVERLAP_HOURS = env.int("WEBHOOK_SECRET_OVERLAP_HOURS", default=24)
+# For each key, user and address; a key may have a number of its own. 0: as many as they like.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1_200)
+# Wrong keys and tokens from one address.
+API_REFUSALS_PER_MINUTE = env.int("API_REFUSALS_PER_MINUTE", default=60)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["api.permissions.DenyByDefault"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "api.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "api.authentication.BearerAuthentication",
+        "api.sessions.StaffSessionAuthentication",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.Description",
     "EXCEPTION_HANDLER": "api.errors.problem_details",
     "UNAUTHENTICATED_USER": None,
 }
@@ -278,11 +384,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "api.schema.with_introduction",
         "api.schema.with_segments",
         "api.schema.with_strict_bodies",
+        "api.schema.with_chosen_fields",
         "api.schema.with_pages",
         "api.schema.with_problems",
     ],
     # Names of the schemas of values, which would be called after the first field that uses them otherwise.
     "ENUM_NAME_OVERRIDES": {
+        "FieldEntity": "conversations.enums.FieldEntity",
+        "FieldKind": "conversations.enums.FieldKind",
         "ConversationStatus": "conversations.enums.Status",
         "AuthorKind": "conversations.enums.AuthorKind",
         "Direction": "conversations.enums.Direction",
@@ -290,6 +399,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TicketStatus": "tickets.enums.TicketStatus",
         "TicketSource": "tickets.enums.TicketSource",
         "TicketEventType": "tickets.enums.TicketEventType",
+        "RunStatus": "agents.enums.RunStatus",
+        "Light": "conversations.enums.Light",
         "CampaignStatus": "campaigns.enums.CampaignStatus",
         "CampaignKind": "campaigns.enums.Kind",
         "CampaignSource": "campaigns.enums.Source",
@@ -298,7 +409,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ListStatus": "campaigns.enums.UploadStatus",
         "Visitors": "campaigns.enums.Visitors",
         "VariantLabel": ["A", "B", "C", "D", "E"],
+        "ArticleStatus": "knowledge.enums.ArticleStatus",
         "Priority": ["low", "normal", "high", "urgent"],
+        "WebhookCallStatus": "api.enums.CallStatus",
+        "WebhookTopic": "api.enums.Topic",
+        "WebhookEventName": "api.enums.EventName",
+        "Role": "accounts.enums.Role",
+        "Scope": "accounts.enums.Scope",
+        "Language": ["en", "pt-br", "es"],
+        "ArticleLanguage": "knowledge.enums.Language",
         "SettableStatus": ["open", "resolved", "bot"],
     },
 }

@@ -13,6 +13,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from conversations.actions.placing import set_event_clock
 from core.schema import missing_migrations
 
 # Any number will do, as long as everybody who prepares a database takes the same.
@@ -31,6 +32,7 @@ def prepare(say: Callable[[str], object], *, demo: bool) -> None:
             if missing_migrations():
                 say("Preparing the database …")
                 call_command("migrate", interactive=False, verbosity=0)
+            set_event_clock()
             if demo and is_empty():
                 say("Loading the demonstration: a shop, its help centre, its people …")
                 call_command("load_demo", verbosity=0)

@@ -72,7 +72,7 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     @admin.display(description=_("searchable"), boolean=True)
     def is_current(self, article: Article) -> bool:
         """Whether the passages show the present text."""
-        return article.checksum == article.indexed_checksum
+        return article.is_searchable
 
     @admin.display(description=_("page"))
     def preview(self, article: Article) -> SafeString | str:

@@ -1,4 +1,4 @@
-"""Articles, and the passages they are found by."""
+"""Articles, the passages they are found by, and what messages mean."""
 
 import hashlib
 from typing import Any, ClassVar, Self
@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import HalfVectorField
+from pgvector.django import BitField, HalfVectorField, HnswIndex
 
 from accounts.models import Team
+from conversations.models import Conversation, Message
 from core.actor import Actor
 from knowledge.enums import ArticleStatus, Language
 from knowledge.text import title_key
@@ -67,6 +68,9 @@ class Article(models.Model):
 
     objects = ArticleQuerySet.as_manager()
 
+    # A job writes it after every edit, and that is no other article.
+    unversioned = ("indexed_checksum",)
+
     class Meta:
         verbose_name = _("article")
         verbose_name_plural = _("articles")
@@ -93,6 +97,11 @@ class Article(models.Model):
     def get_absolute_url(self) -> str:
         """The path of our own page of the article."""
         return reverse("knowledge:article", args=[self.pk, self.slug])
+
+    @property
+    def is_searchable(self) -> bool:
+        """True when its passages show its present text."""
+        return self.checksum == self.indexed_checksum
 
     @property
     def public_url(self) -> str:
@@ -130,3 +139,75 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.article_id}.{self.position} {self.heading}".strip()
+
+
+class MessageVectorQuerySet(models.QuerySet["MessageVector"]):
+    """The one door to what messages mean for an actor."""
+
+    def visible_to(self, actor: Actor, *, team: Team | None = None) -> Self:
+        """Narrows to messages of the conversations the actor may see, and of one team where given."""
+        if actor.is_admin and team is None:
+            return self
+        seen = Conversation.objects.visible_to(actor)
+        return self.filter(conversation__in=seen if team is None else seen.filter(team=team))
+
+
+class MessageVector(models.Model):
+    """What a message means. A trigger of the database removes it with the text it was made from.
+
+    Team and inbox are those of the conversation, and are asked there: a conversation changes its team, and a
+    copy that lags behind would show a message to people who may not see it any more.
+    """
+
+    message = models.OneToOneField(Message, models.CASCADE, primary_key=True, related_name="vector")
+    # Without a constraint: checking it would wait for whoever has the conversation locked, and they for us.
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="message_vectors", db_constraint=False, db_index=False
+    )
+    vector: Any = HalfVectorField(_("vector"), dimensions=DIMENSIONS, editable=False)
+    # The signs of its numbers: a sixteenth of the size, and nearly the same neighbours.
+    sketch = models.GeneratedField(
+        expression=Func(F("vector"), template=f"binary_quantize(%(expressions)s)::bit({DIMENSIONS})"),
+        output_field=BitField(length=DIMENSIONS),
+        db_persist=True,
+    )
+
+    objects = MessageVectorQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message's vector")
+        verbose_name_plural = _("messages' vectors")
+        indexes: ClassVar = [
+            HnswIndex(
+                fields=["sketch"],
+                name="messagevector_nearest",
+                m=16,
+                ef_construction=64,
+                opclasses=["bit_hamming_ops"],
+            ),
+            # The sketches of a conversation lie side by side, and the rows are not needed to compare them.
+            models.Index(
+                fields=["conversation"], include=["message", "sketch"], name="messagevector_sketches"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id}"
+
+
+class MessageToEmbed(models.Model):
+    """A message whose text has no vector yet; written by a trigger of the database with the text itself.
+
+    The row is the job: nothing is deferred for a single message, and a burst is one run.
+    """
+
+    message = models.OneToOneField(
+        Message, models.CASCADE, primary_key=True, related_name="to_embed", db_constraint=False
+    )
+
+    class Meta:
+        verbose_name = _("message to be embedded")
+        verbose_name_plural = _("messages to be embedded")
+
+    def __str__(self) -> str:
+        return f"{self.message_id}"

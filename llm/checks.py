@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's name)
 
 from llm.media import INPUTS, NOTHING, wished
-from llm.providers import PROVIDERS, resolve
+from llm.providers import BUILTIN, MOCK, PROVIDERS, resolve, wished_provider
 
 SECONDS = ("LLM_TIMEOUT_SECONDS", "LLM_FIRST_TOKEN_SECONDS")
 MODELS = ("LLM_MODEL", "LLM_FALLBACK_MODEL")
@@ -26,6 +26,8 @@ def check_seconds(**_: Any) -> list[CheckMessage]:
 def check_models(**_: Any) -> list[CheckMessage]:
     """llm.W001: a model names a provider that has no key, so that another one is asked for it."""
     found: list[CheckMessage] = []
+    if wished_provider(settings.LLM) in {BUILTIN, MOCK}:
+        return found
     for name in MODELS:
         model = settings.LLM.get(name, "").strip()
         wanted = next((known for known in PROVIDERS if model.startswith(f"{known.name}/")), None)
@@ -49,6 +51,23 @@ def check_inputs(**_: Any) -> list[CheckMessage]:
         return []
     known = ", ".join([*INPUTS, NOTHING])
     return [Error(f"LLM_INPUTS names {', '.join(unknown)}; it knows {known}.", id="llm.E002")]
+
+
+@register()
+def check_provider(**_: Any) -> list[CheckMessage]:
+    """llm.E003: LLM_PROVIDER names nobody we know. llm.W002: it names one that has no key."""
+    name = wished_provider(settings.LLM)
+    known = {each.name: each.address or each.key for each in PROVIDERS}
+    if not name or name in {BUILTIN, MOCK}:
+        return []
+    if name not in known:
+        return [Error(f"LLM_PROVIDER is {name}; it knows {', '.join([*known, MOCK])}.", id="llm.E003")]
+    if settings.LLM.get(known[name], "").strip():
+        return []
+    hint = f"Set {known[name]}, or LLM_PROVIDER={MOCK}."
+    asked = resolve(settings.LLM, "").model
+    told = f"LLM_PROVIDER is {name}, but {known[name]} is not set: {asked} is asked."
+    return [Warning(told, hint, id="llm.W002")]
 
 
 def _is_positive(text: str) -> bool:

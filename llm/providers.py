@@ -2,7 +2,8 @@
 
 Reads the mapping `settings.LLM`: one key per provider, `OLLAMA_API_BASE`, or `LLM_BASE_URL` with an optional
 `LLM_API_KEY` for anything that speaks OpenAI's protocol (vLLM, llama.cpp, LM Studio, a gateway). An empty
-value counts as absent. Where several are present the one named first in `PROVIDERS` is asked.
+value counts as absent. Where several are present the one that `LLM_PROVIDER` names is asked, or else the one
+named first in `PROVIDERS`; `mock` there is the built-in answerer, whatever keys there are.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 
 BUILTIN = "builtin"
 BUILTIN_MODEL = f"{BUILTIN}/quote"
+# What older systems call an answerer without a provider.
+MOCK = "mock"
 # For servers that take no key: their clients must send one.
 NO_KEY = "none"
 
@@ -70,7 +73,7 @@ def resolve(config: Mapping[str, str], model: str) -> Provider:
     first provider as it is: `openai/gpt-oss-20b` on one's own server is sent there whole. Without any key
     every name ends at the built-in answerer, which needs none.
     """
-    present = [known for known in PROVIDERS if _is_present(config, known)]
+    present = _present(config)
     first, _, rest = model.partition("/")
     if first == BUILTIN and rest:
         return Provider(BUILTIN, model, model)
@@ -80,6 +83,20 @@ def resolve(config: Mapping[str, str], model: str) -> Provider:
     if not present:
         return Provider(BUILTIN, BUILTIN_MODEL, BUILTIN_MODEL)
     return _provider(config, present[0], model or present[0].model)
+
+
+def wished_provider(config: Mapping[str, str]) -> str:
+    """Returns the provider that was chosen by name, in lower case; empty where keys decide."""
+    return _value(config, "LLM_PROVIDER").lower()
+
+
+def _present(config: Mapping[str, str]) -> list[_Known]:
+    """Returns the providers that have a key, the wished one first."""
+    name = wished_provider(config)
+    if name in {MOCK, BUILTIN}:
+        return []
+    present = [known for known in PROVIDERS if _is_present(config, known)]
+    return sorted(present, key=lambda known: known.name != name)
 
 
 def _value(config: Mapping[str, str], name: str) -> str:

@@ -5,6 +5,7 @@ customer with a conversation in the support inbox.
 """
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -29,6 +30,19 @@ from tests.channels import mailbox as mailbox  # noqa: PLC0414
 from tests.channels import post as post  # noqa: PLC0414
 from tests.channels import template as template  # noqa: PLC0414
 from tests.live import LiveServer, close_database_threads
+
+# What a machine may lack: the marker of the tests that need it, and the program.
+PROGRAMS = {"dovecot": "dovecot", "node": "npm"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs a program that is not here is left out of the run, and everything else takes place."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/usr/bin:/bin"
+    lacking = [marker for marker, program in PROGRAMS.items() if not shutil.which(program, path=path)]
+    needed = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
+    if needed:
+        config.hook.pytest_deselected(items=needed)
+        items[:] = [item for item in items if item not in needed]
 
 
 @pytest.fixture(scope="session", autouse=True)

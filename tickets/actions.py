@@ -1,8 +1,9 @@
 """Writes of tickets: opening one, changing one. Both are told in its history and conversations."""
 
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -11,18 +12,20 @@ from django.utils.translation import gettext as _
 from accounts.models import Team, User
 from conversations.actions import add_event, lock
 from conversations.actions.record import require_staff, save_locked
-from conversations.enums import EventType, Priority
+from conversations.enums import EventType, FieldEntity, Priority
 from conversations.groups import DESK_ALL, desk_group
 from conversations.models import Contact, Conversation
+from conversations.queries.fields import merged_attributes
 from core.actor import Actor, ActorKind
 from core.errors import Forbidden, Invalid, NotFound
+from core.keep import KEEP, Kept
 from core.realtime import publish
+from core.versions import require_version
+from tickets.checks import body, line, person_of, priority_of, status_of
 from tickets.enums import DONE, TicketEventType, TicketSource, TicketStatus
 from tickets.models import Ticket, TicketEvent
 from tickets.queries import may_be_requester, same_matter, same_words
-
-MAX_SUBJECT = 200
-MAX_DESCRIPTION = 10_000
+from tickets.words import in_words
 
 SOURCES = {
     ActorKind.AGENT: TicketSource.AGENT,
@@ -31,16 +34,6 @@ SOURCES = {
     ActorKind.CONTACT: TicketSource.CHAT,
     ActorKind.SYSTEM: TicketSource.SYSTEM,
 }
-
-
-class Keep(Enum):
-    """The value of an argument that says: leave this as it is."""
-
-    KEEP = "keep"
-
-
-KEEP = Keep.KEEP
-Kept = Literal[Keep.KEEP]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +46,7 @@ class _Wish:
     team: Team | None
     source: TicketSource
     key: str | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -67,6 +61,7 @@ def create_ticket(
     contact: Contact | None = None,
     source: TicketSource | None = None,
     idempotency_key: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> Ticket:
     """Opens a ticket, or returns the one that exists for the same call or the same matter.
 
@@ -78,15 +73,17 @@ def create_ticket(
     number only of a ticket that they or the agent opened.
 
     Raises NotFound for a conversation the actor may not see, Forbidden for an agent without one, Invalid for
-    an empty or too long text, an unknown priority or a customer who is not the actor's to name.
+    an empty or too long text, an unknown priority, a customer who is not the actor's to name, or an
+    attribute that fits no custom field.
     """
     wish = _Wish(
-        _line(subject),
-        _text(description),
-        _priority(priority),
+        line(subject),
+        body(description),
+        priority_of(priority),
         team,
         source or SOURCES[by.kind],
         idempotency_key,
+        merged_attributes(FieldEntity.TICKET, {}, attributes) if attributes else {},
     )
     row = _locked(conversation, by=by)
     requester = _requester(row, contact, by=by)
@@ -135,13 +132,15 @@ def _insert(wish: _Wish, requester: Contact | None, *, by: Actor) -> Ticket:
         team=wish.team,
         requester=requester,
         source=wish.source,
+        attributes=dict(wish.attributes),
         idempotency_key=wish.key,
         created_by_kind=by.kind,
         created_by_name=by.name[:120],
         last_seq=1,
     )
     try:
-        with transaction.atomic():
+        # Only a key can be there already, and only then is anything done after a failure.
+        with transaction.atomic(savepoint=wish.key is not None):
             ticket.save(force_insert=True)
     except IntegrityError:
         known = Ticket.objects.filter(idempotency_key=wish.key).first() if wish.key else None
@@ -179,32 +178,38 @@ def update_ticket(
     priority: int | Kept = KEEP,
     team: Team | Kept | None = KEEP,
     assignee: User | Kept | None = KEEP,
+    attributes: Mapping[str, Any] | None = None,
+    expected: str | None = None,
 ) -> Ticket:
     """Changes what is given and returns the row; what is the same already is no change and leaves no trace.
 
-    Naming the first person in charge opens a new ticket. `solved_at` follows the status. It moves no
-    conversation and tells no customer. Raises Forbidden for anybody but staff, NotFound when the actor may
-    not see the ticket, Invalid for a value that is none. An actor may move a ticket out of its own sight.
+    Attributes are set one by one, None takes one away; those that are not named stay. Naming the first person
+    in charge opens a new ticket. `solved_at` follows the status. It moves no conversation and tells no
+    customer. Raises Forbidden for anybody but staff, NotFound when the actor may not see the ticket, Invalid
+    for a value that is none. An actor may move a ticket out of its own sight.
     """
     require_staff(by)
     # Conversations first, then the ticket: the order in which `create_ticket` takes its locks.
     linked = sorted(ticket.conversations.values_list("pk", flat=True))
     conversations = [lock(pk, by=Actor.system()) for pk in linked]
     row = lock_ticket(ticket, by=by)
+    require_version(row, expected)
     old_team = row.team_id
     wanted: dict[str, Any] = {
-        "subject": subject if subject is KEEP else _line(subject),
-        "description": description if description is KEEP else _text(description),
-        "status": status if status is KEEP else _status(status),
-        "priority": priority if priority is KEEP else _priority(priority),
+        "subject": subject if subject is KEEP else line(subject),
+        "description": description if description is KEEP else body(description),
+        "status": status if status is KEEP else status_of(status),
+        "priority": priority if priority is KEEP else priority_of(priority),
         "team": team,
-        "assignee": assignee if assignee is KEEP else _person(assignee),
+        "assignee": assignee if assignee is KEEP else person_of(assignee),
+        "attributes": _attributes(row, attributes) if attributes else KEEP,
     }
     if row.status == TicketStatus.NEW and status is KEEP and isinstance(assignee, User):
         wanted["status"] = TicketStatus.OPEN
     changes = _apply(row, wanted)
     if changes:
-        row.save(update_fields=[*changes, "solved_at", "last_seq", "updated_at"])
+        names = {name.partition(".")[0] for name in changes}
+        row.save(update_fields=[*names, "solved_at", "last_seq", "updated_at"])
         _append(row, TicketEventType.UPDATED, by=by, changes=changes)
         for conversation in conversations:
             _tell_conversation(
@@ -212,6 +217,16 @@ def update_ticket(
             )
         _wake(row, old_team)
     return row
+
+
+def hold_conversations(ids: Iterable[UUID]) -> None:
+    """Locks the conversations of many tickets in one order, before the tickets are changed one by one.
+
+    Needs a transaction. Whoever changes several would take a conversation after a ticket else.
+    """
+    rows = Conversation.objects.filter(tickets__in=list(ids)).order_by("pk")
+    held = Conversation.objects.filter(pk__in=rows.values("pk")).order_by("pk")
+    list(held.select_for_update(of=("self",)).values("pk"))
 
 
 def lock_ticket(ticket: Ticket, *, by: Actor) -> Ticket:
@@ -225,28 +240,21 @@ def lock_ticket(ticket: Ticket, *, by: Actor) -> Ticket:
 
 def _apply(row: Ticket, wanted: dict[str, Any]) -> dict[str, Any]:
     """Sets what differs and returns it as {field: {"from", "to"}} in words."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for name, value in wanted.items():
         before = getattr(row, name)
         if value is KEEP or value == before:
             continue
         setattr(row, name, value)
-        changes[name] = {"from": _word(name, before), "to": _word(name, value)}
+        changes |= in_words(name, before, value)
     if changes:
         row.last_seq += 1
         row.solved_at = (row.solved_at or timezone.now()) if row.status in DONE else None
     return changes
 
 
-def _word(name: str, value: Any) -> str | None:
-    """A value as the history keeps it: what it was called at the time, not the id of a row."""
-    if isinstance(value, Team):
-        return value.slug
-    if isinstance(value, User):
-        return value.display_name
-    if name == "priority":
-        return Priority(value).name.lower()
-    return None if value is None else str(value)
+def _attributes(row: Ticket, given: Mapping[str, Any]) -> dict[str, Any]:
+    return merged_attributes(FieldEntity.TICKET, row.attributes, given)
 
 
 def _append(
@@ -278,42 +286,3 @@ def _wake(ticket: Ticket, *other_teams: int | None) -> None:
     teams = {ticket.team_id, *other_teams}
     message = {"type": "ticket", "ticket": str(ticket.pk), "seq": ticket.last_seq}
     publish([*map(desk_group, teams), DESK_ALL], message)
-
-
-def _line(text: str) -> str:
-    clean = " ".join(_storable(text).split())
-    if not clean:
-        raise Invalid(_("A ticket needs a subject."), field="subject")
-    if len(clean) > MAX_SUBJECT:
-        raise Invalid(_("A subject may have %d characters.") % MAX_SUBJECT, field="subject")
-    return clean
-
-
-def _text(text: str) -> str:
-    clean = _storable(text).strip()
-    if len(clean) > MAX_DESCRIPTION:
-        raise Invalid(_("A description may have %d characters.") % MAX_DESCRIPTION, field="description")
-    return clean
-
-
-def _storable(text: str) -> str:
-    """Returns the text without what Postgres cannot hold: NUL and lone surrogates."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _priority(value: int) -> int:
-    if value not in Priority.values:
-        raise Invalid(_("There is no such priority."), field="priority")
-    return value
-
-
-def _status(value: str) -> str:
-    if value not in TicketStatus.values:
-        raise Invalid(_("There is no such status."), field="status")
-    return value
-
-
-def _person(user: User | None) -> User | None:
-    if user is not None and not (user.is_active and user.is_staff):
-        raise Invalid(_("Only active members of staff can be responsible."), field="assignee")
-    return user

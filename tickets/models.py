@@ -51,17 +51,34 @@ class Ticket(models.Model):
     description = models.TextField(_("description"), blank=True)
     status = models.CharField(_("status"), max_length=8, choices=TicketStatus, default=TicketStatus.NEW)
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.NORMAL)
+    # Indexes below begin with these two.
     team = models.ForeignKey(
-        Team, models.SET_NULL, related_name="tickets", verbose_name=_("team"), null=True, blank=True
+        Team,
+        models.SET_NULL,
+        related_name="tickets",
+        verbose_name=_("team"),
+        null=True,
+        blank=True,
+        db_index=False,
     )
     assignee = models.ForeignKey(
-        User, models.SET_NULL, related_name="tickets", verbose_name=_("assignee"), null=True, blank=True
+        User,
+        models.SET_NULL,
+        related_name="tickets",
+        verbose_name=_("assignee"),
+        null=True,
+        blank=True,
+        db_index=False,
     )
     requester = models.ForeignKey(
         Contact, models.SET_NULL, related_name="tickets", verbose_name=_("customer"), null=True, blank=True
     )
     conversations = models.ManyToManyField(
         Conversation, related_name="tickets", verbose_name=_("conversations"), blank=True
+    )
+    # Values of custom fields by their keys.
+    attributes: "models.JSONField[Any, Any]" = models.JSONField(
+        _("attributes"), default=dict, db_default={}, blank=True
     )
     source = models.CharField(_("source"), max_length=8, choices=TicketSource, editable=False)
     # NULL rather than empty: NULLs do not collide.
@@ -95,6 +112,9 @@ class Ticket(models.Model):
             models.Index(fields=["status", "-number"], name="ticket_by_status"),
             models.Index(fields=["team", "-number"], name="ticket_of_team"),
             models.Index(fields=["assignee", "-number"], name="ticket_of_assignee"),
+            # Filtered by it, and ordered by it.
+            models.Index(fields=["priority", "-number"], name="ticket_by_priority"),
+            models.Index(fields=["priority", "id"], name="ticket_listed_by_priority"),
             models.Index(fields=["-updated_at", "id"], name="ticket_newest"),
         ]
 

@@ -6,14 +6,18 @@ from uuid import UUID
 
 from django.contrib.postgres.lookups import Unaccent
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from conversations.models import Contact, Conversation
+from conversations.queries.reports import GROUPS, Line, Lines, Narrowed, may_count, tally
 from core.actor import Actor, ActorKind
 from core.errors import NotFound
+from core.spans import Span
+from tickets.enums import DONE, TicketStatus
 from tickets.matters import ALIKE, TELLING_LENGTH, contradict, normalised
 from tickets.models import Ticket, TicketEvent, TicketQuerySet
 
+TICKET_GROUPS = {name: GROUPS[name] for name in ("team", "operator")}
 # Of more unsolved tickets that look alike than this, the oldest are not looked at.
 COMPARED = 50
 
@@ -103,3 +107,34 @@ def same_matter(conversation: Conversation, *, subject: str, description: str) -
 def same_words(text: str, others: Iterable[str]) -> bool:
     """True when the text says nothing that one of the others does not say word for word."""
     return not text.strip() or normalised(text) in {normalised(other) for other in others}
+
+
+def opened_and_solved(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[Line]:
+    """Returns how many tickets were `opened` and `solved` in each step, and the `backlog` at its end.
+
+    Who may count which is as with conversations. A ticket that was opened again counts as never solved. Told
+    apart by groups there is no backlog: a ticket may have changed its team since.
+    """
+    rows, group = _counted(actor, narrowed), TICKET_GROUPS.get(narrowed.by or "")
+    lines = Lines(span, narrowed.by, {"opened": 0, "solved": 0, "backlog": None})
+    lines.add(tally(span.within(rows, "created_at"), group, opened=Count("pk")))
+    lines.add(tally(span.within(rows, "solved_at"), group, solved=Count("pk")))
+    found = lines.ordered()
+    if group is None:
+        left = rows.filter(created_at__lt=span.begin).exclude(solved_at__lt=span.begin).count()
+        for line in found:
+            left += line.figures["opened"] - line.figures["solved"]
+            line.figures["backlog"] = left
+    return found
+
+
+def unsolved_now(*, actor: Actor, narrowed: Narrowed) -> dict[str, int]:
+    """Returns how many tickets stand in each status in which work is left, at this moment."""
+    rows = _counted(actor, narrowed).unsolved().values("status").annotate(n=Count("pk"))
+    found = dict(rows.order_by().values_list("status", "n"))
+    return {status.value: found.get(status.value, 0) for status in TicketStatus if status not in DONE}
+
+
+def _counted(actor: Actor, narrowed: Narrowed) -> TicketQuerySet:
+    rows = Ticket.objects.filter(may_count(actor))
+    return rows if narrowed.team is None else rows.filter(team=narrowed.team)

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from api.base import ApiViewSet
 from api.campaign_queries import bad_rows_of, campaign_by_id, recipients_of, uploads_of
 from api.queries import narrowed
+from api.routes import both
 from api.v1.campaign_bodies import BadRowQuery, MorePeople, RecipientQuery, UploadQuery
 from api.v1.campaign_serializers import (
     AddedSerializer,
@@ -17,7 +18,7 @@ from api.v1.campaign_serializers import (
     RecipientSerializer,
     UploadSerializer,
 )
-from api.v1.campaigns import people_of
+from api.v1.campaigns import ONE, people_of
 from campaigns import actions
 from campaigns.models import Campaign
 
@@ -26,11 +27,13 @@ class CampaignPeople(ApiViewSet):
     """The recipients of one campaign."""
 
     queries: ClassVar = {"recipients": RecipientQuery, "lists": UploadQuery, "bad": BadRowQuery}
+    conflicts: ClassVar = frozenset({"add", "clear"})
+    # Lists are read in several transactions, however long they are.
+    outside: ClassVar = frozenset({"add"})
 
     @extend_schema(
         operation_id="campaigns_recipients",
         summary="List recipients",
-        parameters=[RecipientQuery],
         responses=RecipientSerializer(many=True),
     )
     def recipients(self, request: Request, campaign_id: UUID) -> Response:
@@ -70,19 +73,19 @@ class CampaignPeople(ApiViewSet):
         actions.read_lists(campaign)
         read = uploads_of(campaign).get(pk=upload.pk) if upload else None
         shown: dict[str, Any] = {"added": added + (read.added if read else 0), "list": read}
-        return Response(AddedSerializer(shown).data, status=201)
+        return self.show(shown, AddedSerializer, status=201, of=campaign)
 
     @extend_schema(operation_id="campaigns_clear_recipients", summary="Clear the list", responses={204: None})
     def clear(self, request: Request, campaign_id: UUID) -> Response:
         """Takes everybody off the list of a campaign that has not begun."""
         del request
-        actions.clear_list(campaign=self._campaign(campaign_id), by=self.actor)
+        campaign = self._campaign(campaign_id)
+        actions.clear_list(campaign=campaign, by=self.actor, expected=self.expected)
         return Response(status=204)
 
     @extend_schema(
         operation_id="campaigns_lists",
         summary="List the lists",
-        parameters=[UploadQuery],
         responses=UploadSerializer(many=True),
     )
     def lists(self, request: Request, campaign_id: UUID) -> Response:
@@ -93,7 +96,6 @@ class CampaignPeople(ApiViewSet):
     @extend_schema(
         operation_id="campaigns_bad_lines",
         summary="List the bad lines of a list",
-        parameters=[BadRowQuery],
         responses=BadRowSerializer(many=True),
     )
     def bad(self, request: Request, campaign_id: UUID, list_id: int) -> Response:
@@ -103,3 +105,14 @@ class CampaignPeople(ApiViewSet):
 
     def _campaign(self, campaign_id: UUID) -> Campaign:
         return campaign_by_id(campaign_id, actor=self.actor)
+
+
+addresses = [
+    *both(
+        f"{ONE}/recipients",
+        CampaignPeople.as_view({"get": "recipients", "post": "add", "delete": "clear"}),
+        "campaign-recipients",
+    ),
+    *both(f"{ONE}/lists", CampaignPeople.as_view({"get": "lists"}), "campaign-lists"),
+    *both(f"{ONE}/lists/<int:list_id>/bad", CampaignPeople.as_view({"get": "bad"}), "campaign-bad-lines"),
+]

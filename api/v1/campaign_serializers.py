@@ -7,7 +7,8 @@ from rest_framework import serializers
 from api.campaign_fields import SegmentField
 from api.campaign_queries import BAD_ROWS_SHOWN
 from api.fields import WallTime
-from api.v1.serializers import ContactSerializer, InboxSerializer, Shown
+from api.shapes import Shown
+from api.v1.serializers import ContactSerializer, InboxSerializer
 from campaigns.enums import CampaignStatus, Kind, Outcome, Skip, Source, UploadStatus, Visitors
 from campaigns.models import Upload
 from core.reasons import said

@@ -16,8 +16,9 @@ from api.base import ApiViewSet
 from api.campaign_fields import template_named
 from api.campaign_queries import campaign_by_id, campaigns_for
 from api.fields import Strict
-from api.idempotency import idempotency_header, idempotency_key
+from api.idempotency import natural_key
 from api.queries import narrowed
+from api.routes import both
 from api.v1.campaign_bodies import WORDS, CampaignChange, CampaignQuery, NewCampaign, Trial
 from api.v1.campaign_serializers import CampaignSerializer, CampaignStatsSerializer
 from api.v1.serializers import MessageSerializer
@@ -28,16 +29,20 @@ from campaigns.models import Campaign, Variant
 from campaigns.queries.known import known_as, known_at
 from campaigns.queries.stats import course, stats
 from conversations.models import ContactIdentity, Inbox
+from core.versions import require_version
 
 
 class Campaigns(ApiViewSet):
     """One message to many, each accounted for."""
 
     queries: ClassVar = {"list": CampaignQuery}
-
-    @extend_schema(
-        summary="List campaigns", parameters=[CampaignQuery], responses=CampaignSerializer(many=True)
+    conflicts: ClassVar = frozenset(
+        {"partial_update", "destroy", "approve", "start", "pause", "resume", "cancel", "try_out"}
     )
+    # Lists are read in several transactions, however long they are.
+    outside: ClassVar = frozenset({"create"})
+
+    @extend_schema(summary="List campaigns", responses=CampaignSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Those of the inboxes of your teams and of inboxes without a team; all of them for admins."""
         del request
@@ -48,7 +53,6 @@ class Campaigns(ApiViewSet):
     @extend_schema(
         summary="Make a campaign",
         request=NewCampaign,
-        parameters=[idempotency_header("campaign")],
         responses={201: CampaignSerializer},
     )
     def create(self, request: Request) -> Response:
@@ -58,7 +62,6 @@ class Campaigns(ApiViewSet):
         `lists`, with the reason.
         """
         wanted = self.body(NewCampaign)
-        key = idempotency_key(request, self.actor)
         wording = _wordings(wanted, wanted["inbox"], ())
         contacts, listing = people_of(wanted)
         campaign = actions.create_with_people(
@@ -66,7 +69,7 @@ class Campaigns(ApiViewSet):
             contacts=contacts,
             listing=listing,
             wordings=wording or (),
-            idempotency_key=key,
+            idempotency_key=natural_key(request),
             source=Source.SEGMENT if "segment" in wanted else Source.LIST,
             **wanted,
         )
@@ -90,19 +93,23 @@ class Campaigns(ApiViewSet):
         del request
         wanted = self.body(CampaignChange)
         campaign = campaign_by_id(campaign_id, actor=self.actor)
+        require_version(campaign, self.expected)
         if wanted:
             inbox = wanted.get("inbox", campaign.inbox)
             wordings = _wordings(wanted, inbox, tuple(campaign.variants.all()))
             if "segment" in wanted:
                 wanted["source"] = Source.SEGMENT
-            actions.change_campaign(campaign=campaign, by=self.actor, wordings=wordings, **wanted)
+            actions.change_campaign(
+                campaign=campaign, by=self.actor, wordings=wordings, expected=self.expected, **wanted
+            )
         return self._answer(campaign_id)
 
     @extend_schema(operation_id="campaigns_delete", summary="Delete a campaign", responses={204: None})
     def destroy(self, request: Request, campaign_id: UUID) -> Response:
         """Deletes it with its recipients, unless it is at work; what was said stays in the conversations."""
         del request
-        actions.delete_campaign(campaign=campaign_by_id(campaign_id, actor=self.actor), by=self.actor)
+        campaign = campaign_by_id(campaign_id, actor=self.actor)
+        actions.delete_campaign(campaign=campaign, by=self.actor, expected=self.expected)
         return Response(status=204)
 
     @extend_schema(
@@ -171,7 +178,7 @@ class Campaigns(ApiViewSet):
             to=_tester(campaign, wanted["to"]),
             by=self.actor,
         )
-        return Response(MessageSerializer(message).data, status=201)
+        return self.show(message, MessageSerializer, status=201)
 
     @extend_schema(
         operation_id="campaigns_stats",
@@ -183,7 +190,7 @@ class Campaigns(ApiViewSet):
         del request
         campaign = campaign_by_id(campaign_id, actor=self.actor)
         shown = {**asdict(stats(campaign)), "course": course(campaign, timezone.now())}
-        return Response(CampaignStatsSerializer(shown).data)
+        return self.show(shown, CampaignStatsSerializer)
 
     def _do(self, action: Callable[..., Campaign], campaign_id: UUID) -> Response:
         """Does what takes no more than the campaign, and answers with how it stands then."""
@@ -193,7 +200,7 @@ class Campaigns(ApiViewSet):
 
     def _answer(self, campaign_id: UUID, *, status: int = 200) -> Response:
         campaign = campaign_by_id(campaign_id, actor=self.actor)
-        return Response(CampaignSerializer(campaign).data, status=status)
+        return self.show(campaign, CampaignSerializer, status=status)
 
 
 def people_of(wanted: dict[str, Any]) -> tuple[Any, Listing | None]:
@@ -256,3 +263,21 @@ def _tester(campaign: Campaign, named: dict[str, Any]) -> ContactIdentity:
     if found is None:
         raise serializers.ValidationError({"to": {how: [_("The campaign's inbox knows nobody like that.")]}})
     return found
+
+
+ONE = "campaigns/<uuid:campaign_id>"
+addresses = [
+    *both("campaigns", Campaigns.as_view({"get": "list", "post": "create"}), "campaigns"),
+    *both(
+        ONE,
+        Campaigns.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        "campaign",
+    ),
+    *(
+        address
+        for verb in ("approve", "start", "pause", "resume", "cancel")
+        for address in both(f"{ONE}/{verb}", Campaigns.as_view({"post": verb}), f"campaign-{verb}")
+    ),
+    *both(f"{ONE}/test", Campaigns.as_view({"post": "try_out"}), "campaign-test"),
+    *both(f"{ONE}/stats", Campaigns.as_view({"get": "stats"}), "campaign-stats"),
+]

@@ -1,114 +1,96 @@
-"""Conversations: list, read, messages, assign, status."""
+"""Conversations: list, begin, read, change, messages, assign, status; many at once."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.utils.translation import gettext as _
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import ApiViewSet
-from api.fields import LARGEST_ID, Flag, Id, OperatorId, PageQuery, Strict, TeamSlug, Text
-from api.queries import conversation_by_id, conversations_for, messages_for, narrowed
+from api.bulk import EachResultSerializer, do_each
+from api.queries import conversation_by_id, conversations_for, messages_for, narrowed, seen_conversation
+from api.routes import both
+from api.v1.conversation_bodies import (
+    Assignment,
+    ConversationChange,
+    ConversationQuery,
+    ManyConversations,
+    NewConversation,
+    NewMessage,
+    Reading,
+    StatusChange,
+    ThreadQuery,
+)
 from api.v1.serializers import ConversationSerializer, MessageSerializer
-from conversations.actions import assign, hand_back, hand_over, note, reopen, reply, resolve
-from conversations.actions.addressing import MAX_COPIES
-from conversations.actions.inbound import MAX_TEXT
+from conversations.actions import (
+    assign,
+    begin,
+    edit_conversation,
+    hand_back,
+    hand_over,
+    identity_in,
+    note,
+    read_by_operator,
+    reopen,
+    reply,
+    resolve,
+)
 from conversations.enums import Status
-from conversations.models import Conversation
+from conversations.models import Contact, Conversation
+from conversations.queries.contacts import with_words
 from core.actor import Actor
 
-
-class ConversationQuery(PageQuery):
-    """Which conversations, in which order."""
-
-    status = serializers.ChoiceField(choices=Status.choices, required=False)
-    team = serializers.SlugField(required=False, help_text="Short name of a team, or `none`.")
-    assignee = serializers.RegexField(
-        r"^(me|none|[0-9]{1,18})$", required=False, help_text="Id of a member of staff, `me` or `none`."
-    )
-    inbox = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
-    contact = serializers.UUIDField(required=False)
-    ordering = serializers.ChoiceField(
-        choices=["-updated_at", "updated_at", "-created_at", "created_at"], default="-updated_at"
-    )
-
-
-class ThreadQuery(PageQuery):
-    """Which messages of a conversation, in which order."""
-
-    since = serializers.IntegerField(
-        required=False, min_value=0, max_value=2**31 - 1, help_text="Only messages after this `seq`."
-    )
-    ordering = serializers.ChoiceField(choices=["seq", "-seq"], default="seq")
-
-
-class NewMessage(Strict):
-    """A reply to the customer, or a note among staff."""
-
-    text = Text(max_length=MAX_TEXT, help_text="Markdown.")
-    note = Flag(default=False, help_text="An internal note: never shown or sent to the customer.")
-    client_id = Id(
-        required=False,
-        help_text="Your id for it: sent again, it returns the stored message and writes nothing.",
-    )
-    reply_to = Id(
-        required=False,
-        help_text="Id of the message of this conversation that it answers, where the channel shows that.",
-    )
-
-    cc = serializers.ListField(
-        child=Text(max_length=254),
-        required=False,
-        max_length=MAX_COPIES,
-        help_text="Addresses that get a copy of a reply, where the channel sends any (e-mail).",
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuses what a note cannot have."""
-        if attrs["note"] and (addressed := {"reply_to", "cc"} & set(attrs)):
-            raise serializers.ValidationError({name: _("A note goes to nobody.") for name in addressed})
-        return attrs
-
-
-class Assignment(Strict):
-    """Who is responsible."""
-
-    assignee = OperatorId(allow_null=True, help_text="Id of a member of staff; null for nobody.")
-    team = TeamSlug(required=False, help_text="Moves it to this team; left out, it stays where it is.")
-
-
-class StatusChange(Strict):
-    """The status a conversation shall have."""
-
-    status = serializers.ChoiceField(choices=[Status.OPEN.value, Status.RESOLVED.value, Status.BOT.value])
+LOOKUPS = {
+    "status": "status",
+    "team": "team__slug",
+    "assignee": "assignee",
+    "inbox": "inbox",
+    "contact": "contact",
+    "priority": "priority",
+    "created_since": "created_at__gte",
+    "created_before": "created_at__lt",
+    "updated_since": "updated_at__gte",
+    "updated_before": "updated_at__lt",
+}
 
 
 class Conversations(ApiViewSet):
     """The threads with customers that you may see."""
 
     queries: ClassVar = {"list": ConversationQuery, "messages": ThreadQuery}
+    conflicts: ClassVar = frozenset({"status", "write", "create"})
 
     @extend_schema(
         summary="List conversations",
-        parameters=[ConversationQuery],
         responses=ConversationSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
         """Those of your teams, those without a team and those assigned to you; all of them for admins."""
         del request
-        lookups = {
-            "status": "status",
-            "team": "team__slug",
-            "assignee": "assignee",
-            "inbox": "inbox",
-            "contact": "contact",
-        }
-        rows = narrowed(conversations_for(self.actor), self.query, lookups, actor=self.actor)
-        return self.page(rows, ConversationSerializer)
+        rows = narrowed(conversations_for(self.actor), self.query, LOOKUPS, actor=self.actor)
+        return self.page(_matching(rows, self.query), ConversationSerializer)
+
+    @extend_schema(
+        summary="Write to somebody first", request=NewConversation, responses={201: ConversationSerializer}
+    )
+    def create(self, request: Request) -> Response:
+        """Begins a conversation with its first message, or goes on in the one that the customer has.
+
+        Where the channel takes only an approved template from us now, it is refused: 409 `window_closed`.
+        """
+        del request
+        wanted = self.body(NewConversation)
+        said = {name: wanted.pop(name) for name in ("text", "client_id") if name in wanted}
+        contact = wanted.pop("contact", None)
+        if contact is not None:
+            wanted["to"] = identity_in(contact=contact, inbox=wanted["inbox"], by=self.actor)
+        conversation = begin(by=self.actor, client_id=said.get("client_id"), **wanted)
+        reply(conversation=conversation, by=self.actor, **said)
+        return self._answer(conversation, status=201)
 
     @extend_schema(
         operation_id="conversations_read", summary="Read a conversation", responses=ConversationSerializer
@@ -116,18 +98,62 @@ class Conversations(ApiViewSet):
     def retrieve(self, request: Request, conversation_id: UUID) -> Response:
         """One conversation, without its messages."""
         del request
-        return Response(ConversationSerializer(conversation_by_id(conversation_id, actor=self.actor)).data)
+        return self.show(conversation_by_id(conversation_id, actor=self.actor), ConversationSerializer)
+
+    @extend_schema(
+        operation_id="conversations_change",
+        summary="Change a conversation",
+        request=ConversationChange,
+        responses=ConversationSerializer,
+    )
+    def partial_update(self, request: Request, conversation_id: UUID) -> Response:
+        """Changes tags, priority, subject and attributes; the customer is told nothing."""
+        del request
+        wanted = self.body(ConversationChange)
+        conversation = conversation_by_id(conversation_id, actor=self.actor)
+        row = edit_conversation(conversation=conversation, by=self.actor, expected=self.expected, **wanted)
+        return self._answer(row)
+
+    @extend_schema(
+        operation_id="conversations_read_mark",
+        summary="Mark a conversation as read",
+        request=Reading,
+        responses={200: ConversationSerializer},
+    )
+    def mark_read(self, request: Request, conversation_id: UUID) -> Response:
+        """Notes that the team has seen it, and tells the customer's app so, where the channel can."""
+        del request
+        wanted = self.body(Reading)
+        conversation = conversation_by_id(conversation_id, actor=self.actor)
+        seq = min(wanted.get("seq", conversation.last_seq), conversation.last_seq)
+        read_by_operator(conversation=conversation, seq=seq, by=self.actor)
+        return self._answer(conversation)
+
+    @extend_schema(
+        operation_id="conversations_bulk",
+        summary="Change many conversations",
+        request=ManyConversations,
+        responses={200: EachResultSerializer},
+    )
+    def bulk(self, request: Request) -> Response:
+        """Assigns, tags, resolves … each of up to a hundred: one that is refused holds up no other.
+
+        It is done in this order: priority and tags, status, assignee and team.
+        """
+        del request
+        wanted = self.body(ManyConversations)
+        results = do_each(wanted.pop("ids"), partial(_change, self.actor, wanted))
+        return self.show({"results": results}, EachResultSerializer)
 
     @extend_schema(
         operation_id="conversations_messages",
         summary="List messages of a conversation",
-        parameters=[ThreadQuery],
         responses=MessageSerializer(many=True),
     )
     def messages(self, request: Request, conversation_id: UUID) -> Response:
         """Messages and internal notes by number. To follow a conversation, ask `since` your last one."""
         del request
-        conversation = conversation_by_id(conversation_id, actor=self.actor)
+        conversation = seen_conversation(conversation_id, actor=self.actor)
         rows = messages_for(Actor.system()).filter(conversation=conversation)
         return self.page(
             narrowed(rows, self.query, {"since": "seq__gt"}, actor=self.actor), MessageSerializer
@@ -143,10 +169,10 @@ class Conversations(ApiViewSet):
         """Replies to the customer, which takes the conversation over from the AI agent, or writes a note."""
         del request
         wanted = self.body(NewMessage)
-        conversation = conversation_by_id(conversation_id, actor=self.actor)
+        conversation = seen_conversation(conversation_id, actor=self.actor)
         say = note if wanted.pop("note") else reply
         message = say(conversation=conversation, by=self.actor, **wanted)
-        return Response(MessageSerializer(message).data, status=201)
+        return self.show(message, MessageSerializer, status=201)
 
     @extend_schema(
         operation_id="conversations_assign",
@@ -162,8 +188,14 @@ class Conversations(ApiViewSet):
         del request
         wanted = self.body(Assignment)
         conversation = conversation_by_id(conversation_id, actor=self.actor)
-        row = assign(conversation=conversation, by=self.actor, to=wanted["assignee"], team=wanted.get("team"))
-        return Response(ConversationSerializer(row).data)
+        row = assign(
+            conversation=conversation,
+            by=self.actor,
+            to=wanted["assignee"],
+            team=wanted.get("team"),
+            expected=self.expected,
+        )
+        return self.show(row, ConversationSerializer)
 
     @extend_schema(
         operation_id="conversations_status",
@@ -180,19 +212,65 @@ class Conversations(ApiViewSet):
         del request
         wanted = self.body(StatusChange)["status"]
         conversation = conversation_by_id(conversation_id, actor=self.actor)
-        row = TRANSITIONS[wanted](conversation, self.actor)
-        return Response(ConversationSerializer(row).data)
+        row = TRANSITIONS[wanted](conversation=conversation, by=self.actor, expected=self.expected)
+        return self.show(row, ConversationSerializer)
+
+    def _answer(self, conversation: Conversation, *, status: int = 200) -> Response:
+        row = conversation_by_id(conversation.pk, actor=self.actor)
+        return self.show(row, ConversationSerializer, status=status)
 
 
-def _open(conversation: Conversation, by: Actor) -> Conversation:
+def _matching(rows: "QuerySet[Conversation]", wanted: dict[str, Any]) -> "QuerySet[Conversation]":
+    """Narrows conversations by tag and words, each by an index of its own."""
+    if "tag" in wanted:
+        rows = rows.filter(tags__contains=[wanted["tag"]]).exclude(tags=[])
+    if "q" not in wanted:
+        return rows
+    words = wanted["q"]
+    about = Conversation.objects.filter(subject__icontains=words).exclude(subject="").values("pk")
+    with_them = Conversation.objects.filter(
+        contact__in=Contact.objects.filter(with_words(words)).values("pk")
+    )
+    return rows.filter(Q(pk__in=with_them.values("pk").union(about, all=True)))
+
+
+def _change(actor: Actor, wanted: dict[str, Any], pk: UUID) -> None:
+    """Does to one of many what is wanted."""
+    conversation = conversation_by_id(pk, actor=actor)
+    if edits := {name: wanted[name] for name in ("priority", "add_tags", "remove_tags") if name in wanted}:
+        edit_conversation(conversation=conversation, by=actor, **edits)
+    if "status" in wanted:
+        conversation = TRANSITIONS[wanted["status"]](conversation=conversation, by=actor)
+    if {"assignee", "team"} & set(wanted):
+        to = wanted.get("assignee", conversation.assignee)
+        assign(conversation=conversation, by=actor, to=to, team=wanted.get("team"))
+
+
+def _open(*, conversation: Conversation, by: Actor, expected: str | None = None) -> Conversation:
     """Gives it to people, from wherever it is; the customer is told when the agent had it."""
     if conversation.status == Status.RESOLVED:
-        return reopen(conversation=conversation, by=by)
-    return hand_over(conversation=conversation, by=by, reason=f"Opened by {by.name}.")
+        return reopen(conversation=conversation, by=by, expected=expected)
+    return hand_over(conversation=conversation, by=by, reason=f"Opened by {by.name}.", expected=expected)
 
 
-TRANSITIONS: dict[str, Callable[[Conversation, Actor], Any]] = {
+TRANSITIONS: dict[str, Callable[..., Conversation]] = {
     Status.OPEN: _open,
-    Status.RESOLVED: lambda conversation, by: resolve(conversation=conversation, by=by),
-    Status.BOT: lambda conversation, by: hand_back(conversation=conversation, by=by),
+    Status.RESOLVED: resolve,
+    Status.BOT: hand_back,
 }
+
+
+ONE = "conversations/<uuid:conversation_id>"
+addresses = [
+    *both("conversations", Conversations.as_view({"get": "list", "post": "create"}), "conversations"),
+    *both("conversations/bulk", Conversations.as_view({"post": "bulk"}), "conversations-bulk"),
+    *both(ONE, Conversations.as_view({"get": "retrieve", "patch": "partial_update"}), "conversation"),
+    *both(f"{ONE}/read", Conversations.as_view({"post": "mark_read"}), "conversation-read"),
+    *both(
+        f"{ONE}/messages",
+        Conversations.as_view({"get": "messages", "post": "write"}),
+        "conversation-messages",
+    ),
+    *both(f"{ONE}/assign", Conversations.as_view({"patch": "assign"}), "conversation-assign"),
+    *both(f"{ONE}/status", Conversations.as_view({"patch": "status"}), "conversation-status"),
+]

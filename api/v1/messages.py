@@ -1,16 +1,16 @@
 """Messages of all conversations."""
 
 from typing import ClassVar
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import ApiViewSet
 from api.fields import LARGEST_ID, PageQuery
-from api.queries import message_by_id, messages_for, narrowed
+from api.queries import messages_for, narrowed
+from api.routes import both
+from api.v1.message_records import MessageRecords
 from api.v1.serializers import MessageSerializer
 from conversations.enums import AuthorKind, Direction
 
@@ -25,12 +25,12 @@ class MessageQuery(PageQuery):
     ordering = serializers.ChoiceField(choices=["-created_at", "created_at"], default="-created_at")
 
 
-class Messages(ApiViewSet):
-    """Everything said in the conversations that you may see. New ones are written to a conversation."""
+class Messages(MessageRecords):
+    """Everything said in the conversations that you may see. Yours are written to a conversation."""
 
-    queries: ClassVar = {"list": MessageQuery}
+    queries: ClassVar = {**MessageRecords.queries, "list": MessageQuery}
 
-    @extend_schema(summary="List messages", parameters=[MessageQuery], responses=MessageSerializer(many=True))
+    @extend_schema(summary="List messages", responses=MessageSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Messages and internal notes by time. To follow one conversation, list its own messages by `seq`."""
         del request
@@ -44,8 +44,10 @@ class Messages(ApiViewSet):
             narrowed(messages_for(self.actor), self.query, lookups, actor=self.actor), MessageSerializer
         )
 
-    @extend_schema(operation_id="messages_read", summary="Read a message", responses=MessageSerializer)
-    def retrieve(self, request: Request, message_id: UUID) -> Response:
-        """One message."""
-        del request
-        return Response(MessageSerializer(message_by_id(message_id, actor=self.actor)).data)
+
+addresses = [
+    *both("messages", Messages.as_view({"get": "list", "post": "create"}), "messages"),
+    *both("messages/<uuid:message_id>", Messages.as_view({"get": "retrieve", "put": "answer"}), "message"),
+    *both("messages/client/<str:client_id>", Messages.as_view({"get": "by_client"}), "messages-of-client"),
+    *both("messages/sector/<str:sector>", Messages.as_view({"get": "by_sector"}), "messages-of-sector"),
+]

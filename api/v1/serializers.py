@@ -1,19 +1,17 @@
 """What goes out. Read-only; nothing in here writes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from api.attributes import ShownAttributes
 from api.fields import PriorityWord, TeamSlug
+from api.shapes import Shown
 from conversations.enums import AuthorKind, Direction, FileStatus, Status, Validation
 from conversations.models import Message
 from conversations.queries.wire import Reader, message_frame
 from tickets.enums import TicketEventType, TicketSource, TicketStatus
 from tickets.queries import TicketFile
-
-
-class Shown(serializers.Serializer[Any]):
-    """Something that is only ever sent."""
 
 
 class PersonSerializer(Shown):
@@ -42,6 +40,8 @@ class InboxSerializer(Shown):
 class ConversationSerializer(Shown):
     """A thread with one customer in one inbox."""
 
+    expandable: ClassVar = {"contact": "api.v1.contact_shapes.ContactFactsSerializer"}
+
     id = serializers.UUIDField()
     inbox = InboxSerializer()
     contact = ContactSerializer()
@@ -52,6 +52,7 @@ class ConversationSerializer(Shown):
     team = TeamSlug(allow_null=True)
     priority = PriorityWord()
     tags = serializers.ListField(child=serializers.CharField())
+    attributes = ShownAttributes()
     subject = serializers.CharField(help_text="May be empty.")
     preview = serializers.CharField(help_text="Beginning of the last public message.")
     last_seq = serializers.IntegerField(help_text="Number of the newest event; only ever grows.")
@@ -135,11 +136,14 @@ class MessageSerializer(Shown):
     def to_representation(self, instance: Message) -> dict[str, Any]:
         """Returns the frame that sockets get, so that there is one shape of a message."""
         frame = message_frame(instance, reader=Reader.HOLDER)
-        return {**frame, "conversation": str(instance.conversation_id), "validated_by": instance.validated_by}
+        shown = {"conversation": str(instance.conversation_id), "validated_by": instance.validated_by}
+        return self.chosen({**frame, **shown})
 
 
 class TicketSerializer(Shown):
     """A piece of work with a number."""
+
+    expandable: ClassVar = {"requester": "api.v1.contact_shapes.ContactFactsSerializer"}
 
     id = serializers.UUIDField()
     number = serializers.IntegerField()
@@ -152,6 +156,7 @@ class TicketSerializer(Shown):
     assignee = PersonSerializer(allow_null=True)
     requester = ContactSerializer(allow_null=True)
     source = serializers.ChoiceField(choices=TicketSource.choices)  # type: ignore[assignment]
+    attributes = ShownAttributes()
     solved_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -186,8 +191,9 @@ class TicketFileSerializer(TicketSerializer):
 
     def to_representation(self, instance: TicketFile) -> dict[str, Any]:
         """Joins the ticket with what belongs to it."""
-        return {
+        whole = {
             **TicketSerializer(instance.ticket).data,
             "conversations": [str(pk) for pk in instance.conversation_ids],
             "history": TicketEventSerializer(instance.history, many=True).data,
         }
+        return self.chosen(whole)

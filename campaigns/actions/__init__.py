@@ -1,5 +1,6 @@
 """Writes of campaigns: one verb, one function, whoever calls."""
 
+from campaigns.actions.agreeing import set_channel_consents
 from campaigns.actions.consent import recipient_of, set_consent, unsubscribe
 from campaigns.actions.editing import (
     Wording,
@@ -27,6 +28,7 @@ __all__ = [
     "recipient_of",
     "resume",
     "send_test",
+    "set_channel_consents",
     "set_consent",
     "start",
     "unsubscribe",

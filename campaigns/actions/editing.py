@@ -85,13 +85,19 @@ def _made_under(key: str | None) -> Campaign | None:
 
 @transaction.atomic
 def change_campaign(
-    *, campaign: Campaign, by: Actor, wordings: Sequence[Wording] | None = None, **fields: Any
+    *,
+    campaign: Campaign,
+    by: Actor,
+    wordings: Sequence[Wording] | None = None,
+    expected: str | None = None,
+    **fields: Any,
 ) -> Campaign:
     """Changes a campaign that has not begun; what was approved has to be approved again.
 
-    Raises Conflict for one that has begun, and what `create_campaign` raises.
+    Raises Conflict for one that has begun, Changed for one that is not the `expected` one any more, and what
+    `create_campaign` raises.
     """
-    row = open_campaign(campaign, by=by)
+    row = open_campaign(campaign, by=by, expected=expected)
     inbox = fields.get("inbox")
     if inbox is not None and not Inbox.objects.visible_to(by).filter(pk=inbox.pk).exists():
         raise NotFound(field="inbox")
@@ -104,14 +110,14 @@ def change_campaign(
 
 
 @transaction.atomic
-def delete_campaign(*, campaign: Campaign, by: Actor) -> None:
+def delete_campaign(*, campaign: Campaign, by: Actor, expected: str | None = None) -> None:
     """Deletes a campaign with its recipients; what was said stays in the conversations.
 
     Customers whom only its list knew are forgotten with it (`forget_newcomers`).
 
-    Raises Conflict for one that is at work: it has to be cancelled first.
+    Raises Conflict for one that is at work: it has to be cancelled first; Changed as `change_campaign` does.
     """
-    row = locked_campaign(campaign, by=by)
+    row = locked_campaign(campaign, by=by, expected=expected)
     if row.status in {CampaignStatus.RUNNING, CampaignStatus.SCHEDULED, CampaignStatus.PAUSED}:
         raise Conflict(_("Cancel the campaign before you delete it."))
     forget_newcomers(row)
@@ -120,9 +126,9 @@ def delete_campaign(*, campaign: Campaign, by: Actor) -> None:
 
 
 @transaction.atomic
-def clear_list(*, campaign: Campaign, by: Actor) -> int:
+def clear_list(*, campaign: Campaign, by: Actor, expected: str | None = None) -> int:
     """Takes everybody off the list of a campaign that has not begun; returns how many that were."""
-    row = open_campaign(campaign, by=by)
+    row = open_campaign(campaign, by=by, expected=expected)
     listed = Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).count()
     forget_newcomers(row)
     Recipient.objects.filter(campaign=row, state=RecipientState.QUEUED).delete()

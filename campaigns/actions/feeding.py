@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns.actions.preparing import prepare_some
-from campaigns.actions.turns import next_locked
-from campaigns.actions.writing import leave_out, queued, write
+from campaigns.actions.turns import next_locked, queued
+from campaigns.actions.writing import leave_out, write
 from campaigns.enums import CampaignStatus, Kind, Skip, UploadStatus
 from campaigns.models import Campaign, Upload, Variant
 from campaigns.queries.pace import (
@@ -56,11 +56,6 @@ class Wait:
 
 
 OVER = None
-
-
-def go_on(campaign_id: str) -> float | None:
-    """Does the next moment's work of a campaign; see `Feeding`, which goes on faster."""
-    return Feeding(campaign_id).go_on()
 
 
 class Feeding:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from campaigns.enums import ConsentState
+from campaigns.enums import ConsentSource
 from campaigns.models import Campaign, Consent, Recipient
 from conversations.models import Contact, ContactIdentity
 
@@ -12,8 +12,8 @@ from conversations.models import Contact, ContactIdentity
 def forget_newcomers(campaign: Campaign) -> int:
     """Deletes the customers whom a campaign's list made and of whom there is nothing else; says how many.
 
-    Nothing else is: no conversation, ticket, merge or other campaign; and whoever said that they want no
-    messages stays, so that it is not forgotten. Needs a transaction.
+    Nothing else is: no conversation, ticket, merge or other campaign, and nobody but a list has said whether
+    they want messages. Needs a transaction.
     """
     made = Recipient.objects.filter(campaign=campaign, is_newcomer=True).values("contact")
     count, by_model = _of_whom_nothing_else_is(Contact.objects.filter(pk__in=made), campaign).delete()
@@ -21,8 +21,8 @@ def forget_newcomers(campaign: Campaign) -> int:
 
 
 def _of_whom_nothing_else_is(people: "QuerySet[Contact]", campaign: Campaign) -> "QuerySet[Contact]":
-    said_no = Consent.objects.filter(identity__contact=OuterRef("pk"), state=ConsentState.WITHDRAWN)
-    people = people.exclude(Exists(said_no))
+    said = Consent.objects.filter(identity__contact=OuterRef("pk")).exclude(source=ConsentSource.LIST)
+    people = people.exclude(Exists(said))
     for relation in Contact._meta.related_objects:
         if (relation.related_model, relation.field.name) == (ContactIdentity, "contact"):
             continue

@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 
 from campaigns.addresses import LONGEST_ADDRESS, full_number
-from campaigns.lists import ADDRESS, Line, Shape
+from campaigns.lists import ADDRESS, LEFT_OUT, Line, Shape
 from campaigns.models import BadRow, Upload
-from campaigns.places import plain_name
 from campaigns.queries.audience import address_fields
 from conversations.actions.people import Person
 from conversations.exchange import Sender
 from conversations.models import ContactIdentity, Inbox
 from conversations.queries.recipients import recipient_at
+from core.places import plain_name
 from core.reasons import reason
 from core.zones import time_zones
 
@@ -19,14 +19,14 @@ LONGEST_LINE = 2_000
 # Digits of what may be a number, but for its country.
 FEWEST_DIGITS = 7
 # Languages as they are stored, and as people name those that we speak.
-CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})?")
+CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 NAMES = {
     **dict.fromkeys(("português", "portugues", "portuguese", "portugués", "brasileiro"), "pt"),
     **dict.fromkeys(("español", "espanol", "espanhol", "castellano", "spanish"), "es"),
     **dict.fromkeys(("inglês", "ingles", "inglés", "english"), "en"),
 }
-# Columns that say what is known of everybody; each other one is a value for the text.
-TOLD = frozenset({"phone", "email", "name", "language", "timezone", "tags", ADDRESS})
+# Columns that say what is known of everybody, or why a line was bad; each other one is a value for the text.
+TOLD = frozenset({"phone", "email", "name", "language", "timezone", "tags", ADDRESS, LEFT_OUT})
 
 
 @dataclass(frozen=True, slots=True)

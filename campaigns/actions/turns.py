@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import QuerySet
+
+from campaigns.enums import RecipientState
 from campaigns.models import Campaign, Recipient
 from conversations.models import Contact
 from core import rows
@@ -34,6 +37,11 @@ WHERE_OPEN = FIRST.replace(
     ) head LIMIT 1
     """,
 )
+
+
+def queued(campaign: Campaign) -> "QuerySet[Recipient]":
+    """Returns those who have not been written to."""
+    return Recipient.objects.filter(campaign=campaign, state=RecipientState.QUEUED)
 
 
 def next_locked(campaign: Campaign, open_zones: Sequence[str] | None) -> Recipient | None:

@@ -1,4 +1,4 @@
-"""One recipient's message: whose turn it is, by which address, in which words, or why there is none."""
+"""One recipient's message: by which address, in which words, or why there is none."""
 
 import logging
 from datetime import datetime
@@ -6,7 +6,6 @@ from typing import cast
 from uuid import UUID, uuid5
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from campaigns.actions.consent import unsubscribe_token
 from campaigns.addresses import LONGEST_ADDRESS
@@ -44,11 +43,6 @@ class _LeftOut(Exception):
     def __init__(self, skip: Skip) -> None:
         super().__init__(skip)
         self.skip = skip
-
-
-def queued(campaign: Campaign) -> "QuerySet[Recipient]":
-    """Returns those who have not been written to."""
-    return Recipient.objects.filter(campaign=campaign, state=RecipientState.QUEUED)
 
 
 def write(

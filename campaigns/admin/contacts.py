@@ -45,9 +45,8 @@ class ContactWithConsentAdmin(ContactAdmin):
         return HttpResponseRedirect(request.get_full_path())
 
     def _entered(self, request: HttpRequest, contact: Contact, channel: str, state: ConsentState) -> str:
-        """Enters it for every address of the channel: the stricter word would win otherwise."""
-        for identity in contact.identities.filter(inbox__channel=channel, same_as=None):
-            actions.set_consent(identity=identity, state=state, by=actor_of(request))
+        """Enters it for every address of the channel."""
+        actions.set_channel_consents(contact=contact, states={channel: state}, by=actor_of(request))
         told = f"{channel}: {state.label}"
         self.log_change(request, contact, told)
         return gettext("Entered: %s") % told

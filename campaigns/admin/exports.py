@@ -2,9 +2,8 @@
 
 import csv
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from io import StringIO
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.admin.common import own_campaign
 from campaigns.enums import Outcome, Skip, UploadStatus
-from campaigns.lists import FORMULAS, remains
+from campaigns.lists import remains
 from campaigns.models import Campaign, Recipient, Upload
 from campaigns.queries.fates import Fate, fates
 from campaigns.queries.known import with_address
@@ -26,10 +25,10 @@ from campaigns.queries.stats import with_outcome
 from conversations.admin.common import actor_of
 from core.errors import Forbidden, NotFound
 from core.reasons import said
+from core.spreadsheets import MARK, text_of
 from core.threads import in_thread
 
 AT_ONCE = 1_000
-MARK = "\ufeff"
 
 
 def recipients(request: HttpRequest, pk: UUID) -> HttpResponseBase:
@@ -64,19 +63,6 @@ def _left_of(upload: Upload, numbers: set[int]) -> list[Sequence[str]]:
     if upload.status in {UploadStatus.DONE, UploadStatus.FAILED}:
         return list(json.loads(upload.content))
     return list(remains(upload.content, numbers))
-
-
-def safe(cell: Any) -> str:
-    """Returns a cell that no spreadsheet takes for a formula: a stranger's name could be one."""
-    text = str(cell)
-    return f"'{text}" if text.startswith(FORMULAS) else text
-
-
-def text_of(rows: Iterable[Sequence[Any]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
-    """Returns rows as CSV."""
-    out = StringIO()
-    csv.writer(out, quoting=quoting).writerows([safe(cell) for cell in row] for row in rows)
-    return out.getvalue()
 
 
 def _own(request: HttpRequest, pk: UUID) -> Campaign:

@@ -12,7 +12,7 @@ from django.db.models.expressions import Case, Value, When
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
-from campaigns.enums import RecipientState
+from campaigns.enums import RecipientState, Source
 from campaigns.models import Campaign, Recipient
 from campaigns.segments import (
     AnyRule,
@@ -44,6 +44,13 @@ def audience(campaign: Campaign) -> "QuerySet[Contact]":
     customers of the inbox's team or of everybody. One who is merged into another stands for nobody.
     """
     return members(campaign.inbox, read_segment(campaign.segment))
+
+
+def meant(campaign: Campaign, segment: Segment) -> "QuerySet[Contact]":
+    """Returns for whom a campaign is: its list, or the customers of a segment that may not be saved yet."""
+    if campaign.source == Source.LIST:
+        return Contact.objects.filter(campaigns__campaign=campaign)
+    return members(campaign.inbox, segment)
 
 
 def members(inbox: Inbox, segment: Segment) -> "QuerySet[Contact]":

@@ -1,10 +1,11 @@
 """Exactly the recipients behind each number of a campaign, by the bounds of `campaigns.queries.stats`."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Value
 
 from campaigns.enums import OVER, RecipientState
 from campaigns.models import Campaign, Recipient
@@ -81,22 +82,26 @@ def progress_of(campaigns: list[Campaign]) -> dict[UUID, tuple[int, int, int]]:
     How many there are of one that is over may be an hour old: it changes only when customers are erased.
     """
     rows = Recipient.objects.filter(campaign__in=campaigns)
-    everybody = _everybody(campaigns)
     # These two are in indexes of their own, and are few where the whole is many.
-    waiting = _counted(rows.filter(state=RecipientState.QUEUED))
-    replied = _counted(rows.filter(replied_at__isnull=False))
-    return {pk: (count, count - waiting.get(pk, 0), replied.get(pk, 0)) for pk, count in everybody.items()}
+    waiting = _counts(rows.filter(state=RecipientState.QUEUED), "waiting")
+    replied = _counts(rows.filter(replied_at__isnull=False), "replied")
+    few = {(pk, name): count for pk, count, name in waiting.union(replied, all=True)}
+    return {
+        pk: (count, count - few.get((pk, "waiting"), 0), few.get((pk, "replied"), 0))
+        for pk, count in _everybody(campaigns).items()
+    }
 
 
 def _everybody(campaigns: list[Campaign]) -> dict[UUID, int]:
     over = {EVERYBODY.format(each.pk): each.pk for each in campaigns if each.status in OVER}
     known = {over[key]: count for key, count in cache.get_many(over).items()}
     others = [each.pk for each in campaigns if each.pk not in known]
-    counted = _counted(Recipient.objects.filter(campaign__in=others))
+    counts = _counts(Recipient.objects.filter(campaign__in=others), "everybody")
+    counted = {pk: count for pk, count, _name in counts}
     fresh = {key: counted.get(pk, 0) for key, pk in over.items() if pk not in known}
     cache.set_many(fresh, AN_HOUR)
     return {**known, **counted}
 
 
-def _counted(rows: "QuerySet[Recipient]") -> dict[UUID, int]:
-    return dict(rows.order_by().values_list("campaign_id").annotate(count=Count("*")))
+def _counts(rows: "QuerySet[Recipient]", name: str) -> "QuerySet[Any, tuple[UUID, int, str]]":
+    return rows.order_by().values_list("campaign_id").annotate(count=Count("*"), name=Value(name))

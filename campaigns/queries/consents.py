@@ -86,3 +86,21 @@ def consent_states(contact: Contact) -> dict[str, str]:
         if found.get(channel) != ConsentState.WITHDRAWN:
             found[channel] = state
     return found
+
+
+def consents_by_channel(contact: Contact) -> list[dict[str, Any]]:
+    """Returns what a customer last said in each channel that knows them: of two words the stricter."""
+    known = ContactIdentity.objects.filter(contact=contact, same_as=None)
+    channels = known.order_by("inbox__channel").values_list("inbox__channel", flat=True).distinct()
+    told: dict[str, Consent] = {}
+    theirs = Consent.objects.filter(identity__contact=contact).select_related("identity__inbox")
+    for row in theirs.order_by("changed_at"):
+        channel = row.identity.inbox.channel
+        if channel not in told or row.state == ConsentState.WITHDRAWN:
+            told[channel] = row
+    return [_told(channel, told.get(channel)) for channel in channels]
+
+
+def _told(channel: str, consent: Consent | None) -> dict[str, Any]:
+    names = ("state", "source", "changed_at")
+    return {"channel": channel, **{name: getattr(consent, name, None) for name in names}}

@@ -1,4 +1,4 @@
-"""Who is meant by somebody's name for them, among those whom an inbox knows."""
+"""Who is meant by an address, among those whom an inbox knows, and which address is whose."""
 
 from typing import Any
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 
-from django.db.models import F, Func, QuerySet, TextField
+from django.db.models import F, Func, TextField
 
 from campaigns.enums import Source
 from campaigns.models import Campaign, Variant
-from campaigns.places import needed, plain_name
-from campaigns.queries.audience import members
+from campaigns.queries.audience import meant
 from campaigns.queries.words import OPT_OUT
 from campaigns.segments import read_segment
-from conversations.models import Contact
+from core.places import needed, plain_name
 
 # Known of everybody, or of everybody who can be written to; who has no name is left out one by one.
 ALWAYS = frozenset({"name", "first_name", "email", "phone", OPT_OUT})
@@ -24,7 +23,9 @@ def unknown_to_all(campaign: Campaign, variants: Iterable[Variant]) -> list[str]
     wanted = set[str]().union(*map(_needed, variants)) - ALWAYS
     if wanted and campaign.source == Source.LIST:
         wanted -= {plain_name(name) for row in campaign.uploads.defer("content") for name in row.columns}
-    people = _people(campaign) if wanted else Contact.objects.none()
+    if not wanted:
+        return []
+    people = meant(campaign, read_segment(campaign.segment))
     if not people.exists():
         return []
     keys = Func(F("attributes"), function="jsonb_object_keys", output_field=TextField())
@@ -37,9 +38,3 @@ def _needed(variant: Variant) -> set[str]:
         return needed(variant.subject) | needed(variant.text)
     values = (str(variant.values.get(name, "")) for name in variant.template.variables)
     return set[str]().union(needed(variant.subject), *map(needed, values))
-
-
-def _people(campaign: Campaign) -> "QuerySet[Contact]":
-    if campaign.source == Source.LIST:
-        return Contact.objects.filter(campaigns__campaign=campaign)
-    return members(campaign.inbox, read_segment(campaign.segment))

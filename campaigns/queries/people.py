@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.enums import ConsentState, Source
 from campaigns.models import Campaign
-from campaigns.queries.audience import members
+from campaigns.queries.audience import meant
 from campaigns.queries.consents import contacts_who
 from campaigns.segments import Segment
 from conversations.models import Contact, ContactIdentity, Inbox
@@ -37,7 +37,7 @@ class Audience:
 
 def look(campaign: Campaign, segment: Segment, *, needs_consent: bool) -> Audience:
     """Returns for whom a campaign is: its list, or the customers of a segment that may not be saved yet."""
-    people = _people(campaign, segment)
+    people = meant(campaign, segment)
     unwilling = contacts_who(ConsentState.WITHDRAWN, campaign.inbox.channel)
     agreed = contacts_who(ConsentState.GIVEN, campaign.inbox.channel)
     known = ContactIdentity.objects.filter(contact=OuterRef("pk"), inbox=campaign.inbox)
@@ -58,7 +58,7 @@ def person_at(campaign: Campaign, segment: Segment, place: int) -> tuple[Contact
         rows = campaign.recipients.filter(contact__isnull=False).select_related("contact").order_by("pk")
         row = rows[place : place + 1].first()
         return (row.contact, row.values) if row and row.contact else None
-    found = _people(campaign, segment).order_by("pk")[place : place + 1].first()
+    found = meant(campaign, segment).order_by("pk")[place : place + 1].first()
     return (found, {}) if found else None
 
 
@@ -80,9 +80,3 @@ def named(contact: Contact, inbox: Inbox) -> dict[str, str]:
     newest = max(known, key=lambda row: row.pk, default=None)
     address = newest.external_id if newest else contact.phone or contact.email
     return {"name": contact.display_name, "address": address}
-
-
-def _people(campaign: Campaign, segment: Segment) -> "QuerySet[Contact]":
-    if campaign.source == Source.LIST:
-        return Contact.objects.filter(campaigns__campaign=campaign)
-    return members(campaign.inbox, segment)

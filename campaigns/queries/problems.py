@@ -7,7 +7,6 @@ from django.utils.translation import gettext as _
 
 from campaigns.enums import Kind, Source, UploadStatus
 from campaigns.models import Campaign, Variant
-from campaigns.places import has_broken_place, places
 from campaigns.queries.known_values import unknown_to_all
 from campaigns.queries.onsite import words_for_anybody
 from campaigns.queries.words import OPT_OUT
@@ -15,6 +14,7 @@ from campaigns.segments import read_segment
 from conversations.models import Inbox
 from conversations.queries.windows import APPROVED, capabilities, window_of
 from core.errors import Invalid
+from core.places import has_broken_place, places
 from core.zones import time_zones
 
 # What the file above a template has to be; of documents there are many kinds.

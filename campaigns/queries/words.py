@@ -8,8 +8,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from campaigns.models import Campaign, Variant
-from campaigns.places import filled, places, plain_name
 from conversations.models import Contact
+from core.places import filled, places, plain_name
 
 OPT_OUT = "unsubscribe"
 

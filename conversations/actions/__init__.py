@@ -1,10 +1,16 @@
 """Writes of the spine: one verb, one function, whoever calls."""
 
-from conversations.actions.assignment import assign, hand_back, hand_over, set_priority, take_over
+from conversations.actions.answering import answer_message
+from conversations.actions.assignment import assign, hand_back, hand_over, take_over
 from conversations.actions.attachments import add_attachment, delete_unclaimed_attachments
 from conversations.actions.beginning import begin
+from conversations.actions.contacts import Told, add_identity, create_contact, edit_contact, identity_in
+from conversations.actions.editing import edit_conversation, set_priority
+from conversations.actions.erasing import erase_contact
+from conversations.actions.fields import create_field, delete_field, edit_field
 from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.inbound import Received, receive
+from conversations.actions.knowing import Known
 from conversations.actions.marking import plan_marking
 from conversations.actions.outbound import note, reply, send_template
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
@@ -19,20 +25,37 @@ from conversations.actions.streaming import (
     show_text,
     stop_requested,
 )
+from conversations.actions.tagging import delete_tag, rename_tag
+from conversations.actions.upserting import Outcome, Wanted, upsert_contacts
 from conversations.exchange import Sender
 
 __all__ = [
+    "Known",
+    "Outcome",
     "Received",
     "Sender",
+    "Told",
+    "Wanted",
     "add_attachment",
     "add_event",
+    "add_identity",
+    "answer_message",
     "assign",
     "begin",
+    "create_contact",
+    "create_field",
+    "delete_field",
     "delete_old_receipts",
+    "delete_tag",
     "delete_unclaimed_attachments",
+    "edit_contact",
+    "edit_conversation",
+    "edit_field",
+    "erase_contact",
     "forget_text",
     "hand_back",
     "hand_over",
+    "identity_in",
     "lock",
     "merge_contacts",
     "note",
@@ -41,6 +64,7 @@ __all__ = [
     "read_by_contact",
     "read_by_operator",
     "receive",
+    "rename_tag",
     "reopen",
     "replay",
     "replay_now",
@@ -56,4 +80,5 @@ __all__ = [
     "split_identity",
     "stop_requested",
     "take_over",
+    "upsert_contacts",
 ]

@@ -16,12 +16,13 @@ from conversations.actions.record import (
     waits_now,
     wake,
 )
-from conversations.enums import Priority, Status
+from conversations.enums import Status
 from conversations.groups import desk_group
 from conversations.models import Conversation
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.language import spoken
+from core.versions import require_version
 
 
 @transaction.atomic
@@ -53,7 +54,13 @@ def take_over_locked(row: Conversation, *, by: Actor) -> None:
 
 @transaction.atomic
 def hand_over(
-    *, conversation: Conversation, by: Actor, reason: str, team: Team | None = None, notice: bool = True
+    *,
+    conversation: Conversation,
+    by: Actor,
+    reason: str,
+    team: Team | None = None,
+    notice: bool = True,
+    expected: str | None = None,
 ) -> Conversation:
     """Gives the conversation from the agent to people, tells the customer (`notice`) and keeps the reason.
 
@@ -63,6 +70,7 @@ def hand_over(
     if by.kind == ActorKind.CONTACT and str(conversation.contact_id) != by.id:
         raise Forbidden
     row = lock(conversation.pk, by=by if by.is_staff else Actor.system())
+    require_version(row, expected)
     if row.status != Status.BOT:
         return row
     row.status = Status.OPEN
@@ -82,11 +90,12 @@ def hand_over(
 
 
 @transaction.atomic
-def hand_back(*, conversation: Conversation, by: Actor) -> Conversation:
+def hand_back(*, conversation: Conversation, by: Actor, expected: str | None = None) -> Conversation:
     """Lets the agent answer again, at once if the customer waits. Nobody is assigned after."""
     if by.kind == ActorKind.CONTACT:
         raise Forbidden
     row = lock(conversation.pk, by=by if by.is_staff else Actor.system())
+    require_version(row, expected)
     if row.status == Status.BOT:
         return row
     if row.status == Status.RESOLVED:
@@ -108,7 +117,12 @@ def give_to_agent_locked(row: Conversation, *, by: Actor) -> None:
 
 @transaction.atomic
 def assign(
-    *, conversation: Conversation, by: Actor, to: User | None, team: Team | None = None
+    *,
+    conversation: Conversation,
+    by: Actor,
+    to: User | None,
+    team: Team | None = None,
+    expected: str | None = None,
 ) -> Conversation:
     """Makes `to` responsible (None: nobody) and moves it to `team` when given.
 
@@ -120,6 +134,7 @@ def assign(
         detail = _("Only active members of staff can be responsible.")
         raise Invalid(detail, field="assignee")
     row = lock(conversation.pk, by=by)
+    require_version(row, expected)
     old_team, was_agents = row.team_id, row.status == Status.BOT and to is not None
     former = row.assignee_id
     row.assignee, row.team = to, team or row.team
@@ -132,19 +147,6 @@ def assign(
     if was_agents:
         signals.conversation_taken_over.send(Conversation, conversation=row)
     save_locked(row, "assignee", "team", "status", "waiting_since")
-    return row
-
-
-@transaction.atomic
-def set_priority(*, conversation: Conversation, by: Actor, priority: int) -> Conversation:
-    """Sets the urgency; raises Invalid for a value that is none."""
-    require_staff(by)
-    if priority not in Priority.values:
-        raise Invalid(field="priority")
-    row = lock(conversation.pk, by=by)
-    row.priority = priority
-    announce(row, by=by, priority=priority)
-    save_locked(row, "priority")
     return row
 
 

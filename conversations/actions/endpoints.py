@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
@@ -24,6 +23,7 @@ from conversations.channels import (
 from conversations.enums import DeliveryStatus, Light
 from conversations.exchange import Check, Template
 from conversations.models import UNFINISHED, Delivery, Inbox, InboxState, MessageTemplate
+from conversations.queries.inboxes import webhook_url
 from conversations.tasks import plan_delivery
 from core.actor import Actor
 from core.errors import Forbidden
@@ -50,10 +50,9 @@ def connect_inbox(*, inbox: Inbox, by: Actor) -> InboxState:
     Where it cannot, the state says what is left to do. Otherwise as `test_inbox`.
     """
     _require_staff(by)
-    url = f"{settings.PUBLIC_URL}/hooks/{inbox.key}"
 
     def connect(config: ChannelConfig) -> Check:
-        return adapter(inbox.channel).connect(config, url=url, secret=inbox.secret)
+        return adapter(inbox.channel).connect(config, url=webhook_url(inbox), secret=inbox.secret)
 
     return _write_check(inbox, _asked(inbox, connect))
 

@@ -12,6 +12,7 @@ from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox
 from core.actor import Actor
 from core.errors import Conflict, Forbidden
+from core.versions import require_version
 
 # What is known of a contact, and taken over where two become one.
 KNOWN = ("name", "email", "phone", "locale", "timezone", "tags", "attributes")
@@ -112,7 +113,7 @@ def _bring(theirs: Q, *, former: UUID, contact: UUID) -> None:
 
 
 @transaction.atomic
-def merge_contacts(*, keep: Contact, other: Contact, by: Actor) -> Contact:
+def merge_contacts(*, keep: Contact, other: Contact, by: Actor, expected: str | None = None) -> Contact:
     """Makes two contacts one: identities and conversations of `other` become those of `keep`.
 
     What `keep` lacks (name, e-mail, phone, language) is taken from `other`, which stays as an empty row so
@@ -126,6 +127,7 @@ def merge_contacts(*, keep: Contact, other: Contact, by: Actor) -> Contact:
     identities = list(ContactIdentity.objects.select_for_update().filter(contact__in=both).order_by("pk"))
     list(Conversation.objects.select_for_update().filter(contact__in=both).order_by("pk").values("pk"))
     rows = {row.pk: row for row in Contact.objects.select_for_update().filter(pk__in=both).order_by("pk")}
+    require_version(rows[keep.pk], expected)
     if keep.pk == other.pk or any(row.merged_into_id for row in rows.values()):
         detail = _("These contacts cannot be merged.")
         raise Conflict(detail)

@@ -43,6 +43,7 @@ def reply(
     uploader: str = "",
     reply_to: UUID | None = None,
     cc: Sequence[str] = (),
+    signed: str = "",
 ) -> Message:
     """Says something to the customer, once per `client_id` or `run`.
 
@@ -50,7 +51,7 @@ def reply(
     only while the agent still owns the conversation: Conflict otherwise. A reply to a resolved conversation
     leaves it resolved. It delivers nothing. `attachment_ids` are files that `uploader` sent before;
     `reply_to` is the message of the conversation that this one answers, `cc` are addresses that get a copy
-    where the channel sends any. Raises Forbidden for contacts,
+    where the channel sends any; `signed` names who answers through a program. Raises Forbidden for contacts,
     Invalid, TooLarge, NotFound for a file that is not the uploader's to send or a message of elsewhere,
     WindowClosed where the channel takes only templates by now (people and keys; an agent's answer follows the
     customer's message at once, and the provider has the last word).
@@ -69,7 +70,7 @@ def reply(
         _take_charge(row, by)
     copies = copied(row, cc)
     draft = Draft(
-        author, by.id, _shown_name(row, by), Direction.OUT, text,
+        author, _author_id(by), _shown_name(row, by, signed), Direction.OUT, text,
         is_markdown=True, client_id=client_id, run=run, citations=citations, choices=choices,
         attachments=unsent_attachments(attachment_ids, uploader=uploader) if attachment_ids else (),
         validated_by=validated, reply_to=quoted(row, reply_to),
@@ -110,7 +111,7 @@ def send_template(
     files = _checked_header(template, attachment_ids, uploader)
     _take_charge(row, by)
     draft = Draft(
-        AuthorKind.OPERATOR, by.id, _shown_name(row, by), Direction.OUT, text,
+        AuthorKind.OPERATOR, _author_id(by), _shown_name(row, by), Direction.OUT, text,
         client_id=client_id, validated_by=Validation.HUMAN, attachments=files,
         details={
             "kind": "template", "name": template.name, "language": template.language, "variables": values,
@@ -182,11 +183,16 @@ def _say(row: Conversation, draft: Draft) -> Message:
     return message
 
 
-def _shown_name(conversation: Conversation, by: Actor) -> str:
-    """The name the customer sees: a person's or the agent's own, the shop's for a program."""
+def _shown_name(conversation: Conversation, by: Actor, signed: str = "") -> str:
+    """The name the customer sees: a person's or the agent's own; a program's is who signs, or the shop's."""
     if by.kind in {ActorKind.OPERATOR, ActorKind.AGENT}:
         return by.name
-    return conversation.inbox.title or conversation.inbox.name
+    return signed or conversation.inbox.title or conversation.inbox.name
+
+
+def _author_id(by: Actor) -> str:
+    """The number of the person or agent; a key's says that it is one, since people have the same numbers."""
+    return f"key:{by.id}" if by.kind == ActorKind.API_KEY else by.id
 
 
 def _locked_for_agent(conversation: Conversation) -> Conversation:
@@ -219,7 +225,9 @@ def note(*, conversation: Conversation, text: str, by: Actor, client_id: UUID | 
     if known := _said_already(row, client_id, None):
         return known
     author = AuthorKind.AGENT if by.kind == ActorKind.AGENT else AuthorKind.OPERATOR
-    draft = Draft(author, by.id, by.name, Direction.NOTE, text, is_markdown=True, client_id=client_id)
+    draft = Draft(
+        author, _author_id(by), by.name, Direction.NOTE, text, is_markdown=True, client_id=client_id
+    )
     message = add_message(row, draft)
     save_locked(row)
     return message

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity, Inbox
 from conversations.queries.recipients import known_ids
+from conversations.tags import tidy_tags
 
 FILLED = ("name", "email", "phone", "locale", "timezone", "tags", "attributes")
 
@@ -65,7 +67,7 @@ def _told(person: Person) -> dict[str, object]:
         "phone": sender.phone[:32],
         "locale": sender.locale[:12],
         "timezone": person.timezone[:64],
-        "tags": list(dict.fromkeys(tag[:40] for tag in person.tags)),
+        "tags": tidy_tags(person.tags),
         "attributes": dict(person.attributes),
     }
 
@@ -79,7 +81,9 @@ def _fill(known: Mapping[str, ContactIdentity], wanted: Mapping[str, Person]) ->
     # corrects meanwhile must not be undone.
     held = Contact.objects.select_for_update(of=("self",)).filter(pk__in=by_contact).order_by("pk")
     changed = [contact for contact in held if _has_news(contact, by_contact[contact.pk])]
-    Contact.objects.bulk_update(changed, FILLED)
+    for contact in changed:
+        contact.updated_at = timezone.now()
+    Contact.objects.bulk_update(changed, (*FILLED, "updated_at"))
 
 
 def _has_news(contact: Contact, people: Sequence[Person]) -> bool:
@@ -88,6 +92,6 @@ def _has_news(contact: Contact, people: Sequence[Person]) -> bool:
     for person in people:
         for name, value in _told(person).items():
             setattr(contact, name, getattr(contact, name) or value)
-        contact.tags = list(dict.fromkeys([*contact.tags, *(tag[:40] for tag in person.tags)]))
+        contact.tags = tidy_tags([*contact.tags, *person.tags])
         contact.attributes = {**person.attributes, **contact.attributes}
     return before != {name: getattr(contact, name) for name in FILLED}

@@ -3,6 +3,8 @@
 import logging
 from uuid import UUID
 
+from django.utils import timezone
+
 from conversations.channels import SendFailed, adapter
 from conversations.exchange import Sender
 from conversations.models import Contact, ContactIdentity
@@ -37,4 +39,5 @@ def _fill(contact_id: UUID, found: Sender) -> None:
     """Fills what is empty; never what an operator wrote meanwhile."""
     for name, size in (("name", 120), ("email", 254), ("phone", 32), ("locale", 12)):
         if value := getattr(found, name)[:size]:
-            Contact.objects.filter(pk=contact_id, **{name: ""}).update(**{name: value})
+            unknown = Contact.objects.filter(pk=contact_id, **{name: ""})
+            unknown.update(**{name: value}, updated_at=timezone.now())

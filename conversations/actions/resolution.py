@@ -9,10 +9,11 @@ from conversations.enums import Status
 from conversations.models import Conversation
 from core.actor import Actor, ActorKind
 from core.errors import Forbidden
+from core.versions import require_version
 
 
 @transaction.atomic
-def resolve(*, conversation: Conversation, by: Actor) -> Conversation:
+def resolve(*, conversation: Conversation, by: Actor, expected: str | None = None) -> Conversation:
     """Closes the matter. Idempotent.
 
     The agent's memory of the conversation ends here: what follows is another matter. Tickets stay as they
@@ -21,6 +22,7 @@ def resolve(*, conversation: Conversation, by: Actor) -> Conversation:
     if by.kind == ActorKind.CONTACT:
         raise Forbidden
     row = lock(conversation.pk, by=by if by.is_staff else Actor.system())
+    require_version(row, expected)
     if row.status == Status.RESOLVED:
         return row
     row.status, row.resolved_at, row.waiting_since = Status.RESOLVED, timezone.now(), None
@@ -32,9 +34,10 @@ def resolve(*, conversation: Conversation, by: Actor) -> Conversation:
 
 
 @transaction.atomic
-def reopen(*, conversation: Conversation, by: Actor) -> Conversation:
+def reopen(*, conversation: Conversation, by: Actor, expected: str | None = None) -> Conversation:
     """Opens a resolved conversation for people again. Idempotent for one that is not resolved."""
     row = lock(conversation.pk, by=by)
+    require_version(row, expected)
     if row.status == Status.RESOLVED:
         reopen_locked(row, by=by)
         save_locked(row)

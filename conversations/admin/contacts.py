@@ -1,6 +1,6 @@
 """Customers, and the ids under which channels know them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -14,13 +14,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from conversations.actions import merge_contacts, split_identity
+from conversations.actions import erase_contact, merge_contacts, split_identity
 from conversations.admin.common import ReadOnly, actor_of, attempt
-from conversations.models import Contact, ContactIdentity, Conversation
+from conversations.admin.fields import PREFIX, form_fields, stored_value
+from conversations.enums import FieldEntity
+from conversations.models import Contact, ContactIdentity, Conversation, CustomField
+from conversations.queries.contacts import contacts_seen_by
+from conversations.queries.fields import custom_fields
+from conversations.tags import checked_tags
+from conversations.values import LONGEST_NAME, LONGEST_VALUE, MOST_ATTRIBUTES
+from core.errors import Invalid
 from core.zones import time_zones
 
 PAIR = 2
-MOST_ATTRIBUTES, LONGEST_NAME, LONGEST_VALUE = 100, 60, 500
 # Tags to choose from.
 OFFERED = 100
 
@@ -66,8 +72,9 @@ class AttributesField(forms.CharField):
 
 
 class ContactForm(forms.ModelForm[Contact]):
-    """A customer, as far as staff may change one."""
+    """A customer, as far as staff may change one. Custom fields have inputs of their own."""
 
+    custom: Sequence[CustomField] = ()
     attributes = AttributesField(
         required=False, label=_("Attributes"), help_text=_("One a line, such as plan: gold.")
     )
@@ -78,6 +85,37 @@ class ContactForm(forms.ModelForm[Contact]):
             "tags": _("Separated by commas."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Gives each custom field its value, and leaves the other attributes to the lines."""
+        super().__init__(*args, **kwargs)
+        values = dict(self.instance.attributes)
+        for field in self.custom:
+            self.initial[f"{PREFIX}{field.key}"] = values.pop(field.key, None)
+        self.initial["attributes"] = values
+
+    def clean_attributes(self) -> dict[str, Any]:
+        """Refuses what has an input of its own; values of inputs join in `clean`."""
+        values: dict[str, Any] = self.cleaned_data["attributes"]
+        for field in self.custom:
+            if field.key in values:
+                raise forms.ValidationError(gettext("%s has a field of its own.") % field.key)
+        return values
+
+    def clean(self) -> dict[str, Any] | None:
+        """Joins the values of custom fields with the other attributes."""
+        cleaned = super().clean() or self.cleaned_data
+        told = {field.key: stored_value(cleaned.get(f"{PREFIX}{field.key}")) for field in self.custom}
+        given = {key: value for key, value in told.items() if value is not None}
+        # What does not fit its field any more stays while nobody writes something else there.
+        kept = {
+            field.key: self.instance.attributes[field.key]
+            for field in self.custom
+            if field.key in self.instance.attributes and f"{PREFIX}{field.key}" not in self.changed_data
+        }
+        if "attributes" in cleaned:
+            cleaned["attributes"] = {**cleaned["attributes"], **given, **kept}
+        return cleaned
+
     def clean_timezone(self) -> str:
         """Only what the world's list of time zones knows."""
         zone = str(self.cleaned_data["timezone"]).strip()
@@ -86,8 +124,11 @@ class ContactForm(forms.ModelForm[Contact]):
         return zone
 
     def clean_tags(self) -> list[str]:
-        """Each once."""
-        return list(dict.fromkeys(tag for each in self.cleaned_data["tags"] if (tag := each.strip())))
+        """As they are kept everywhere."""
+        try:
+            return checked_tags(self.cleaned_data["tags"])
+        except Invalid as error:
+            raise forms.ValidationError(error.detail) from error
 
 
 class TagFilter(admin.SimpleListFilter):
@@ -161,9 +202,34 @@ class ContactAdmin(admin.ModelAdmin[Contact]):
         contacts = super().get_queryset(request).filter(merged_into=None)
         user = request.user
         if isinstance(user, User) and not user.is_admin:
-            seen = Conversation.objects.visible_to(user.as_actor())
-            contacts = contacts.filter(pk__in=seen.values("contact"))
+            contacts = contacts.filter(pk__in=contacts_seen_by(user.as_actor()).values("pk"))
         return contacts.annotate(conversations_counted=Count("conversations"))
+
+    def get_form(self, request: HttpRequest, obj: Contact | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Adds an input for each custom field, for those who may change something."""
+        if self.has_change_permission(request, obj):
+            custom = custom_fields(FieldEntity.CONTACT)
+            told = {"custom": custom, **form_fields(custom)}
+            kwargs["form"] = type("ContactForm", (ContactForm,), told)
+        return super().get_form(request, obj, *args, **kwargs)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Tells in numbers what goes with customers: Django would refuse for their conversations' sake."""
+        people = [contact.pk for contact in objs]
+        count = Conversation.objects.filter(contact__in=people).count()
+        told = {str(_("contacts")): len(people), str(_("conversations")): count}
+        allowed = self.has_delete_permission(request)
+        names = [contact.display_name for contact in objs]
+        return names, told, set() if allowed else {str(_("contact"))}, []
+
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        """Erases the customer."""
+        erase_contact(contact=obj, by=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
+        """Erases customers one by one."""
+        for contact in queryset.order_by("pk"):
+            self.delete_model(request, contact)
 
     @admin.display(description=_("conversations"), ordering="conversations_counted")
     def conversation_count(self, contact: Contact) -> int:

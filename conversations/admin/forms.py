@@ -6,35 +6,22 @@ complains about is said at the field.
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from types import NoneType
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
 from django import forms
 from django.template.loader import render_to_string
-from django.utils.functional import Promise
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined, to_jsonable_python
 
+from conversations.channel_settings import default_of, kind_of, plain, said
 from conversations.channels import ChannelConfig, adapter
 from conversations.models import Inbox
 
 PREFIX = "config_"
 # What a browser sends when somebody asks to forget a secret; no secret can be that.
 FORGET = "\x00forget"
-MESSAGES: Mapping[str, str | Promise] = {
-    "missing": _("This field is required."),
-    "string_pattern_mismatch": _("This does not look right."),
-    "string_too_short": _("Write at least %(min_length)d characters."),
-    "too_short": _("Write at least %(min_length)d characters."),
-    "string_too_long": _("Write at most %(max_length)d characters."),
-    "too_long": _("Write at most %(max_length)d characters."),
-    "greater_than_equal": _("The smallest value is %(ge)s."),
-    "less_than_equal": _("The largest value is %(le)s."),
-}
 
 
 class SecretInput(forms.PasswordInput):
@@ -99,7 +86,7 @@ class InboxForm(forms.ModelForm[Inbox]):
                 # What is stored need not be typed again.
                 field.required = field.required and not stored.get(name)
             else:
-                self.initial[PREFIX + name] = _shown(stored.get(name, _default(info)))
+                self.initial[PREFIX + name] = _shown(stored.get(name, default_of(info)))
 
     def clean(self) -> dict[str, Any]:
         """Checks the settings as the channel will, and keeps them when they pass."""
@@ -132,7 +119,7 @@ class InboxForm(forms.ModelForm[Inbox]):
             if name not in self.fields:
                 name = None
             if name is None or name not in self.errors:
-                self.add_error(name, _said(each))
+                self.add_error(name, said(each))
 
 
 def form_for(channel: str) -> type[InboxForm]:
@@ -149,7 +136,7 @@ def setting_names(channel: str) -> tuple[str, ...]:
 
 def form_field(name: str, info: FieldInfo) -> forms.Field:
     """Returns the form field for one setting, by its type."""
-    kind = _kind(info.annotation)
+    kind = kind_of(info.annotation)
     common: dict[str, Any] = {
         "label": gettext_later(info.title or name.replace("_", " ").capitalize()),
         "help_text": gettext_later(info.description or ""),
@@ -189,24 +176,6 @@ def gettext_later(text: str) -> Any:
     return _(text) if text else ""
 
 
-def plain(config: ChannelConfig) -> dict[str, Any]:
-    """Returns settings as JSON, secrets included: the field of the inbox encrypts them."""
-    values = {
-        name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in config
-    }
-    found: dict[str, Any] = to_jsonable_python(values)
-    return found
-
-
-def _kind(annotation: Any) -> Any:
-    """Returns the type behind an optional one."""
-    inner = [each for each in get_args(annotation) if each is not NoneType]
-    is_optional = (
-        len(inner) == 1 and len(inner) < len(get_args(annotation)) and get_origin(annotation) is not Literal
-    )
-    return inner[0] if is_optional else annotation
-
-
 def _choices(kind: Any, info: FieldInfo) -> list[tuple[Any, Any]]:
     """Returns what may be chosen, where the type says so, by the names that the field gives as `labels`."""
     told = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
@@ -221,19 +190,5 @@ def _choices(kind: Any, info: FieldInfo) -> list[tuple[Any, Any]]:
     return []
 
 
-def _default(info: FieldInfo) -> Any:
-    value = info.get_default(call_default_factory=True, validated_data={})
-    return "" if value is PydanticUndefined else to_jsonable_python(value)
-
-
 def _shown(value: Any) -> Any:
     return "\n".join(map(str, value)) if isinstance(value, list | tuple) else value
-
-
-def _said(complaint: Any) -> str:
-    """Returns what pydantic complains about in words for people, without what was entered."""
-    context = complaint.get("ctx", {})
-    if complaint["type"] == "value_error":
-        return str(context["error"])
-    known = MESSAGES.get(complaint["type"])
-    return str(known) % context if known else gettext(complaint["msg"])

@@ -1,14 +1,12 @@
 """Inboxes: how they stand, what is left to do, their settings, and asking the provider."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -20,6 +18,7 @@ from conversations.admin.forms import InboxForm, form_for, setting_names
 from conversations.channels import adapter
 from conversations.enums import Light
 from conversations.models import Inbox, InboxState
+from conversations.queries.health import paused_until, refused_of_late, state_of
 from core.actor import Actor
 from core.errors import HelpdeskError
 from core.reasons import said
@@ -28,7 +27,8 @@ LEVELS = {Light.GREEN: messages.SUCCESS, Light.YELLOW: messages.WARNING, Light.R
 # What the browser may show as a picture of a code: never a drawing with a script in it.
 PICTURES = ("data:image/png;base64,", "data:image/jpeg;base64,")
 WIDGET = "web"
-SHOWN_REFUSAL = timedelta(days=1)
+# Where customers may write as fast as they can.
+CHATS = {WIDGET, "api"}
 LOOK = ("title", "greeting", "agent_name", "color", "position")
 
 
@@ -94,10 +94,13 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             return ((None, {"fields": ("name", "channel", "team")}),)
         about = (None, {"fields": ("name", "channel", "team", "is_active", "key")})
         if obj.channel == WIDGET:
-            secret = (_("Your site"), {"fields": ("secret", "allowed_origins")})
+            secret = (_("Your site"), {"fields": ("secret", "allowed_origins", "chat_per_minute")})
             return (about, secret, (_("Look"), {"fields": LOOK}))
         names = setting_names(obj.channel) if self.has_change_permission(request, obj) else ()
-        look = (_("Look"), {"fields": ("agent_name",)})
+        look = (
+            _("Look"),
+            {"fields": ("agent_name", *(("chat_per_minute",) if obj.channel in CHATS else ()))},
+        )
         return (about, *([(_("Connection"), {"fields": names})] if names else []), look)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Inbox | None = None) -> tuple[str, ...]:
@@ -176,14 +179,6 @@ def pressed(request: HttpRequest) -> str:
     return next((name for name in VERBS if name in request.POST), "")
 
 
-def state_of(inbox: Inbox) -> InboxState:
-    """Returns the state of an inbox; one that nobody has asked yet has none."""
-    try:
-        return inbox.state
-    except InboxState.DoesNotExist:
-        return InboxState(inbox=inbox)
-
-
 def panel_of(inbox: Inbox) -> Mapping[str, Any]:
     """Returns what the page shows above the form."""
     spoken, state = adapter(inbox.channel), state_of(inbox)
@@ -197,21 +192,13 @@ def panel_of(inbox: Inbox) -> Mapping[str, Any]:
         "steps": spoken.setup_steps(**told),
         "is_asked": not is_widget,
         "has_templates": spoken.capabilities.templates,
-        "paused_until": state.not_before if state.not_before and state.not_before > timezone.now() else None,
-        "refused_at": _refused_of_late(state),
+        "paused_until": paused_until(state),
+        "refused_at": refused_of_late(state),
         "is_done": state.light == Light.GREEN,
         "qr": _picture(state.details.get("qr")),
         "pairing_code": state.details.get("pairing_code", ""),
         "advice": "" if settings.SECURE or is_widget else _advice(),
     }
-
-
-def _refused_of_late(state: InboxState) -> datetime | None:
-    """Returns when a webhook was refused within a day, unless something was received after it."""
-    if state.refused_at is None or state.refused_at < timezone.now() - SHOWN_REFUSAL:
-        return None
-    is_over = state.last_received_at is not None and state.last_received_at > state.refused_at
-    return None if is_over else state.refused_at
 
 
 def _advice() -> str:

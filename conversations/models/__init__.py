@@ -1,8 +1,10 @@
 """Tables of the spine."""
 
+from conversations.models.canned import CannedReply
 from conversations.models.contacts import Contact, ContactIdentity
 from conversations.models.conversation import Conversation, ConversationQuerySet
 from conversations.models.deliveries import UNFINISHED, Delivery
+from conversations.models.fields import CustomField
 from conversations.models.inbound import InboundEvent
 from conversations.models.inboxes import Inbox, InboxState, MessageTemplate
 from conversations.models.messages import Attachment, Event, Message
@@ -10,10 +12,12 @@ from conversations.models.messages import Attachment, Event, Message
 __all__ = [
     "UNFINISHED",
     "Attachment",
+    "CannedReply",
     "Contact",
     "ContactIdentity",
     "Conversation",
     "ConversationQuerySet",
+    "CustomField",
     "Delivery",
     "Event",
     "InboundEvent",

@@ -1,14 +1,23 @@
 """Customers, and how each channel knows them."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Lower, Now, Upper
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.inboxes import Inbox
 from core.actor import Actor, ActorKind
+
+
+def digits(name: str) -> Func:
+    """Returns the digits of a column: one number, however it is written."""
+    return Func(F(name), Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace")
 
 
 class Contact(models.Model):
@@ -24,11 +33,13 @@ class Contact(models.Model):
     tags = ArrayField(
         models.CharField(max_length=40), verbose_name=_("tags"), default=list, db_default=[], blank=True
     )
-    # What the team knows beyond that, by its own names: {"plan": "gold"}. Values are texts.
+    # What the team knows beyond that: values of custom fields by their keys, and texts by names that channels
+    # and lists brought along: {"plan": "gold"}.
     attributes: "models.JSONField[Any, Any]" = models.JSONField(
         _("attributes"), default=dict, db_default={}, blank=True
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True, db_default=Now())
     # Set while another contact stands for this one; splitting brings it back.
     merged_into = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("merged into")
@@ -41,11 +52,24 @@ class Contact(models.Model):
         verbose_name_plural = _("contacts")
         indexes: ClassVar = [
             models.Index(fields=["-created_at"], name="contact_newest"),
+            models.Index(fields=["-updated_at", "id"], name="contact_changed"),
             models.Index(fields=["email"], name="contact_email"),
+            models.Index(Lower("email"), name="contact_email_any_case"),
+            models.Index(digits("phone"), name="contact_phone_digits", condition=~Q(phone="")),
+            GinIndex(fields=["tags"], name="contact_tags", condition=~Q(tags=[])),
+            GinIndex(
+                *(OpClass(Upper(name), name="gin_trgm_ops") for name in ("name", "email", "phone")),
+                name="contact_words",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.display_name
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Notes the time of every change: programs ask for what has changed since."""
+        names = {*update_fields, "updated_at"} if update_fields else update_fields
+        super().save(*args, update_fields=names, **kwargs)
 
     @property
     def display_name(self) -> str:

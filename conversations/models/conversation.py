@@ -1,11 +1,13 @@
 """A conversation and who may see it."""
 
 import uuid
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
@@ -40,21 +42,32 @@ class Conversation(models.Model):
     """A thread with one contact in one inbox. Its row lock makes `seq` gapless and in commit order."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    inbox = models.ForeignKey(Inbox, models.PROTECT, verbose_name=_("inbox"))
+    # Where an index below begins with it, a foreign key has none of its own: each message would write it too.
+    inbox = models.ForeignKey(Inbox, models.PROTECT, verbose_name=_("inbox"), db_index=False)
     contact = models.ForeignKey(
-        Contact, models.CASCADE, related_name="conversations", verbose_name=_("contact")
+        Contact, models.CASCADE, related_name="conversations", verbose_name=_("contact"), db_index=False
     )
     identity = models.ForeignKey(
-        ContactIdentity, models.PROTECT, related_name="conversations", verbose_name=_("identity")
+        ContactIdentity,
+        models.PROTECT,
+        related_name="conversations",
+        verbose_name=_("identity"),
+        db_index=False,
     )
     subject = models.CharField(_("subject"), max_length=200, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.OPEN)
     assignee = models.ForeignKey(
         User, models.SET_NULL, related_name="conversations", verbose_name=_("assignee"), null=True, blank=True
     )
-    team = models.ForeignKey(Team, models.SET_NULL, verbose_name=_("team"), null=True, blank=True)
+    team = models.ForeignKey(
+        Team, models.SET_NULL, verbose_name=_("team"), null=True, blank=True, db_index=False
+    )
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.NORMAL)
     tags = ArrayField(models.CharField(max_length=40), verbose_name=_("tags"), default=list, blank=True)
+    # Values of custom fields by their keys.
+    attributes: "models.JSONField[Any, Any]" = models.JSONField(
+        _("attributes"), default=dict, db_default={}, blank=True
+    )
     last_seq = models.PositiveIntegerField(_("last number"), default=0, editable=False)
     # Where the agent's memory begins: everything up to the last resolve is another matter.
     context_from_seq = models.PositiveIntegerField(default=0, editable=False)
@@ -97,6 +110,16 @@ class Conversation(models.Model):
             models.Index(fields=["status", "waiting_since"], name="conversation_queue"),
             models.Index(fields=["contact", "-created_at"], name="conversation_of_contact"),
             models.Index(fields=["-updated_at", "id"], name="conversation_newest"),
+            # Every message writes the row, and with it every index that has it: these have few.
+            GinIndex(fields=["tags"], name="conversation_tags", condition=~Q(tags=[])),
+            GinIndex(
+                OpClass(Upper("subject"), name="gin_trgm_ops"),
+                name="conversation_subject",
+                condition=~Q(subject=""),
+            ),
+            models.Index(fields=["-created_at", "id"], name="conversation_by_age"),
+            models.Index(fields=["inbox", "-updated_at"], name="conversation_of_inbox"),
+            models.Index(fields=["team", "-updated_at"], name="conversation_of_team"),
         ]
 
     def __str__(self) -> str:

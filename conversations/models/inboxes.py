@@ -4,7 +4,7 @@ import secrets
 from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,8 @@ from conversations.channels import channel_choices
 from conversations.enums import Light
 from core.actor import Actor
 from core.encryption import EncryptedJSONField
+
+MOST_PER_MINUTE = 100_000
 
 
 def new_key() -> str:
@@ -75,6 +77,14 @@ class Inbox(models.Model):
         blank=True,
         help_text=_("Such as https://shop.example, separated by commas. Empty: any site."),
     )
+    # By visitor or contact; the settings say how many where this is empty.
+    chat_per_minute = models.PositiveIntegerField(
+        _("messages per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_PER_MINUTE)],
+        help_text=_("How many one customer may send in a chat. Empty: as the settings of the server say."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects: ClassVar[models.Manager["Inbox"]] = InboxQuerySet.as_manager()
@@ -85,6 +95,7 @@ class Inbox(models.Model):
         ordering = ("name",)
         constraints: ClassVar = [
             models.CheckConstraint(condition=~models.Q(secret=""), name="inbox_secret_not_empty"),
+            models.CheckConstraint(condition=models.Q(chat_per_minute__gte=1), name="inbox_pace_positive"),
         ]
 
     def __str__(self) -> str:

@@ -18,8 +18,9 @@ class Message(models.Model):
     """One thing said. The author's name is kept as text, so that nothing ties a person's row to history."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
-    inbox = models.ForeignKey(Inbox, models.PROTECT, related_name="+")
+    # Indexes below begin with these two.
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages", db_index=False)
+    inbox = models.ForeignKey(Inbox, models.PROTECT, related_name="+", db_index=False)
     seq = models.PositiveIntegerField(_("number"))
     author_kind = models.CharField(_("author"), max_length=10, choices=AuthorKind)
     author_id = models.CharField(max_length=64, blank=True)
@@ -60,7 +61,14 @@ class Message(models.Model):
                 name="message_only_contacts_write_in",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["-created_at", "id"], name="message_newest")]
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at", "id"], name="message_newest"),
+            models.Index(fields=["inbox", "-created_at"], name="message_of_inbox"),
+            models.Index(fields=["author_kind", "-created_at"], name="message_by_author"),
+            models.Index(
+                fields=["-created_at"], condition=Q(direction=Direction.NOTE), name="message_newest_note"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.author_name}: {self.text[:60]}"
@@ -69,7 +77,8 @@ class Message(models.Model):
 class Event(models.Model):
     """The append-only log of a conversation: realtime, webhooks, audit and timelines all read it."""
 
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="events")
+    # The constraint below begins with it.
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="events", db_index=False)
     seq = models.PositiveIntegerField(_("number"))
     type = models.CharField(_("type"), max_length=32, choices=EventType)
     # Internal events (notes, assignment details) never reach the customer.
@@ -80,6 +89,8 @@ class Event(models.Model):
     )
     actor_kind = models.CharField(max_length=10, blank=True)
     actor_name = models.CharField(_("by"), max_length=120, blank=True)
+    # Set by the database: in the order of these all conversations are followed (see `queries.feed`).
+    position = models.BigIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("happened"), auto_now_add=True)
 
     class Meta:
@@ -89,6 +100,7 @@ class Event(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["conversation", "seq"], name="event_seq_once"),
         ]
+        indexes: ClassVar = [models.Index(fields=["position", "id"], name="event_position")]
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.type}"

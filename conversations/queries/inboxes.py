@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.db.models import Q
 
+from conversations.channels import adapter
 from conversations.models import Conversation, Inbox
 from conversations.models.inboxes import InboxQuerySet
 from core.actor import Actor
 
+WIDGET = "web"
 PEOPLE = 8
 # Somebody may have many conversations in one inbox.
 LOOKED_AT = 60
@@ -16,6 +19,35 @@ LOOKED_AT = 60
 def inboxes_of(actor: Actor) -> InboxQuerySet:
     """Returns the inboxes in use that the actor sees."""
     return InboxQuerySet(Inbox).visible_to(actor).filter(is_active=True)
+
+
+def inboxes_for(actor: Actor) -> InboxQuerySet:
+    """Returns all inboxes that the actor sees, each with its team and how it stands: one query."""
+    return InboxQuerySet(Inbox).visible_to(actor).select_related("team", "state")
+
+
+def webhook_url(inbox: Inbox) -> str:
+    """Returns the address to give to the provider."""
+    return f"{settings.PUBLIC_URL}/hooks/{inbox.key}"
+
+
+def widget_tag(inbox: Inbox) -> str:
+    """Returns the line of HTML for a site's pages; "" where there is no widget to show."""
+    return adapter(inbox.channel).setup_text(**_place(inbox)) if inbox.channel == WIDGET else ""
+
+
+def setup_steps(inbox: Inbox) -> list[str]:
+    """Returns what its owner has to do to connect it, in order and in the active language."""
+    return list(adapter(inbox.channel).setup_steps(**_place(inbox)))
+
+
+def _place(inbox: Inbox) -> dict[str, str]:
+    return {"key": inbox.key, "public_url": settings.PUBLIC_URL}
+
+
+def messages_per_minute(inbox: Inbox) -> int:
+    """Returns how many messages one customer may send in a chat of the inbox in a minute."""
+    return inbox.chat_per_minute or int(settings.CHAT_MESSAGES_PER_MINUTE)
 
 
 def current_conversations(inbox: Inbox, actor: Actor, *, search: str = "") -> Iterator[Conversation]:

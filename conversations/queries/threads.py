@@ -12,27 +12,39 @@ from core.errors import NotFound
 # A reader further behind than this gets a snapshot instead of the events it missed.
 REPLAY_LIMIT = 500
 SNAPSHOT_MESSAGES = 200
+UNSHOWN = (
+    *("inbox__config", "inbox__secret"),
+    *(f"reply_to__{name}" for name in ("html", "citations", "choices", "details", "reactions")),
+)
 
 
 def messages_for_frames(messages: "QuerySet[Message]") -> "QuerySet[Message]":
-    """Fetches with the messages what their frames show: two queries whatever their number."""
+    """Fetches with the messages what their frames show: two queries whatever their number.
+
+    Not an inbox's secrets, which would be decrypted for each message, nor what is not shown of an answered
+    one.
+    """
     attachments = Prefetch("attachments", Attachment.objects.order_by("created_at"))
-    return messages.select_related("inbox", "reply_to").prefetch_related(attachments)
+    rows = messages.select_related("inbox", "reply_to").defer(*UNSHOWN)
+    return rows.prefetch_related(attachments)
+
+
+def events_of(conversation_id: UUID, *, after: int = 0, internal: bool = True) -> "QuerySet[Event]":
+    """Returns the events after a number, with what their frames show: two queries whatever their number."""
+    attachments = Prefetch("message__attachments", Attachment.objects.order_by("created_at"))
+    events = Event.objects.filter(conversation_id=conversation_id, seq__gt=after)
+    if not internal:
+        events = events.filter(is_internal=False)
+    rows = events.select_related("message", "message__inbox", "message__reply_to")
+    return rows.prefetch_related(attachments)
 
 
 def events_after(
     conversation_id: UUID, seq: int, *, internal: bool = False, limit: int = REPLAY_LIMIT
 ) -> list[Event]:
     """Returns the events after `seq`, oldest first; internal ones only when asked for."""
-    attachments = Prefetch("message__attachments", Attachment.objects.order_by("created_at"))
-    events = Event.objects.filter(conversation_id=conversation_id, seq__gt=seq)
-    if not internal:
-        events = events.filter(is_internal=False)
-    return list(
-        events.select_related("message", "message__inbox", "message__reply_to")
-        .prefetch_related(attachments)
-        .order_by("seq")[:limit]
-    )
+    rows = events_of(conversation_id, after=seq, internal=internal)
+    return list(rows.order_by("seq")[:limit])
 
 
 def last_messages(

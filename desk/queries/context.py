@@ -3,9 +3,11 @@
 from typing import Any
 
 from agents.models import Run
+from conversations.enums import FieldEntity
 from conversations.models import Conversation
 from conversations.queries.proof import is_proven
 from core.actor import Actor
+from desk.queries.fields import field_frames
 from desk.queries.rows import visible
 from desk.queries.tickets import ticket_frame
 from tickets.queries import tickets_of
@@ -25,8 +27,11 @@ def context(row: Conversation, actor: Actor) -> dict[str, Any]:
             "phone": contact.phone,
             "locale": contact.locale,
             "created_at": contact.created_at.isoformat(),
+            "tags": contact.tags,
+            "fields": field_frames(FieldEntity.CONTACT, contact.attributes),
             "verified": is_proven(row),
         },
+        "fields": field_frames(FieldEntity.CONVERSATION, row.attributes),
         "facts": {
             "created_at": row.created_at.isoformat(),
             "first_reply_at": row.first_reply_at.isoformat() if row.first_reply_at else None,

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from conversations.enums import Priority
+from conversations.enums import FieldEntity, Priority
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import TicketView
+from desk.queries.fields import field_frames
 from desk.queries.rows import row_frame, visible, with_row
 from tickets.enums import DONE
 from tickets.models import Ticket, TicketEvent
@@ -115,6 +116,7 @@ def ticket_detail(ticket: Ticket, actor: Actor) -> dict[str, Any]:
     return {
         "ticket": ticket_frame(ticket),
         "description": ticket.description,
+        "fields": field_frames(FieldEntity.TICKET, ticket.attributes),
         "created_by": {"kind": ticket.created_by_kind, "name": ticket.created_by_name},
         "conversations": [row_frame(row) for row in linked],
         "history": [history_frame(event) for event in timeline(ticket)],

@@ -16,10 +16,11 @@ from conversations.adapters import BaseAdapter, asked_pause, bright, call, shown
 from conversations.channels import Capabilities, ChannelConfig, InboxBroken, Repeat, SendLater, SendRefused
 from conversations.enums import Light
 from conversations.exchange import Check, File, Media, OutFile, Outgoing, Parsed, Sent, Webhook
+from core import signing
 from core.errors import TooLarge, Unauthenticated
 from core.http import Fetched, OutboundError, OutboundTooLarge, fetch
 from core.reasons import reason
-from integrations.api_channel import bodies, signing
+from integrations.api_channel import bodies
 
 LONGEST_ID = 255
 FETCH_SECONDS = 20.0

@@ -14,7 +14,8 @@ from conversations.actions import (
     set_typing,
 )
 from conversations.invitations import inviter
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Inbox, Message
+from conversations.queries.inboxes import messages_per_minute
 from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
 from conversations.queries.wire import event_frame, message_frame, public_state, written_frame
 from core import limits
@@ -137,7 +138,7 @@ class VisitorSession:
     def _send(self, frame: Send) -> Json:
         assert self.visitor is not None  # noqa: S101 (handle() has looked)
         sender, inbox = self.visitor.sender, self.visitor.inbox
-        check_pace(sender, inbox.pk)
+        check_pace(sender, inbox)
         received = receive(
             inbox=inbox,
             sender=sender,
@@ -166,7 +167,7 @@ class VisitorSession:
         """Counts what is asked for an invitation like a message; raises TooMany."""
         assert self.visitor is not None  # noqa: S101 (handle() has looked)
         sender, inbox = self.visitor.sender, self.visitor.inbox
-        check_pace(sender, inbox.pk)
+        check_pace(sender, inbox)
         limits.count(pace_key(sender, inbox.pk))
         return self.visitor
 
@@ -207,9 +208,9 @@ def pace_key(sender: Sender, inbox_id: int) -> str:
     return f"chat:{inbox_id}:{sender.external_id}"
 
 
-def check_pace(sender: Sender, inbox_id: int) -> None:
+def check_pace(sender: Sender, inbox: Inbox) -> None:
     """Raises TooMany when the visitor has written its messages of this minute. A lost cache lets it pass."""
-    if limits.counted(pace_key(sender, inbox_id)) >= settings.CHAT_MESSAGES_PER_MINUTE:
+    if limits.counted(pace_key(sender, inbox.pk)) >= messages_per_minute(inbox):
         raise TooMany(retry_after=limits.seconds_left())
 
 

@@ -1,8 +1,6 @@
 """The HTTP twin of the socket, the pages that carry the widget, and the one-question stream."""
 
-import json
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
 from typing import Any, cast
@@ -17,12 +15,15 @@ from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
+from accounts.chat_callers import chat_caller, check_caller_pace
 from conversations.actions import Sender, add_attachment
+from conversations.queries.inboxes import messages_per_minute
 from conversations.queries.wire import Reader, attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
 from core.language import spoken
 from core.outages import DatabaseFailure
+from core.sse import event_stream, json_event, text_event
 from core.threads import in_own_thread, in_thread
 from integrations.web import feed
 from integrations.web.consumers import error_frame
@@ -83,18 +84,9 @@ def bearer(request: HttpRequest) -> str:
     return token.strip()
 
 
-def event_stream(pieces: AsyncIterator[str]) -> StreamingHttpResponse:
-    """A response of server-sent events that no proxy holds back."""
-    response = StreamingHttpResponse(pieces, content_type="text/event-stream; charset=utf-8")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
-    return response
-
-
 def sse(frame: Json) -> str:
     """One frame as a server-sent event; events and snapshots carry their number as id."""
-    number = f"id: {frame['seq']}\n" if frame["type"] in {"event", "snapshot"} else ""
-    return f"{number}data: {json.dumps(frame, ensure_ascii=False)}\n\n"
+    return json_event(frame, number=frame["seq"] if frame["type"] in {"event", "snapshot"} else None)
 
 
 @open_to_sites
@@ -176,7 +168,7 @@ def _store_upload(request: HttpRequest, key: str, token: str) -> Json:
         raise Unauthenticated
     by_visitor = limits.count(f"upload:{inbox.pk}:{visitor.external_id}")
     by_address = limits.count(f"upload:{request.META.get('REMOTE_ADDR', '')}")
-    if by_visitor > settings.CHAT_MESSAGES_PER_MINUTE or by_address > settings.CHAT_NEWCOMERS_PER_MINUTE:
+    if by_visitor > messages_per_minute(inbox) or by_address > settings.CHAT_NEWCOMERS_PER_MINUTE:
         raise TooMany(retry_after=limits.seconds_left())
     upload = request.FILES.get("file")
     if upload is None:
@@ -223,11 +215,10 @@ async def chat_stream(request: HttpRequest) -> StreamingHttpResponse:
     """Answers one question token by token, for a client that knows nothing else.
 
     `GET /chat/stream?message=…`: each event's data is the next piece of text; the last event is named `done`
-    and carries the whole message as JSON. A new visitor each time; paced per address.
+    and carries the whole message as JSON. A new visitor each time; paced by key, and without one by address.
+    A key in `X-API-Key` is looked at when one is sent, and wanted when REQUIRE_API_KEY is on.
     """
-    address = request.META.get("REMOTE_ADDR", "")
-    if await in_thread(limits.count, f"stream:{address}") > settings.CHAT_MESSAGES_PER_MINUTE:
-        raise TooMany(retry_after=limits.seconds_left())
+    await in_thread(_check_caller, request)
     inbox = await in_thread(first_inbox)
     check_origin(inbox, request.headers.get("Origin"))
     session = VisitorSession(request.headers.get("Origin"))
@@ -235,6 +226,14 @@ async def chat_stream(request: HttpRequest) -> StreamingHttpResponse:
     question = Send(uuid4(), request.GET.get("message", "")[: MAX_FRAME_BYTES // 8])
     await session.handle(question)
     return event_stream(_answer(session))
+
+
+def _check_caller(request: HttpRequest) -> None:
+    address = request.META.get("REMOTE_ADDR", "")
+    caller = chat_caller(request.headers.get("X-API-Key", ""), address=address)
+    if settings.REQUIRE_API_KEY and not caller.name:
+        raise Unauthenticated
+    check_caller_pace(caller, address=address)
 
 
 async def _answer(session: VisitorSession) -> AsyncIterator[str]:
@@ -245,16 +244,10 @@ async def _answer(session: VisitorSession) -> AsyncIterator[str]:
             so_far = told if frame["offset"] else 0
             piece = cast("str", frame["text"])[max(0, so_far - frame["offset"]) :]
             told = frame["offset"] + len(frame["text"])
-            yield plain_event(piece)
+            yield text_event(piece)
         message = frame.get("message")
         if message and message["author"]["kind"] != "contact":
             if told == 0:
-                yield plain_event(message["text"])
-            yield f"event: done\ndata: {json.dumps(message, ensure_ascii=False)}\n\n"
+                yield text_event(message["text"])
+            yield json_event(message, name="done")
             return
-
-
-def plain_event(text: str) -> str:
-    """Text as a server-sent event; a line break in it becomes a second data line."""
-    lines = "\n".join(f"data: {line}" for line in re.split(r"\r\n|\r|\n", text))
-    return f"{lines}\n\n"

@@ -1,13 +1,26 @@
 """Writes of what we know: one verb, one function, whoever calls."""
 
-from knowledge.actions.articles import delete_articles, index_articles, save_article
+from knowledge.actions.articles import (
+    change_article,
+    delete_article,
+    delete_articles,
+    index_articles,
+    save_article,
+    write_article,
+)
 from knowledge.actions.importing import ImportReport, import_demo, import_source
+from knowledge.actions.messages import embed_again, embed_some
 
 __all__ = [
     "ImportReport",
+    "change_article",
+    "delete_article",
     "delete_articles",
+    "embed_again",
+    "embed_some",
     "import_demo",
     "import_source",
     "index_articles",
     "save_article",
+    "write_article",
 ]

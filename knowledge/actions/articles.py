@@ -1,12 +1,14 @@
 """Articles saved, indexed, deleted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 
 from core.actor import Actor
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
 from core.queue import defer
+from core.versions import require_version
 from knowledge.models import Article, Chunk
 from knowledge.tasks import index_article
 from knowledge.text import PassageText, passages
@@ -23,6 +25,46 @@ def require_staff(by: Actor) -> None:
     """Raises Forbidden unless an operator, a key or the system acts: no customer or model writes here."""
     if not by.is_staff:
         raise Forbidden
+
+
+def require_lead(by: Actor) -> None:
+    """Raises Forbidden for operators: what customers are told, leads, administrators and keys decide."""
+    if not (by.is_staff and by.leads):
+        raise Forbidden
+
+
+@transaction.atomic
+def write_article(*, by: Actor, **values: Any) -> Article:
+    """Makes an article of these values, a draft unless they say otherwise. Raises Forbidden for operators."""
+    require_lead(by)
+    return save_article(article=Article(**values), by=by)
+
+
+@transaction.atomic
+def change_article(*, article: Article, by: Actor, expected: str | None = None, **values: Any) -> Article:
+    """Changes what is named and leaves the rest; `status` publishes, takes back or puts away.
+
+    Raises Forbidden for operators, Changed where the article is not as it was read.
+    """
+    row = _locked(article, by, expected)
+    for name, value in values.items():
+        setattr(row, name, value)
+    return save_article(article=row, by=by)
+
+
+@transaction.atomic
+def delete_article(*, article: Article, by: Actor, expected: str | None = None) -> None:
+    """Deletes an article for good. Raises as `change_article` does."""
+    delete_articles(articles=[_locked(article, by, expected)], by=by)
+
+
+def _locked(article: Article, by: Actor, expected: str | None) -> Article:
+    require_lead(by)
+    row = Article.objects.visible_to(by).select_for_update(of=("self",)).filter(pk=article.pk).first()
+    if row is None:
+        raise NotFound
+    require_version(row, expected)
+    return row
 
 
 @transaction.atomic

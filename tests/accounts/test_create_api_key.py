@@ -27,7 +27,7 @@ def test_command_prints_the_key_and_nothing_else() -> None:
     assert re.fullmatch(r"hd_[\w-]{43}\n", printed)
     row = find_api_key(printed.strip())
     assert row is not None
-    assert (row.name, row.scopes, row.as_actor().is_admin) == ("Shop", ["read", "write"], True)
+    assert (row.name, row.scopes, row.as_actor().is_admin) == ("Shop", ["admin", "read", "write"], True)
 
 
 @pytest.mark.django_db

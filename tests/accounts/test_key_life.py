@@ -126,7 +126,7 @@ def test_key_acts_under_its_name(made: tuple[ApiKey, str], conversation: Convers
     actor = made[0].as_actor()
     assert (actor.kind, actor.id, actor.name) == (ActorKind.API_KEY, str(made[0].pk), "Shop")
     message = reply(conversation=conversation, text="x", by=actor)
-    assert (message.author_kind, message.author_id) == ("operator", actor.id)
+    assert (message.author_kind, message.author_id) == ("operator", f"key:{actor.id}")
 
 
 def test_key_that_replies_takes_from_the_agent_and_is_nobody_s_assignee(

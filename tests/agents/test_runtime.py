@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from agents import actions
+from agents.actions import runs
 from agents.citations import Cited
 from agents.enums import RunStatus
 from agents.models import Agent, Run, Step
@@ -96,7 +97,7 @@ async def test_message_during_the_run_drops_its_answer_and_the_next_answers_both
 async def test_customer_who_never_stops_writing_is_answered_all_the_same(
     provider: OpenAIServer, asked: Conversation, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "START_OVER_WITHIN", actions.START_OVER_WITHIN * 0)
+    monkeypatch.setattr(runs, "START_OVER_WITHIN", runs.START_OVER_WITHIN * 0)
     provider.script(Reply(text="a slow answer indeed", delay=0.1))
     running = asyncio.create_task(answer(asked.pk))
     await asyncio.sleep(0.2)

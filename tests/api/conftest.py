@@ -9,7 +9,8 @@ from rest_framework.test import APIClient
 
 from accounts.actions import create_api_key
 from accounts.enums import Scope
-from accounts.models import Team, User
+from accounts.models import ApiKey, Team, User
+from accounts.queries import hash_key
 from campaigns import actions
 from campaigns.actions import Listing, Wording
 from campaigns.models import Campaign
@@ -31,6 +32,10 @@ class KeyClient(APIClient):
         super().__init__()
         self.key = key
         self.credentials(HTTP_AUTHORIZATION=f"Api-Key {key}")
+
+    @property
+    def row(self) -> ApiKey:
+        return ApiKey.objects.get(key_hash=hash_key(self.key))
 
 
 KeyMaker = Callable[..., KeyClient]

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from campaigns.actions.feeding import go_on
 from conversations.models import Inbox
 from tests.api.test_errors import CAMPAIGNS, SCALARS, STRINGS
+from tests.campaigns.lines import go_on
 
 RULES = ["name", "attribute", "tag", "created", "last_message", "conversation_inbox", "campaign"]
 OPS = ["is", "has", "contains", "more", "less", "before", "within_days", "never", "got", "replied"]

@@ -35,6 +35,7 @@ def test_conversation_tells_everything_an_integrator_asks_for(
         "team": "support",
         "priority": "normal",
         "tags": ["vip"],
+        "attributes": {},
         "subject": "",
         "preview": "Onde está meu pedido?",
         "last_seq": 1,

@@ -5,38 +5,27 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from campaigns import actions
-from campaigns.actions import Listing, Wording
-from campaigns.models import BadRow, Campaign
-from campaigns.people import Named
+from campaigns.models import Campaign
 from conversations.actions import Sender, assign, note, receive
-from conversations.models import Conversation, Inbox, MessageTemplate
+from conversations.models import Conversation, Inbox
 from core.actor import Actor
-from tests.api.conftest import KeyMaker, put_up, results
+from tests.api.conftest import KeyMaker, results
+from tests.api.rows import GROW, ROWS, Who
+from tests.api.test_matrix import Stage, address, put_there
+from tests.api.test_matrix import stage as stage  # noqa: PLC0414 (a fixture, as that below)
+from tests.api.test_matrix import strangers as strangers  # noqa: PLC0414
+from tests.api.test_schema import names_of
 from tickets.actions import create_ticket, update_ticket
 from tickets.models import Ticket
 
-# Key and its teams, then what the list is made of.
-QUERIES = {
-    "conversations": 2 + 1,
-    "conversations/{conversation}/messages": 2 + 3,
-    "messages": 2 + 2,
-    "tickets": 2 + 1,
-    "tickets/{ticket}": 2 + 3,
-    "conversations/{conversation}": 2 + 1,
-    "campaigns": 2 + 2,
-    "campaigns/{campaign}": 2 + 2,
-    "campaigns/{campaign}/stats": 2 + 2 + 3,
-    "campaigns/{campaign}/recipients": 2 + 2 + 1,
-    "campaigns/{campaign}/lists": 2 + 2 + 2,
-    "campaigns/{campaign}/lists/{list}/bad": 2 + 2 + 2,
-}
+MOST_QUERIES = 12
 
 
 def crowd(inbox: Inbox, number: int, user: User) -> None:
@@ -48,39 +37,33 @@ def crowd(inbox: Inbox, number: int, user: User) -> None:
     update_ticket(ticket=ticket, by=Actor.system(), assignee=user)
 
 
-def more_campaigns(campaign: Campaign, number: int) -> None:
-    """One more campaign with two wordings, and one more list with a good and a bad line for the first."""
-    by, inbox = Actor.system(), campaign.inbox
-    offer = MessageTemplate.objects.get(inbox=inbox)
-    wordings = [Wording(text="Olá"), Wording(template=offer)]
-    actions.create_campaign(by=by, inbox=inbox, name=f"C{number}", wordings=wordings)
-    good = Named(f"+551199999100{number}", name=f"N{number}")
-    for bad in ("x", "y"):
-        actions.give_people(campaign=campaign, by=by, listing=Listing([good, Named(bad)]))
-    actions.read_lists(campaign)
-    BadRow.objects.create(upload=campaign.uploads.earliest("pk"), line=100 + number, text="x", reason="y")
-
-
-@pytest.mark.parametrize("route", sorted(QUERIES))
-def test_number_of_queries_does_not_grow(
-    route: str,
-    with_key: KeyMaker,
-    ticket: Ticket,
-    bruno: User,
-    django_assert_num_queries: DjangoAssertNumQueries,
-) -> None:
-    conversation, campaign = ticket.conversations.get(), put_up(bruno.teams.get(), name="Natal")
-    ids = {"campaign": campaign.pk, "list": campaign.uploads.get().pk}
-    url = "/api/v1/" + route.format(conversation=conversation.pk, ticket=ticket.pk, **ids)
-    key = with_key("read", teams=bruno.teams.all())
-    key.get(url)
-    for number in (0, 1, 2):
-        with django_assert_num_queries(QUERIES[route]):
-            assert key.get(url).status_code == 200
-        crowd(conversation.inbox, number, bruno)
-        more_campaigns(campaign, number)
-        note(conversation=conversation, by=Actor.system(), text=f"Nota {number}")
-        update_ticket(ticket=ticket, by=Actor.system(), subject=f"Nome {number}")
+def test_number_of_queries_does_not_grow(with_key: KeyMaker, as_ana: APIClient, stage: Stage) -> None:
+    """Every route that reads, with 1, 3 and 50 rows of everything and all whole that can be."""
+    key = with_key("admin")
+    urls = {}
+    for (route, verb), row in ROWS.items():
+        if verb == "get":
+            put_there(row, stage.support)
+            url = address(route, stage.support, row)
+            url += "&" if "?" in url else "?"
+            if whole := names_of(route, "expand"):
+                url += f"expand={','.join(whole)}&"
+            urls[route] = url + ("limit=100" if row.lists is not None else "")
+    counts = []
+    for first, last in ((0, 1), (1, 3), (3, 50)):
+        for number in range(first, last):
+            for grow in GROW:
+                grow(stage.support, number)
+        found = {}
+        for route, url in urls.items():
+            caller = as_ana if ROWS[route, "get"].who == Who.PEOPLE else key
+            caller.get(url)
+            with CaptureQueriesContext(connection) as captured:
+                assert caller.get(url).status_code == ROWS[route, "get"].own, url
+            found[route] = len(captured)
+        counts.append(found)
+    assert counts[0] == counts[1] == counts[2]
+    assert max(counts[0].values()) <= MOST_QUERIES
 
 
 def walk(client: APIClient, url: str) -> list[dict[str, Any]]:

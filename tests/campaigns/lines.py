@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connections
 
 from campaigns import actions
-from campaigns.actions.feeding import go_on
+from campaigns.actions.feeding import Feeding
 from campaigns.models import Campaign, Recipient
 from conversations.models import Delivery
 from core.actor import Actor
@@ -17,6 +17,11 @@ def begin(campaign: Campaign, by: Actor) -> Campaign:
     """Approves and starts."""
     actions.approve(campaign=campaign, by=by)
     return actions.start(campaign=campaign, by=by)
+
+
+def go_on(campaign_id: str) -> float | None:
+    """What the job of a campaign does between two pauses, by somebody who knows nothing of the last time."""
+    return Feeding(campaign_id).go_on()
 
 
 def feed(campaign: Campaign, *, turns: int = 200) -> float | None:

@@ -87,7 +87,7 @@ def test_list_asks_as_much_for_three_as_for_one(
     people(number, 2)
 
     def queries() -> int:
-        with django_assert_max_num_queries(17) as captured:
+        with django_assert_max_num_queries(16) as captured:
             assert as_elsa.get(page("campaign_changelist")).status_code == 200
         return len(captured)
 

@@ -14,12 +14,13 @@ from django.utils.translation import gettext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.actions import Wording
 from campaigns.actions.importing import read_some
-from campaigns.admin.exports import safe, text_of
 from campaigns.lists import LEFT_OUT, MEANINGS, given_back, lines, shape_of
 from campaigns.models import Campaign, Recipient, Upload
-from campaigns.places import plain_name
 from conversations.models import Contact
+from core.places import plain_name
+from core.spreadsheets import safe, text_of
 from tests.campaigns.conftest import Draft
 from tests.campaigns.pages import page, page_of
 
@@ -100,6 +101,20 @@ def test_bad_lines_are_mended_and_given_again(as_elsa: Client, draft: Draft, sep
         ["", "'-Caio", "Line 4: There is no address in this line."],
         ["'+55 11", "two\nlines", "Line 6: +55 11 is no telephone number."],
     ]
+
+
+@database
+def test_column_of_reasons_is_nothing_that_is_known_of_anybody(as_elsa: Client, draft: Draft) -> None:
+    """As many columns as a list may have: with the reasons it has one more."""
+    campaign = draft(wordings=[Wording(text="Oi")])
+    names = [f"c{number}" for number in range(40)]
+    first = give(as_elsa, campaign, as_file([["phone", *names], ["nobody", *names]]))
+    heading, row = returned(as_elsa, first)
+    row[0] = "+5511999990001"
+    assert give(as_elsa, campaign, as_file([heading, row])).added == 1
+    shown = as_elsa.get(page_of(campaign)).content.decode()
+    assert 'data-place="c39"' in shown
+    assert 'data-place="left out"' not in shown
 
 
 @database

@@ -17,7 +17,6 @@ from agents.models import Agent
 from campaigns import actions
 from campaigns.actions import writing
 from campaigns.actions.consent import confirm, take_back
-from campaigns.actions.feeding import go_on
 from campaigns.enums import ConsentSource, ConsentState
 from campaigns.models import Campaign, Consent, Recipient
 from campaigns.queries.consents import consent_states, has_agreed, has_opted_out
@@ -49,7 +48,7 @@ from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden
 from core.reasons import in_english
 from tests.campaigns.conftest import Draft, people
-from tests.campaigns.lines import begin, no_errors, run, states, together
+from tests.campaigns.lines import begin, go_on, no_errors, run, states, together
 from tests.conversations.lines import planned
 from tests.integrations.whatsapp_cloud.case import fixture
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from campaigns import actions
 from campaigns.actions import Wording, feeding
-from campaigns.actions.feeding import go_on, sweep, write_next
+from campaigns.actions.feeding import sweep, write_next
 from campaigns.actions.importing import give_list, read_some
 from campaigns.actions.preparing import prepare_some
 from campaigns.enums import CampaignStatus, ConsentState, RecipientState, Skip
@@ -35,7 +35,7 @@ from conversations.models import (
 from core.actor import Actor
 from core.reasons import in_english
 from tests.campaigns.conftest import Draft, people
-from tests.campaigns.lines import begin, feed, no_errors, run, states, together
+from tests.campaigns.lines import begin, feed, go_on, no_errors, run, states, together
 from tests.conversations.lines import planned
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -334,12 +334,13 @@ def test_lead_of_another_team_has_nothing_to_give(campaign: Campaign, other_team
 
 
 def of_all_kinds(campaign: Campaign, lead: Actor) -> None:
-    """A list of five: somebody known, and four newcomers, of three of whom there is more by now."""
+    """A list of six: somebody known, and five newcomers, of four of whom there is more by now."""
     people(campaign.inbox, 1)
-    lines = [f"+55119{place:08},N{place}" for place in range(5)]
+    lines = [f"+55119{place:08},N{place}" for place in range(6)]
     read(campaign, "fone,nome\n" + "\n".join(lines), lead)
-    no, wrote, listed = (Contact.objects.get(name=f"N{place}") for place in (1, 2, 3))
+    no, wrote, listed, yes = (Contact.objects.get(name=f"N{place}") for place in (1, 2, 3, 5))
     actions.set_consent(identity=no.identities.get(), state=ConsentState.WITHDRAWN, by=lead)
+    actions.set_consent(identity=yes.identities.get(), state=ConsentState.GIVEN, by=lead)
     receive(inbox=campaign.inbox, sender=Sender(wrote.identities.get().external_id), text="Oi")
     other = actions.create_campaign(by=lead, inbox=campaign.inbox, name="Other", source="list")
     read(other, f"fone\n{listed.phone}\n", lead)
@@ -348,12 +349,12 @@ def of_all_kinds(campaign: Campaign, lead: Actor) -> None:
 @pytest.mark.parametrize("how", ["clear", "delete"])
 def test_wrong_list_leaves_no_customers_behind(campaign: Campaign, lead: Actor, how: str) -> None:
     of_all_kinds(campaign, lead)
-    assert set(Contact.objects.values_list("name", flat=True)) == {"Maria 0", "N1", "N2", "N3", "N4"}
+    assert Contact.objects.count() == 6
     if how == "clear":
-        assert actions.clear_list(campaign=campaign, by=lead) == 5
+        assert actions.clear_list(campaign=campaign, by=lead) == 6
     else:
         actions.delete_campaign(campaign=campaign, by=lead)
-    assert set(Contact.objects.values_list("name", flat=True)) == {"Maria 0", "N1", "N2", "N3"}
+    assert set(Contact.objects.values_list("name", flat=True)) == {"Maria 0", "N1", "N2", "N3", "N5"}
     assert not ContactIdentity.objects.filter(external_id="5511900000004").exists()
 
 
@@ -367,11 +368,11 @@ def test_file_of_a_spreadsheet_is_refused_with_the_way_out(
 
 
 def test_language_is_known_by_code_and_by_name(campaign: Campaign, lead: Actor) -> None:
-    told = ("pt-BR", "es_MX", "Português", "INGLÊS", "klingon", "")
+    told = ("pt-BR", "es_MX", "Português", "INGLÊS", "klingon", "", "zh-Hant-TW")
     lines = (f"+5511999990{place:03};{language}" for place, language in enumerate(told))
     upload = read(campaign, "fone;idioma\n" + "\n".join(lines), lead)
     found = Contact.objects.order_by("phone").values_list("locale", flat=True)
-    assert list(found) == ["pt-BR", "es_MX", "pt", "en", ""]
+    assert list(found) == ["pt-BR", "es_MX", "pt", "en", "", "zh-Hant-TW"]
     assert in_english(upload.bad.get().reason) == "There is no language klingon."
 
 

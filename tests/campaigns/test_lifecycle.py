@@ -12,7 +12,7 @@ from accounts.enums import Role
 from accounts.models import Team, User
 from campaigns import actions
 from campaigns.actions import Wording
-from campaigns.actions.feeding import go_on, sweep
+from campaigns.actions.feeding import sweep
 from campaigns.actions.importing import give_list, read_some
 from campaigns.enums import CampaignStatus, ConsentState
 from campaigns.models import Campaign, Recipient, Upload, Variant
@@ -35,7 +35,7 @@ from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden, HelpdeskError, Invalid, NotFound
 from core.reasons import in_english
 from tests.campaigns.conftest import Draft, people
-from tests.campaigns.lines import begin, feed, run, states, together
+from tests.campaigns.lines import begin, feed, go_on, run, states, together
 from tests.conftest import make_user
 from tests.conversations.lines import pass_time, planned
 

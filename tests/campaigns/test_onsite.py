@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from agents.models import Agent
 from campaigns import actions
 from campaigns.actions import Wording
-from campaigns.actions.feeding import go_on, sweep
+from campaigns.actions.feeding import sweep
 from campaigns.actions.onsite import OnSite
 from campaigns.enums import CampaignStatus, RecipientState
 from campaigns.models import Campaign, Recipient
@@ -31,6 +31,7 @@ from conversations.models import Contact, ContactIdentity, Conversation, Inbox, 
 from conversations.queries.threads import history
 from core.actor import Actor
 from core.errors import Conflict, HelpdeskError, Invalid, NotFound
+from tests.campaigns.lines import go_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.models import Variant
-from campaigns.places import filled, has_broken_place, places, plain_name
 from campaigns.queries.words import known_of, words_for
 from conversations.models import Contact, MessageTemplate
+from core.places import filled, has_broken_place, places, plain_name
 
 NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
 ANYTHING = st.text(st.sampled_from("{}|%s ab1çã\\$&\n"), max_size=30)

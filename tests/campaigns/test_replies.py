@@ -6,14 +6,13 @@ import pytest
 from django.utils import timezone
 
 from campaigns import actions
-from campaigns.actions.feeding import go_on
 from campaigns.models import Campaign, Recipient
 from conversations.actions import Sender, receive
 from conversations.exchange import Incoming
 from conversations.models import Delivery, Inbox, Message
 from core.actor import Actor
 from tests.campaigns.conftest import Draft, people
-from tests.campaigns.lines import begin, run
+from tests.campaigns.lines import begin, go_on, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = "5511900000000"

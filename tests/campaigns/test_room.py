@@ -6,14 +6,13 @@ import pytest
 from django.utils import timezone
 
 from campaigns.actions import feeding
-from campaigns.actions.feeding import go_on
 from campaigns.models import Campaign, Recipient
 from campaigns.queries import pace
 from campaigns.queries.waits import why_it_waits
 from conversations.models import Delivery, Inbox
 from core.actor import Actor
 from tests.campaigns.conftest import Draft, people
-from tests.campaigns.lines import begin
+from tests.campaigns.lines import begin, go_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

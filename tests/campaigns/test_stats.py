@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from campaigns import actions
 from campaigns.actions import Wording
-from campaigns.actions.feeding import go_on
 from campaigns.enums import ConsentState, Outcome
 from campaigns.models import Campaign, Recipient
 from campaigns.queries.stats import course, stats, with_outcome
@@ -27,7 +26,7 @@ from conversations.exchange import Receipt, Sent
 from conversations.models import Delivery, Inbox, Message, MessageTemplate
 from core.actor import Actor
 from tests.campaigns.conftest import Draft, people
-from tests.campaigns.lines import begin, feed
+from tests.campaigns.lines import begin, feed, go_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = DeliveryStatus

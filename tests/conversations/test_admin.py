@@ -229,5 +229,5 @@ def test_everything_of_the_spine_is_in_the_admin() -> None:
     }
     assert registered == {
         *("Inbox", "Contact", "Conversation", "Message", "Event", "Attachment"),
-        *("InboundEvent", "Delivery", "MessageTemplate"),
+        *("InboundEvent", "Delivery", "MessageTemplate", "CustomField", "CannedReply"),
     }

@@ -12,6 +12,7 @@ from conversations.actions import (
     Sender,
     add_event,
     assign,
+    edit_conversation,
     hand_back,
     hand_over,
     lock,
@@ -48,6 +49,11 @@ class Case:
 
 
 Told = tuple[str, bool, dict[str, Any], str, str]
+
+
+def changed_by_bruno(*, also: dict[str, Any] | None = None, **changes: tuple[Any, Any]) -> Told:
+    told = {name: {"from": before, "to": after} for name, (before, after) in changes.items()}
+    return CHANGED, True, state(Status.OPEN, changes=told, **(also or {})), "operator", "Bruno"
 
 
 def by_bruno(payload: dict[str, Any]) -> Told:
@@ -181,7 +187,19 @@ CASES = [
     Case(
         "set the priority",
         lambda s: set_priority(conversation=s.row, by=s.bruno.as_actor(), priority=40),
-        [by_bruno(state(Status.OPEN, priority=40))],
+        [changed_by_bruno(priority=("normal", "urgent"), also={"priority": 40})],
+    ),
+    Case(
+        "edit tags and subject",
+        lambda s: edit_conversation(
+            conversation=s.row, by=s.bruno.as_actor(), tags=["vip"], subject="Order 7", priority=20
+        ),
+        [changed_by_bruno(tags=([], ["vip"]), subject=("", "Order 7"))],
+    ),
+    Case(
+        "edit nothing",
+        lambda s: edit_conversation(conversation=s.row, by=s.bruno.as_actor(), tags=[" "], priority=20),
+        [],
     ),
     Case("resolve", closed, [by_bruno(state(Status.RESOLVED))]),
     Case(

@@ -16,6 +16,7 @@ CODES = {
     errors.Forbidden: ("forbidden", 403),
     errors.NotFound: ("not_found", 404),
     errors.Conflict: ("conflict", 409),
+    errors.Changed: ("changed", 412),
     errors.TooLarge: ("too_large", 413),
     errors.Invalid: ("invalid", 422),
     errors.TooMany: ("too_many", 429),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Team
@@ -160,6 +160,16 @@ async def test_connection_that_works_is_not_asked_for_a_sign_of_life() -> None:
         await in_thread(backend)
         assert await in_thread(queries) == ["SELECT pg_backend_pid()"]
         assert await in_thread(getattr, connection, "health_check_done") is True
+
+
+def test_call_within_a_transaction_sees_it_and_leaves_it_open() -> None:
+    async def count() -> int:
+        return await in_thread(Team.objects.count)
+
+    with transaction.atomic():
+        before = async_to_sync(count)()
+        Team.objects.create(slug="mine", name="Mine")
+        assert async_to_sync(count)() == before + 1
 
 
 def _apart(call: Any, *arguments: Any) -> None:

@@ -137,9 +137,9 @@ def test_a_thread_costs_the_same_for_one_message_and_for_three(
 ) -> None:
     for number in range(count - 1):
         reply(conversation=conversation, text=f"Answer {number}", by=bruno.as_actor())
-    # Session, user, teams; row; events, attachments; whether the newest message is proven; tickets, runs,
-    # previous.
-    with assertNumQueries(10):
+    # Session, user, teams; row; events, attachments; custom fields of conversation and customer; whether the
+    # newest message is proven; tickets, runs, previous.
+    with assertNumQueries(12):
         answer = as_bruno.get(f"/admin/inbox/{conversation.pk}/thread/")
     messages = [item for item in answer.json()["items"] if item.get("message")]
     assert len(messages) == count

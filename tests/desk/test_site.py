@@ -64,7 +64,8 @@ def test_the_settings_list_what_can_be_set(as_ana: Client) -> None:
 
 
 def test_the_login_page_shows_no_sidebar() -> None:
-    page = Client().get("/admin/login/").content.decode()
+    page = Client().get("/admin/login/", follow=True).content.decode()
+    assert 'name="password"' in page
     assert 'class="places"' not in page
 
 

@@ -144,7 +144,7 @@ def test_a_ticket_costs_the_same_for_one_conversation_and_for_three(
 ) -> None:
     for number in range(count - 1):
         ticket.conversations.add(said(inbox, f"customer {number}"))
-    # Session, user, teams, ticket, conversations, history.
-    with assertNumQueries(6):
+    # Session, user, teams, ticket, custom fields, conversations, history.
+    with assertNumQueries(7):
         told = as_bruno.get(f"/admin/tickets/{ticket.number}/state/").json()
     assert len(told["conversations"]) == count

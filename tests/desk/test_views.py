@@ -50,6 +50,7 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
             f"{inbox}deliveries/",
             f"{inbox}templates/",
             f"{inbox}recipients/",
+            f"{inbox}canned/",
             f"{new}people/",
             f"{new}templates/",
             f"{inbox}messages/{conversation.messages.get().pk}/",

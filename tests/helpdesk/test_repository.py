@@ -77,6 +77,10 @@ def test_env_example_lists_exactly_the_settings() -> None:
     assert set(listed) == settings_read()
 
 
+def test_version_is_the_one_of_the_project() -> None:
+    assert PYPROJECT["project"]["version"] == settings.VERSION
+
+
 def test_env_example_sets_nothing_by_itself() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == []

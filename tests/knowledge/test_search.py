@@ -7,9 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Team
-from knowledge import queries
 from knowledge.models import Article
-from knowledge.queries import language_code, languages_in_use, nearest, search
+from knowledge.queries import language_code, languages_in_use, nearest, passages, search
 from tests.knowledge.conftest import NOISE, Write
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +70,7 @@ def test_title_is_found_even_where_many_articles_resemble_it(write: Write) -> No
 def test_title_is_found_even_where_its_meaning_would_not_bring_it_up(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "POOL", 1)
+    monkeypatch.setattr(passages, "POOL", 1)
     for number in range(8):
         write(
             f"Delivery times for region {number}",

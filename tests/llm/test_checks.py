@@ -33,3 +33,10 @@ def test_inputs_that_models_take_are_no_error(settings: Any, wish: str) -> None:
 
 def test_input_that_no_model_is_given_is_an_error(settings: Any) -> None:
     assert found(settings, LLM_INPUTS="image,film") == ["llm.E002"]
+
+
+def test_checks_name_a_provider_that_is_unknown_or_has_no_key(settings: Any) -> None:
+    assert found(settings, LLM_PROVIDER="skynet") == ["llm.E003"]
+    assert found(settings, LLM_PROVIDER="gemini", OPENAI_API_KEY="sk") == ["llm.W002"]
+    assert found(settings, LLM_PROVIDER="Gemini", GEMINI_API_KEY="g") == []
+    assert found(settings, LLM_PROVIDER="mock", LLM_MODEL="groq/llama", OPENAI_API_KEY="sk") == []

@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm.providers import BUILTIN_MODEL, NO_KEY, PROVIDERS, Provider, choose, fallback, resolve
+from llm.providers import BUILTIN, BUILTIN_MODEL, NO_KEY, PROVIDERS, Provider, choose, fallback, resolve
 
 KEYS = [known.address or known.key for known in PROVIDERS]
 values = st.text(st.characters(codec="ascii", exclude_categories=["C", "Z"]), min_size=1, max_size=20)
@@ -105,3 +106,18 @@ def test_empty_and_unknown_settings_change_nothing(config: dict[str, str]):
 
 def test_a_key_is_not_shown_when_a_provider_is_printed():
     assert "sk-secret" not in repr(choose({"OPENAI_API_KEY": "sk-secret"}))
+
+
+def test_provider_is_chosen_by_its_name_among_those_with_a_key():
+    config = {"OPENAI_API_KEY": "a", "GEMINI_API_KEY": "b", "LLM_PROVIDER": " Gemini "}
+    assert choose(config).model == "gemini/gemini-2.5-flash"
+    assert choose({**config, "LLM_PROVIDER": "openrouter"}).name == "openai"
+    assert resolve(config, "openai/gpt-4o").model == "openai/gpt-4o"
+
+
+@pytest.mark.parametrize("name", ["mock", "builtin", "MOCK"])
+def test_mock_is_the_builtin_answerer_whatever_keys_there_are(name):
+    config = {"OPENAI_API_KEY": "a", "LLM_MODEL": "openai/gpt-4o", "LLM_PROVIDER": name}
+    assert choose(config).name == BUILTIN
+    assert resolve(config, "openai/gpt-4o").name == BUILTIN
+    assert fallback({**config, "LLM_FALLBACK_MODEL": "openai/gpt-4o"}) is None

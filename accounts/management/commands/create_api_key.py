@@ -29,7 +29,7 @@ class Command(BaseCommand):
             action="append",
             choices=Scope.values,
             default=None,
-            help="What it may do; repeat for several. Left out: read and write.",
+            help="What it may do; repeat for several. Left out: everything that its teams allow.",
         )
         parser.add_argument(
             "--team",
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         name = name.strip()
         if not 0 < len(name) <= 80:  # noqa: PLR2004 (the field's length)
             raise CommandError("The name must have 1 to 80 characters.")
-        scopes = scope or [Scope.READ, Scope.WRITE]
+        scopes = scope or [Scope.READ, Scope.WRITE, Scope.ADMIN]
         teams = [_team(slug) for slug in team]
         _row, key = create_api_key(name=name, by=Actor.system("create_api_key"), scopes=scopes, teams=teams)
         return key

@@ -157,6 +157,7 @@ def _open_ends() -> list[str]:
             given,
             "No model key: the built-in answerer quotes articles. OPENAI_API_KEY or another brings a model.",
         ),
+        (settings.EMAIL_URL, "No EMAIL_URL: mails to users, such as for a lost password, are printed here."),
         (settings.REDIS_URL, "No REDIS_URL: one process does everything, which is fine for one machine."),
     )
     return ["Not configured yet (.env.example lists all settings):"] + [

@@ -14,6 +14,8 @@ window.SwaggerUIBundle({
   layout: "BaseLayout",
   deepLinking: true,
   displayRequestDuration: true,
+  // There are more operations than anybody reads at once.
+  docExpansion: "none",
   // Would show a picture of an outside site.
   validatorUrl: null,
   requestInterceptor(request) {

@@ -1,9 +1,11 @@
 // The panel beside the thread: customer, facts, tickets, what the agent did, earlier conversations.
 
+import { act } from "./actions.js";
 import { hook, make } from "./dom.js";
+import { fieldInputs, labelled, renewed } from "./fields.js";
 import { get } from "./http.js";
 import { showInitials } from "./names.js";
-import { on, state, t } from "./state.js";
+import { on, state, t, tell } from "./state.js";
 import { openId, openRow } from "./thread.js";
 import { age, ago, exactTime, shortDate } from "./time.js";
 
@@ -13,6 +15,8 @@ const body = hook("context-body");
 let shown = null;
 let shownFor = "";
 let staleTimer = 0;
+let isLate = false;
+let saving = Promise.resolve();
 
 function setOpen(isOpen, { keep = true } = {}) {
   panes.dataset.context = isOpen ? "open" : "closed";
@@ -106,14 +110,52 @@ function previous(found) {
   return list;
 }
 
+/** Saves one change after the other: a verb that is still on its way takes no second one. */
+function save(verb, data) {
+  const id = openId();
+  saving = saving.then(async () => {
+    await act(verb, data, id);
+    tell("context:stale");
+  });
+}
+
+function fieldsOf(found, of) {
+  return fieldInputs(found, (attributes) => save("fields", { of, attributes }));
+}
+
+/** One line of tags; what was typed is told as what came and what went, so that nobody's tag is lost. */
+function tags(row) {
+  const control = make("input");
+  control.value = row.tags.join(", ");
+  return labelled(
+    t("tags"),
+    control,
+    () => {
+      const wanted = control.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+      save("tags", {
+        add: wanted.filter((tag) => !row.tags.includes(tag)),
+        remove: row.tags.filter((tag) => !wanted.includes(tag)),
+      });
+    },
+    t("tags-hint"),
+  );
+}
+
 /** What of a row stands in the panel. */
 function keyOf(row) {
-  return JSON.stringify([row.id, row.status, row.assignee, row.team, row.priority, row.tags]);
+  return JSON.stringify([row.id, row.status, row.assignee, row.team, row.priority, row.tags, row.subject]);
 }
 
 function show(context) {
   shown = context;
   const row = openRow();
+  const isSame = row.id === JSON.parse(shownFor || "[]")[0];
+  // What changes while somebody types in a field of it is shown when they leave that.
+  if (isSame) isLate = !renewed(body, () => render(context, row));
+  else render(context, row);
+}
+
+function render(context, row) {
   shownFor = keyOf(row);
   const { contact, facts: known } = context;
   const priority = state.priorities.find((choice) => choice.value === row.priority)?.label;
@@ -127,7 +169,9 @@ function show(context) {
       [t("phone"), contact.phone],
       [t("language"), languageOf(contact.locale)],
       [t("known-since"), shortDate(contact.created_at), exactTime(contact.created_at)],
+      [t("tags"), contact.tags.join(", ")],
     ]),
+    ...fieldsOf(contact.fields, "contact"),
     section(
       t("conversation"),
       facts([
@@ -135,10 +179,12 @@ function show(context) {
         [t("team"), row.team?.name],
         [t("in-charge"), row.assignee?.name ?? (row.status === "bot" ? row.agent || t("ai-agent") : t("nobody"))],
         [t("priority"), priority],
+        [t("subject"), row.subject],
         [t("started"), ago(known.created_at), exactTime(known.created_at)],
         [t("first-reply"), known.first_reply_at && ago(known.first_reply_at), known.first_reply_at && exactTime(known.first_reply_at)],
-        [t("tags"), row.tags.join(", ")],
       ]),
+      tags(row),
+      ...fieldsOf(context.fields, "conversation"),
     ),
     section(t("tickets"), tickets(context.tickets), newTicket),
   ];
@@ -168,6 +214,7 @@ function readAgainSoon() {
 
 on("context", show);
 on("context:stale", readAgainSoon);
+body.addEventListener("focusout", () => setTimeout(() => isLate && shown && show(shown)));
 on("row:open", (row) => {
   if (shown && keyOf(row) !== shownFor) show(shown);
 });
@@ -177,6 +224,7 @@ on("opened", ({ id }) => {
     return;
   }
   shown = null;
+  shownFor = "";
   body.replaceChildren();
   setOpen(false, { keep: false });
 });

@@ -3,6 +3,7 @@
 import "./head.js";
 import { startActions } from "./actions.js";
 import { startNew } from "./begin.js";
+import { startCanned } from "./canned.js";
 import { startChannels } from "./channel.js";
 import { startComposer } from "./composer.js";
 import { startCopies } from "./copies.js";
@@ -25,6 +26,7 @@ startList();
 startChannels();
 startActions();
 startComposer();
+startCanned();
 startCopies();
 startKeys();
 startContext();

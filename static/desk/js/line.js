@@ -29,12 +29,18 @@ function change(event, before, name) {
     const priority = state.priorities.find((choice) => choice.value === event.priority)?.label ?? event.priority;
     return t("line-priority", { name, priority });
   }
+  if ("changes" in event) return t("line-changed", { name, fields: Object.keys(event.changes).map(fieldName).join(", ") });
   if ("reason" in event) return event.reason ? t("line-handed-over-why", { name, reason: event.reason }) : t("line-handed-over", { name });
   if ("team" in event) return assigned(event, before, name, to);
   if (event.status === "bot") return t("line-handed-back", { name });
   if (event.status === "resolved") return t("line-resolved", { name });
   if (event.by.kind === "contact" || before?.status === "resolved") return t("line-reopened", { name });
   return t("line-took-over", { name });
+}
+
+function fieldName(key) {
+  if (key.startsWith("attributes.")) return key.slice("attributes.".length);
+  return key === "tags" ? t("tags") : t(`field-${key}`);
 }
 
 function assigned(event, before, name, to) {

@@ -1,6 +1,7 @@
 // The page of a ticket: its properties are changed where they stand.
 
 import { hook, make, setText } from "./dom.js";
+import { fieldInputs, renewed } from "./fields.js";
 import { get, post, Problem } from "./http.js";
 import { connect } from "./socket.js";
 import { on, state, t } from "./state.js";
@@ -34,9 +35,15 @@ function show() {
   field("assignee").value = ticket.assignee?.id ?? "";
   field("team").value = ticket.team?.id ?? "";
   document.querySelector("[data-assign-me]").hidden = ticket.assignee?.id === state.me.id;
+  showFields();
   showConversations();
   showHistory();
   showFacts();
+}
+
+function showFields() {
+  const place = hook("ticket-fields");
+  renewed(place, () => place.replaceChildren(...fieldInputs(shown.fields, (attributes) => change({ attributes }))));
 }
 
 function showConversations() {
@@ -74,7 +81,8 @@ function word(name, value) {
 }
 
 function changeSentence(name, [key, { from, to }]) {
-  const values = { name, field: t(`field-${key}`), from: word(key, from), to: word(key, to) };
+  const field = key.startsWith("attributes.") ? key.slice("attributes.".length) : t(`field-${key}`);
+  const values = { name, field, from: word(key, from), to: word(key, to) };
   if (key === "description") return t("history-text", values);
   if (!values.from) return t("history-set", values);
   return t(values.to ? "history-changed" : "history-removed", values);

@@ -12,8 +12,8 @@ from standardwebhooks import WebhookVerificationError
 
 from conversations.channels import adapter
 from conversations.exchange import Webhook
+from core import signing
 from core.errors import Unauthenticated
-from integrations.api_channel import signing
 from integrations.api_channel.adapter import ApiConfig
 from tests.fakes.api_channel import SECRET
 from tests.integrations.api.case import signed

@@ -164,6 +164,21 @@ async def test_too_many_messages_are_refused_with_a_time(
     assert await Message.objects.acount() == 3
 
 
+async def test_an_inbox_may_have_a_pace_of_its_own(
+    quiet_server: LiveServer, inbox: Inbox, settings: Any, still_minute: None
+) -> None:
+    settings.CHAT_MESSAGES_PER_MINUTE = 3
+    await Inbox.objects.filter(pk=inbox.pk).aupdate(chat_per_minute=1)
+    async with quiet_server.visitor(inbox.key) as visitor:
+        await visitor.send("a")
+        await visitor.tell({"type": "send", "client_id": str(uuid4()), "text": "b"})
+        assert (await visitor.until("error"))["code"] == "too_many"
+    await Inbox.objects.filter(pk=inbox.pk).aupdate(chat_per_minute=5)
+    async with quiet_server.visitor(inbox.key) as visitor:
+        for _ in range(4):
+            await visitor.send("more than the server says")
+
+
 async def test_new_visitors_of_one_address_are_paced_and_known_ones_are_not(
     quiet_server: LiveServer, inbox: Inbox, settings: Any, still_minute: None
 ) -> None:

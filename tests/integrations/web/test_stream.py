@@ -18,9 +18,9 @@ from agents.builtin import phrases
 from agents.models import Agent
 from conversations.actions import reply, set_typing, show_text
 from conversations.models import Conversation, Inbox, Message
+from core.sse import text_event
 from integrations.web import pulse
 from integrations.web.models import VisitorToken
-from integrations.web.views import plain_event
 from llm import breaker
 from tests.integrations.web.test_http import Twin
 from tests.live import LiveServer
@@ -101,7 +101,7 @@ async def test_question_without_words_is_an_error(
 async def test_questions_are_paced_by_address(
     quiet_server: LiveServer, inbox: Inbox, settings: Any, still_minute: None
 ) -> None:
-    settings.CHAT_MESSAGES_PER_MINUTE = 2
+    settings.RATE_LIMIT_PER_MINUTE = 2
     async with httpx.AsyncClient() as client:
         codes = [
             (await client.get(f"{quiet_server.url}/chat/stream", params={"message": ""})).status_code
@@ -124,7 +124,7 @@ async def test_no_inbox_and_a_foreign_site_are_refused(quiet_server: LiveServer,
 @given(st.text(alphabet="ab \n\r:\u2028", max_size=30))
 def test_text_of_an_event_is_read_back_whatever_its_lines(text: str) -> None:
     expected = text.replace("\r\n", "\n").replace("\r", "\n")
-    assert parsed(plain_event(text)) == [("", expected)]
+    assert parsed(text_event(text)) == [("", expected)]
 
 
 # The HTTP twin's event stream.

@@ -1,0 +1,55 @@
+"""Making teams, changing them, deleting those that nothing belongs to."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import Team
+from accounts.queries import require_admin
+from core.actor import Actor
+from core.errors import Conflict, Invalid
+from core.versions import require_version
+
+
+@transaction.atomic
+def create_team(*, slug: str, name: str, by: Actor) -> Team:
+    """Makes a team without members. Raises Forbidden for non-admins, Invalid for a slug that is taken."""
+    require_admin(by)
+    return _saved(Team(slug=slug, name=name))
+
+
+@transaction.atomic
+def change_team(*, team: Team, by: Actor, expected: str | None = None, **wanted: Any) -> Team:
+    """Changes what is named of slug and name. Who sends the old slug afterwards finds no team."""
+    require_admin(by)
+    row = Team.objects.select_for_update().get(pk=team.pk)
+    require_version(row, expected)
+    for field in {"slug", "name"} & set(wanted):
+        setattr(row, field, wanted[field])
+    return _saved(row)
+
+
+@transaction.atomic
+def delete_team(*, team: Team, by: Actor, expected: str | None = None) -> None:
+    """Deletes a team; its members stay.
+
+    Raises Conflict while inboxes, conversations or tickets are the team's: without one, everybody sees them.
+    """
+    require_admin(by)
+    row = Team.objects.select_for_update().get(pk=team.pk)
+    require_version(row, expected)
+    for relation in Team._meta.related_objects:
+        rows = relation.related_model._default_manager  # noqa: SLF001 (any model's)
+        if relation.one_to_many and rows.filter(**{relation.field.name: row}).exists():
+            raise Conflict(_("The team still has %s.") % relation.related_model._meta.verbose_name_plural)
+    row.delete()
+
+
+def _saved(row: Team) -> Team:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise Invalid(_("Another team has this short name."), field="slug") from error
+    return row

@@ -1,0 +1,1 @@
+"""Writes of the API's own: webhooks, and what they are told."""

@@ -1,0 +1,111 @@
+"""What goes out: whole, as chosen fields, or with more than usual about what belongs to it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, ClassVar
+
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.fields import SkipField
+
+from core.errors import Invalid
+
+Way = tuple[str, serializers.Field[Any, Any, Any, Any], Callable[[Any], Any]]
+Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
+
+
+class Shown(serializers.Serializer[Any]):
+    """Something that is only ever sent.
+
+    `expandable` names the fields that show something else in short, and the shape in which it can be had
+    instead, itself or by its dotted path. The context may hold the names of the only `fields` to show, and of
+    those to `expand`; both are about the outermost shape.
+    """
+
+    expandable: ClassVar[dict[str, "type[Shown] | str"]] = {}
+
+    @classmethod
+    def whole_of(cls, name: str) -> "type[Shown]":
+        """Returns the shape in which an expandable field can be had."""
+        named = cls.expandable[name]
+        whole: type[Shown] = import_string(named) if isinstance(named, str) else named
+        return whole
+
+    def get_fields(self) -> Fields:
+        """Returns the fields that were asked for."""
+        fields = super().get_fields()
+        if not self._is_outermost():
+            return fields
+        for name in self.context.get("expand", ()):
+            short = fields[name]
+            many = isinstance(short, serializers.ListSerializer)
+            whole = self.whole_of(name)
+            fields[name] = whole(source=short.source, allow_null=short.allow_null, many=many)
+        chosen = self.context.get("fields")
+        return {name: fields[name] for name in fields if name in chosen} if chosen else fields
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Returns what DRF's would; it asks less of each field, of which a page has hundreds."""
+        if isinstance(instance, Mapping) or not self._is_plain:
+            return super().to_representation(instance)
+        shown: dict[str, Any] = {}
+        for name, field, get in self._ways:
+            try:
+                value = get(instance)
+                if callable(value):
+                    value = field.get_attribute(instance)
+            except AttributeError:
+                # What is missing is the field's own business.
+                try:
+                    value = field.get_attribute(instance)
+                except SkipField:
+                    continue
+            shown[name] = None if value is None else field.to_representation(value)
+        return shown
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether no field reads its value in a way of its own."""
+        own = serializers.Field.get_attribute
+        return all(type(field).get_attribute is own for field in self.fields.values())
+
+    @cached_property
+    def _ways(self) -> list[Way]:
+        """Each field with what takes its value from an object."""
+        return [(name, field, _getter(field.source_attrs)) for name, field in self.fields.items()]
+
+    def chosen(self, whole: dict[str, Any]) -> dict[str, Any]:
+        """Returns the part that was asked for of what a shape has put together by itself."""
+        return {name: value for name, value in whole.items() if name in self._names}
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(map(str, self.fields))
+
+    def _is_outermost(self) -> bool:
+        parent: Any = self.parent
+        return parent is None or (isinstance(parent, serializers.ListSerializer) and parent.parent is None)
+
+
+def _getter(path: list[str]) -> Callable[[Any], Any]:
+    """Returns what reads the value at the end of a path of attributes; of none, the object itself."""
+    return attrgetter(".".join(path)) if path else lambda whole: whole
+
+
+def wanted_of(shape: type[Shown], query: dict[str, Any]) -> dict[str, frozenset[str]]:
+    """Returns which fields of a shape a query asks for; raises Invalid for one that there is not."""
+    shown = shape._declared_fields  # noqa: SLF001 (Serializer has no public name for them)
+    return {
+        "fields": _names(query, "fields", shown),
+        "expand": _names(query, "expand", shape.expandable),
+    }
+
+
+def _names(query: dict[str, Any], parameter: str, known: Iterable[str]) -> frozenset[str]:
+    names = frozenset(query[parameter].split(",")) if parameter in query else frozenset[str]()
+    if unknown := names.difference(known):
+        detail = _("There is no such field: %s.") % ", ".join(sorted(unknown))[:100]
+        raise Invalid(detail, field=parameter)
+    return names

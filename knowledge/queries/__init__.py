@@ -1,0 +1,24 @@
+"""Reads of what we know: articles that answer a question, past messages that mean the same."""
+
+from knowledge.queries.articles import article_by_id, articles_for
+from knowledge.queries.messages import (
+    SimilarMessage,
+    embedded_messages,
+    messages_to_embed,
+    similar_messages,
+)
+from knowledge.queries.passages import Passage, language_code, languages_in_use, nearest, search
+
+__all__ = [
+    "Passage",
+    "SimilarMessage",
+    "article_by_id",
+    "articles_for",
+    "embedded_messages",
+    "language_code",
+    "languages_in_use",
+    "messages_to_embed",
+    "nearest",
+    "search",
+    "similar_messages",
+]
