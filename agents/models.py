@@ -36,7 +36,7 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 class Agent(models.Model):
     """An AI agent: who it is, which model speaks, what it may call, where it answers."""
 
-    name = models.CharField(_("name"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=40)
     persona = models.TextField(
         _("persona"), blank=True, help_text=_("Tone and house rules, in your own words. May stay empty.")
     )
@@ -58,7 +58,7 @@ class Agent(models.Model):
     class Meta:
         verbose_name = _("AI agent")
         verbose_name_plural = _("AI agents")
-        ordering = ("name",)
+        ordering = ("name", "pk")
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(max_steps__range=(1, 8)), name="agent_steps_1_to_8"),
         ]

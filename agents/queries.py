@@ -44,7 +44,7 @@ class Answer:
 
 def agent_of(inbox_id: int) -> Agent | None:
     """Returns the active agent that answers in an inbox; the first by name when several are set."""
-    return Agent.objects.filter(inboxes=inbox_id, is_active=True).order_by("name").first()
+    return Agent.objects.filter(inboxes=inbox_id, is_active=True).order_by("name", "pk").first()
 
 
 def settled_seq(conversation: Conversation) -> int:

@@ -24,8 +24,6 @@ VALUE = {"type": ["string", "number", "boolean", "null"], "maxLength": LONGEST_V
 class Attributes(serializers.Field[Any, Any, Any, Any]):
     """Values by the keys of custom fields; null takes one away, those that are not named stay."""
 
-    default_error_messages = {"invalid": "Write an object of names and values."}
-
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Returns the values."""
         if not isinstance(data, dict):

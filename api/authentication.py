@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from accounts.actions import USE_NOTED_EVERY, note_key_use
 from accounts.models import ApiKey, SignIn, User
 from accounts.queries import find_api_key, find_sign_in
+from accounts.signing_in.factors import require_second_factor
 from accounts.tokens import Kind, read
 from core.actor import Actor
 from core.errors import Unauthenticated
@@ -50,7 +51,10 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer TOKEN`: the access token of a sign-in, which acts as its user."""
 
     def authenticate(self, request: Request) -> tuple[User, SignIn] | None:
-        """Returns the sign-in as `request.auth`; None without a token, 401 for a bad one."""
+        """Returns the sign-in as `request.auth`; None without a token, 401 for a bad one.
+
+        Raises SecondFactorRequired (403) for who must have a second factor and has none.
+        """
         sent = sent_as(BEARER, request)
         if sent is None:
             return None
@@ -60,6 +64,8 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed(error.detail) from error
         if sign_in is None:
             raise AuthenticationFailed(_("This sign-in has ended; sign in again."))
+        # A role may have come to need one after the sign-in.
+        require_second_factor(sign_in.user)
         return sign_in.user, sign_in
 
     def authenticate_header(self, request: Request) -> str:

@@ -4,12 +4,12 @@ An adapter describes them once, as a pydantic model; forms, programs and people 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -21,6 +21,7 @@ from core.errors import Invalid, TooLarge
 # All settings of an inbox as JSON; templates of mails are the longest of them.
 MOST_CHARACTERS = 64 * 1024
 LONGEST_PATH = 100
+ENTER_AGAIN = gettext_noop("Enter it again: it would be sent to another server than before.")
 MESSAGES: Mapping[str, str | Promise] = {
     "missing": _("This field is required."),
     "string_pattern_mismatch": _("This does not look right."),
@@ -37,7 +38,8 @@ def checked(channel: str, given: Mapping[str, Any], *, stored: Mapping[str, Any]
     """Returns the settings to be stored: those given in the place of the stored ones, the rest as it was.
 
     None and "" put a default back. Raises Invalid, with the path of the setting as `field`, for one that the
-    channel does not know, does not take, or misses; TooLarge for what nobody has to say.
+    channel does not know, does not take, or misses, and for a secret that would go to another server than
+    before and is not given again; TooLarge for what nobody has to say.
     """
     fields = adapter(channel).config.model_fields
     for name in given:
@@ -52,7 +54,20 @@ def checked(channel: str, given: Mapping[str, Any], *, stored: Mapping[str, Any]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise Invalid(said(first), field=_path(first["loc"])) from error
+    entered = {name for name in given if given[name]}
+    for name in to_enter_again(config, stored=stored, entered=entered):
+        raise Invalid(gettext(ENTER_AGAIN), field=_path((name,)))
     return {**stored, **plain(config)}
+
+
+def to_enter_again(
+    config: ChannelConfig, *, stored: Mapping[str, Any], entered: Collection[str]
+) -> list[str]:
+    """Returns the stored secrets that new settings would send to another server and nobody has `entered`."""
+    now, fields = plain(config), type(config).model_fields
+    moved = [name for name in config.sent_to if now[name] != stored.get(name, default_of(fields[name]))]
+    secrets = dict.fromkeys(secret for name in moved for secret in config.sent_to[name])
+    return [name for name in secrets if stored.get(name) and now[name] and name not in entered]
 
 
 def shown(channel: str, stored: Mapping[str, Any]) -> dict[str, Any]:

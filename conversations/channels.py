@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -83,9 +83,14 @@ class Capabilities:
 
 
 class ChannelConfig(BaseModel):
-    """Settings of one inbox. Secrets are `SecretStr`; titles and descriptions are shown in the admin."""
+    """Settings of one inbox. Secrets are `SecretStr`; titles and descriptions are shown in the admin.
+
+    `sent_to` names, for each setting that says which server is asked, the secrets that server gets. Where
+    it changes they are entered again: else whoever may change settings could send them to a server of theirs.
+    """
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
+    sent_to: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
 
 class ChannelAdapter(Protocol):

@@ -15,7 +15,7 @@ from tools import system_parts
 ROOT = Path(__file__).resolve().parent.parent
 # Three on the two cores that the smallest machines have, since tests also wait; ARGS asks for other numbers.
 EVERYTHING = ["-q", "-n", "3"]
-# Tracing doubles the time, so it is done where nobody waits.
+# Tracing doubles the time and makes tests of time itself unsteady, so it is asked for (COVERAGE=1).
 MEASURED = ["--cov", "--cov-report=term-missing:skip-covered", "--cov-fail-under=90"]
 
 
@@ -29,15 +29,10 @@ def main(arguments: list[str]) -> int:
         environment.pop("REDIS_URL", None)
         if chromium := system_parts.CHROMIUM.path():
             environment["CHROMIUM"] = chromium
-        chosen = arguments or [*EVERYTHING, *(MEASURED if _measures() else ())]
+        chosen = arguments or [*EVERYTHING, *(MEASURED if os.environ.get("COVERAGE") else ())]
         code = _run([sys.executable, "-m", "pytest", *chosen, *_deselected(parts)], environment)
     sys.stdout.write(closing_line(parts, code, complete=not arguments) + "\n")
     return code
-
-
-def _measures() -> bool:
-    """Says whether to measure coverage: in continuous integration, or when asked to."""
-    return bool(os.environ.get("CI") or os.environ.get("COVERAGE"))
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:

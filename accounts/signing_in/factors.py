@@ -3,6 +3,7 @@
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.actions.sign_ins import end_sign_ins
 from accounts.enums import Role
@@ -47,7 +48,7 @@ def remove_second_factors(*, user: User, by: Actor) -> int:
     """
     require_admin(by)
     if by.id == str(user.pk):
-        raise Conflict("Your own second factors are removed on the page of your account.")
+        raise Conflict(_("Your own second factors are removed on the page of your account."))
     removed, _by_model = Authenticator.objects.filter(user=user).delete()
     end_sign_ins(user)
     return int(removed)

@@ -9,7 +9,7 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from accounts.queries import require_admin, require_set_up
-from agents.errors import HasAnswered, NameTaken
+from agents.errors import HasAnswered
 from agents.models import Agent
 from agents.queries import sees_all_inboxes
 from conversations.models import Inbox
@@ -37,8 +37,8 @@ class AgentWords(TypedDict, total=False):
 def create_agent(*, by: Actor, **words: Unpack[AgentWords]) -> Agent:
     """Makes an agent and returns its row; it answers what comes from now on.
 
-    Raises Forbidden for all but administrators, Invalid for a value that is none, NotFound for an inbox that
-    the actor does not see, NameTaken.
+    Two may have one name. Raises Forbidden for all but administrators, Invalid for a value that is none,
+    NotFound for an inbox that the actor does not see.
     """
     require_admin(by)
     return _kept(Agent(), words, by)
@@ -94,11 +94,7 @@ def _kept(row: Agent, words: Mapping[str, Any], by: Actor) -> Agent:
         if name != "inboxes":
             setattr(row, name, list(dict.fromkeys(value)) if name == "tools" else value)
     _check(row, words.get("tools", ()))
-    try:
-        with transaction.atomic():
-            row.save()
-    except IntegrityError as error:
-        raise NameTaken from error
+    row.save()
     if "inboxes" in words:
         row.inboxes.set(_seen(words["inboxes"], by))
     return row

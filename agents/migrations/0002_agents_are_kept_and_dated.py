@@ -19,6 +19,19 @@ class Migration(migrations.Migration):
                 auto_now=True, db_default=django.db.models.functions.datetime.Now(), verbose_name="changed"
             ),
         ),
+        migrations.AlterModelOptions(
+            name="agent",
+            options={
+                "ordering": ("name", "pk"),
+                "verbose_name": "AI agent",
+                "verbose_name_plural": "AI agents",
+            },
+        ),
+        migrations.AlterField(
+            model_name="agent",
+            name="name",
+            field=models.CharField(max_length=40, verbose_name="name"),
+        ),
         migrations.AlterField(
             model_name="run",
             name="agent",

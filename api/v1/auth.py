@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -46,7 +47,7 @@ class Credentials(Strict):
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         """Wants one name, not two."""
         if ("email" in attrs) == ("username" in attrs):
-            raise Invalid("Send `email` or `username`, and not both.", field="email")
+            raise Invalid(_("Send `email` or `username`, and not both."), field="email")
         return attrs
 
 
@@ -74,7 +75,7 @@ class NewRegistration(Strict):
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
         """Wants one of the two ways."""
         if ("email" in attrs) == ("invitation" in attrs):
-            raise Invalid("Send `email` or `invitation`, and not both.", field="email")
+            raise Invalid(_("Send `email` or `invitation`, and not both."), field="email")
         return attrs
 
 

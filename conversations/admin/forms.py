@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from conversations.channel_settings import default_of, kind_of, plain, said
+from conversations.channel_settings import ENTER_AGAIN, default_of, kind_of, plain, said, to_enter_again
 from conversations.channels import ChannelConfig, adapter
 from conversations.models import Inbox
 
@@ -98,6 +98,9 @@ class InboxForm(forms.ModelForm[Inbox]):
         except ValidationError as error:
             self._complain(error)
         else:
+            entered = {name for name in self.settings.model_fields if cleaned.get(PREFIX + name)}
+            for name in to_enter_again(config, stored=self.instance.config, entered=entered):
+                self.add_error(PREFIX + name, _(ENTER_AGAIN))
             # What a field could not read has taken its default here, and must not be kept.
             if not self.errors:
                 self.instance.config = {**self.instance.config, **plain(config)}

@@ -1,6 +1,6 @@
 """The settings of a mailbox."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
@@ -40,6 +40,13 @@ class EmailConfig(ChannelConfig):
 
     Titles are translated where they are shown.
     """
+
+    sent_to: ClassVar = {
+        "imap_host": ("imap_password",),
+        # The password for reading is used for sending where there is no other.
+        "smtp_host": ("smtp_password", "imap_password"),
+        "provider_url": ("api_key", "api_secret"),
+    }
 
     address: str = Field(title=_("Address"), description=_("Such as support@shop.example."))
     display_name: str = Field("", title=_("Name shown to customers"))

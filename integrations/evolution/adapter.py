@@ -1,7 +1,7 @@
 """An Evolution API instance as a channel."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
@@ -17,6 +17,8 @@ SHORTEST_SECRET = 32
 
 class EvolutionConfig(ChannelConfig):
     """Where the server is, which of its instances, and what proves us to each other."""
+
+    sent_to: ClassVar = {"base_url": ("api_key", "webhook_secret")}
 
     base_url: str = Field(
         title=gettext_noop("Server address"),

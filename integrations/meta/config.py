@@ -1,6 +1,7 @@
 """Settings that both channels ask for."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from django.utils.translation import gettext_noop
 from pydantic import Field, SecretStr
@@ -18,6 +19,8 @@ class MetaConfig(ChannelConfig):
 
     `account` is whose webhooks are read, `node` where messages are sent.
     """
+
+    sent_to: ClassVar = {"api_url": ("access_token",)}
 
     access_token: SecretStr = Field(
         title=gettext_noop("Access token"),

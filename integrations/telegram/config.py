@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from enum import StrEnum
+from typing import ClassVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -26,6 +27,8 @@ class Mode(StrEnum):
 
 class TelegramConfig(ChannelConfig):
     """Settings of one bot."""
+
+    sent_to: ClassVar = {"api_url": ("bot_token", "secret_token")}
 
     bot_token: SecretStr = Field(
         title=gettext_noop("Bot token"),

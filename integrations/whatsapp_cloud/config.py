@@ -1,5 +1,7 @@
 """What one business phone number needs to be reached and believed."""
 
+from typing import ClassVar
+
 from django.utils.translation import gettext_noop as _
 from pydantic import Field, SecretStr, field_validator
 
@@ -10,6 +12,8 @@ API_URL = "https://graph.facebook.com/v25.0"
 
 class WhatsAppConfig(ChannelConfig):
     """Ids and secrets as Meta's pages name them; titles are translated where they are shown."""
+
+    sent_to: ClassVar = {"api_url": ("access_token",)}
 
     phone_number_id: str = Field(
         pattern=r"^\d{1,40}$",

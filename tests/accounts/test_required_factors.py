@@ -52,6 +52,24 @@ def test_a_session_opens_nothing_in_the_api(bruno: User, headers: dict[str, str]
     assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
 
 
+def test_a_sign_in_that_was_there_before_opens_nothing_and_may_end(
+    client: Any, bruno: User, settings: Any
+) -> None:
+    settings.MFA_REQUIRED_ROLES = []
+    bruno.set_password("a long password")
+    bruno.save()
+    body = {"username": bruno.username, "password": "a long password"}
+    tokens = client.post("/api/v1/auth/login", body, content_type="application/json").json()
+    bearer = {"Authorization": f"Bearer {tokens['access']}"}
+    assert client.get("/api/v1/tickets/", headers=bearer).status_code == 200
+    settings.MFA_REQUIRED_ROLES = ["operator"]
+    answer = client.get("/api/v1/tickets/", headers=bearer)
+    assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
+    ending = {"refresh": tokens["refresh"]}
+    answer = client.post("/api/v1/auth/logout", ending, content_type="application/json")
+    assert answer.status_code == 204
+
+
 def test_a_key_is_asked_for_nothing_not_even_beside_a_session(bruno: User) -> None:
     _row, key = create_api_key(name="Shop", by=Actor.system())
     client = signed_in(bruno)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from django import forms
@@ -240,6 +240,8 @@ class Mood(Enum):
 class Everything(ChannelConfig):
     """One setting of each kind."""
 
+    sent_to: ClassVar = {"server_url": ("secret", "maybe")}
+
     needed: str = Field(title="Needed", description="Say it.", pattern="^n", max_length=5)
     secret: SecretStr = Field(min_length=8)
     maybe: SecretStr | None = None
@@ -337,9 +339,20 @@ def test_field_left_empty_takes_its_default() -> None:
 )
 def test_complaint_is_made_at_the_field_once(change: dict[str, str], field: str, words: str) -> None:
     before = {"needed": "was"} if "secret" in change else {"secret": "storedone"}
+    before["server_url"] = GOOD["server_url"]
     form = everything(before, **{**GOOD, **change})
     assert dict(form.errors) == {field: [words]}
     assert form.instance.config == before
+
+
+def test_secret_is_asked_for_again_where_it_would_go_to_another_server() -> None:
+    stored = {**GOOD, "secret": "storedone", "server_url": "https://was.example"}
+    form = everything(stored, **{**GOOD, "secret": ""})
+    words = "Enter it again: it would be sent to another server than before."
+    assert dict(form.errors) == {"config_secret": [words]}
+    assert form.instance.config == stored
+    assert everything(stored, **GOOD).is_valid()
+    assert everything(stored, **{**GOOD, "secret": "", "server_url": stored["server_url"]}).is_valid()
 
 
 def test_sign_to_forget_is_no_secret_anybody_can_type() -> None:

@@ -9,7 +9,7 @@ from accounts.enums import Role, Scope
 from accounts.models import Team, User
 from conversations import channel_settings
 from conversations.actions.inboxes import change_inbox, create_inbox, delete_inbox
-from conversations.channels import channel_choices
+from conversations.channels import adapter, channel_choices
 from conversations.errors import InUse
 from conversations.models import Conversation, Inbox, MessageTemplate
 from conversations.queries.inboxes import messages_per_minute
@@ -231,3 +231,28 @@ def test_every_channel_describes_its_settings_and_shows_no_secret(channel: str) 
     assert "s3cret" not in {shown.get(name) for name in secrets}
     assert set(shown) == set(schema.get("properties", {})) - secrets
     json.dumps(shown)
+
+
+def test_a_secret_goes_to_another_server_only_when_it_is_entered_again(lead: User, bot: Inbox) -> None:
+    by, elsewhere = lead.as_actor(), "https://bots.example"
+    for config in ({"api_url": elsewhere}, {"api_url": elsewhere, "bot_token": OTHER}):
+        with pytest.raises(Invalid) as refusal:
+            change_inbox(inbox=bot, by=by, config=config)
+    assert refusal.value.extra["field"] == "config.secret_token"
+    bot.refresh_from_db()
+    assert channel_settings.shown("telegram", bot.config)["api_url"] == "https://api.telegram.org"
+    # A secret that goes away with the change is sent nowhere.
+    change_inbox(inbox=bot, by=by, config={"api_url": elsewhere, "bot_token": TOKEN, "secret_token": None})
+    bot.refresh_from_db()
+    assert bot.config["api_url"] == elsewhere
+    change_inbox(inbox=bot, by=by, config={"api_url": elsewhere, "mode": "polling"})
+
+
+@pytest.mark.parametrize("channel", list(channel_choices()))
+def test_every_address_says_which_secrets_go_there(channel: str) -> None:
+    config = adapter(channel).config
+    # What is sent to a callback is signed, and the key stays here.
+    addresses = {name for name in config.model_fields if name.endswith(("_url", "_host"))} - {"callback_url"}
+    assert addresses == set(config.sent_to)
+    secrets = {name for name, info in config.model_fields.items() if channel_settings.is_secret(info)}
+    assert secrets >= {name for names in config.sent_to.values() for name in names}
