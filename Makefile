@@ -55,6 +55,10 @@ prove: $(DEV) ## Kill everything while customers write and judge by their ledger
 clients: $(DEV) ## Make typed clients of the API for Python and TypeScript in dist/clients (needs Node.js)
 	@exec $(PY) -m tools.clients $(ARGS)
 
+.PHONY: contract
+contract: $(DEV) ## Ask a running server all that its description allows, and what it does not (an hour); ARGS="--as key"
+	@exec $(PY) -m tools.contract $(ARGS)
+
 .PHONY: messages
 messages: $(RUN) ## Collect strings to translate and compile the catalogues (needs gettext)
 	@$(PY) manage.py makemessages --locale pt_BR --locale es --no-obsolete --no-location --no-wrap --ignore var --ignore .venv --ignore tests

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from campaigns.enums import ConsentState
 from campaigns.models import Consent
@@ -33,6 +34,24 @@ SELECT DISTINCT consent.state FROM campaigns_consent consent
 JOIN conversations_contactidentity identity ON identity.id = consent.identity_id
 WHERE identity.contact_id IN (SELECT id FROM person) AND identity.inbox_id IN (SELECT id FROM inboxes)
 """  # noqa: S608 (names of ours)
+# Step by step, each done once: of nested `IN` the planner makes loops within loops where it takes the tables
+# for empty, such as just after an import, and 120 customers took four minutes.
+WHO_SAID = """
+WITH inboxes AS MATERIALIZED (SELECT id FROM conversations_inbox WHERE channel = %s),
+said AS MATERIALIZED (
+    SELECT identity.contact_id FROM campaigns_consent consent
+    JOIN conversations_contactidentity identity ON identity.id = consent.identity_id
+    WHERE consent.state = %s AND identity.inbox_id IN (SELECT id FROM inboxes)
+),
+ids AS MATERIALIZED (
+    SELECT own.external_id FROM conversations_contactidentity own
+    WHERE own.contact_id = ANY (ARRAY(SELECT contact_id FROM said))
+        AND own.inbox_id IN (SELECT id FROM inboxes)
+)
+SELECT twin.contact_id FROM conversations_contactidentity twin
+WHERE twin.external_id = ANY (ARRAY(SELECT external_id FROM ids))
+    AND twin.inbox_id IN (SELECT id FROM inboxes)
+"""
 
 
 def wishes(identity: ContactIdentity) -> set[str]:
@@ -59,11 +78,12 @@ def identities_of(identity: ContactIdentity) -> "QuerySet[ContactIdentity]":
     return ContactIdentity.objects.filter(pk__in=_asked(IDENTITIES, identity))
 
 
-def contacts_who(state: ConsentState, channel: str) -> "QuerySet[ContactIdentity, Any]":
-    """Returns the ids of all customers one of whom said this in a channel; `wishes`, for many at once."""
-    here = ContactIdentity.objects.filter(inbox__channel=channel)
-    theirs = here.filter(contact__in=here.filter(consent__state=state).values("contact"))
-    return here.filter(external_id__in=theirs.values("external_id")).values("contact")
+def contacts_who(state: ConsentState, channel: str) -> RawSQL:
+    """Returns the ids of all customers one of whom said this in a channel; `wishes`, for many at once.
+
+    For `pk__in`.
+    """
+    return RawSQL(WHO_SAID, [channel, state])  # noqa: S611 (our own, with parameters)
 
 
 def has_opted_out(identity: ContactIdentity) -> bool:
