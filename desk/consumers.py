@@ -109,29 +109,34 @@ class DeskConsumer(AsyncWebsocketConsumer):
             self._refuse(Unavailable())
 
     async def _answer(self, frame: dict[str, Any]) -> None:
-        match frame.get("type"):
-            case "open":
-                await self._open(frame)
-            case "close":
-                await hub().unfollow(self)
-            case "typing" if self.open_id:
-                await self._type(is_on=frame.get("on") is True)
-            case "read" if self.open_id:
-                await in_thread(self._read, self.open_id, whole(frame.get("seq")))
-            case "ping":
-                self.offer(encode({"type": "pong"}))
-            case "typing" | "read":
-                detail = "No conversation is open."
-                raise Invalid(detail)
-            case _:
-                detail = "This type of frame is not known."
-                raise Invalid(detail, field="type")
+        kind = frame.get("type")
+        answer = FRAMES.get(kind) if isinstance(kind, str) else None
+        if answer is None:
+            detail = "This type of frame is not known."
+            raise Invalid(detail, field="type")
+        await answer(self, frame)
 
-    async def _type(self, *, is_on: bool) -> None:
-        await set_typing(conversation_id=self.open_id, who="operator", name=self.actor.name, on=is_on)
+    async def _close(self, _frame: dict[str, Any]) -> None:
+        await hub().unfollow(self)
 
-    def _read(self, conversation_id: str, seq: int) -> None:
+    async def _ping(self, _frame: dict[str, Any]) -> None:
+        self.offer(encode({"type": "pong"}))
+
+    async def _type(self, frame: dict[str, Any]) -> None:
+        is_on = frame.get("on") is True
+        await set_typing(conversation_id=self._opened(), who="operator", name=self.actor.name, on=is_on)
+
+    async def _read(self, frame: dict[str, Any]) -> None:
+        await in_thread(self._mark_read, self._opened(), whole(frame.get("seq")))
+
+    def _mark_read(self, conversation_id: str, seq: int) -> None:
         read_by_operator(conversation=find(self.actor, conversation_id), seq=seq, by=self.actor)
+
+    def _opened(self) -> str:
+        if not self.open_id:
+            detail = "No conversation is open."
+            raise Invalid(detail)
+        return self.open_id
 
     async def _open(self, frame: dict[str, Any]) -> None:
         """Follows a conversation from `since` on (from now on without it); its rights are read afresh."""
@@ -240,6 +245,16 @@ class DeskConsumer(AsyncWebsocketConsumer):
             if self.open_id:
                 hub().mark(self.open_id)
             self.offer(encode({"type": "pong"}))
+
+
+# What a browser may send, and who answers it.
+FRAMES: dict[str, Callable[[DeskConsumer, dict[str, Any]], Awaitable[None]]] = {
+    "open": DeskConsumer._open,  # noqa: SLF001 (of this module)
+    "close": DeskConsumer._close,  # noqa: SLF001
+    "typing": DeskConsumer._type,  # noqa: SLF001
+    "read": DeskConsumer._read,  # noqa: SLF001
+    "ping": DeskConsumer._ping,  # noqa: SLF001
+}
 
 
 def parse(text: str) -> dict[str, Any]:

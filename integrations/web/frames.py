@@ -110,18 +110,8 @@ def _sayable(value: Any) -> Any:
 
 def to_frame(data: dict[str, Any]) -> Frame:
     """Returns the typed frame; raises BadFrame that names the first wrong field."""
-    readers: dict[object, Callable[[dict[str, Any]], Frame]] = {
-        "hello": _hello,
-        "send": _send,
-        "show": lambda d: Show(_uuid(d.get("invitation"), "invitation")),
-        "accept": lambda d: Accept(_uuid(d.get("client_id"), "client_id")),
-        "typing": lambda d: Typing(_value(d, "on", bool)),
-        "read": lambda d: Read(_number(d, "seq")),
-        "stop": lambda _d: Stop(),
-        "pong": lambda _d: Pong(),
-    }
     kind = data.get("type")
-    reader = readers.get(kind) if isinstance(kind, str) else None
+    reader = READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
         detail = "Unknown type of frame."
         raise BadFrame(detail, field="type")
@@ -196,3 +186,16 @@ def _uuid(value: object, name: str) -> UUID:
 
 def _refuse(name: str) -> UUID:
     raise BadFrame(field=name)
+
+
+# What a visitor may send, and how it is read.
+READERS: dict[str, Callable[[dict[str, Any]], Frame]] = {
+    "hello": _hello,
+    "send": _send,
+    "show": lambda d: Show(_uuid(d.get("invitation"), "invitation")),
+    "accept": lambda d: Accept(_uuid(d.get("client_id"), "client_id")),
+    "typing": lambda d: Typing(_value(d, "on", bool)),
+    "read": lambda d: Read(_number(d, "seq")),
+    "stop": lambda _d: Stop(),
+    "pong": lambda _d: Pong(),
+}
