@@ -52,7 +52,7 @@ prove: $(DEV) ## Kill everything while customers write and judge by their ledger
 	@exec $(PY) benchmarks/fault.py $(or $(ARGS),--seed 1 --seed 2 --seed 3 --msgs 7000 --kills 70 --every 3.5 8.5 --pace 8)
 
 .PHONY: clients
-clients: $(DEV) ## Make typed clients of the API for Python and TypeScript in dist/clients (needs Node.js)
+clients: $(DEV) ## Make API clients for Python, TypeScript (needs Node.js) and Postman/Bruno in dist/clients; ARGS="postman"
 	@exec $(PY) -m tools.clients $(ARGS)
 
 .PHONY: contract

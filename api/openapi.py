@@ -66,6 +66,12 @@ class Description(AutoSchema):
             return [_header("If-Match", "The ETag of what you have read: 412 if it has changed since.")]
         return []
 
+    def get_auth(self) -> list[Any]:
+        """Returns what may be shown; where anybody may ask, nothing need be."""
+        found = list(super().get_auth())
+        view: Any = self.view
+        return [*found, {}] if found and Anybody in view.permission_classes and {} not in found else found
+
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         """Returns the description of an operation with all it may answer."""
         operation = super().get_operation(*args, **kwargs)

@@ -10,6 +10,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
+from api import examples
 from api.errors import PROBLEM
 from campaigns.segments import Segment
 
@@ -45,6 +46,10 @@ TAGS = [
     {"name": "agents", "description": "AI agents, and what they did."},
     {"name": "runs", "description": "One answer of an AI agent, step by step."},
     {"name": "canned-replies", "description": "Texts that are written again and again."},
+    {"name": "articles", "description": "The help centre, from which agents answer."},
+    {"name": "search", "description": "What the help centre says about a question."},
+    {"name": "reports", "description": "Numbers of a time."},
+    {"name": "events", "description": "All that happens, in order, for programs that ask."},
 ]
 
 
@@ -201,6 +206,12 @@ def with_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     return result
 
 
+def with_examples(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Adds what requests and answers look like."""
+    examples.add([verb for path in result["paths"].values() for verb in path.values()])
+    return result
+
+
 def _problem_schemas() -> dict[str, Any]:
     text = {"type": "string"}
     field = {
@@ -229,7 +240,9 @@ def _problem_schemas() -> dict[str, Any]:
 def _problem_response(status: int) -> dict[str, Any]:
     response: dict[str, Any] = {
         "description": HTTPStatus(status).phrase,
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": examples.problem(status)}
+        },
     }
     if status == HTTPStatus.UNAUTHORIZED:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}

@@ -1,4 +1,4 @@
-"""`make clients`: typed clients of the API for Python and TypeScript, made from its description.
+"""`make clients`: typed clients of the API for Python and TypeScript, and a collection of its requests.
 
 Made rather than kept: nothing generated stands in the repository, and none is ever older than the API. Python
 by openapi-python-client, TypeScript by openapi-typescript and openapi-fetch (which need Node.js and npm).
@@ -13,16 +13,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools import collection
+
 ROOT = Path(__file__).resolve().parent.parent
 TYPESCRIPT = ROOT / "tools" / "typescript"
 PART = "#/components/schemas/PartOf"
 
 
 def main(arguments: list[str]) -> int:
-    """Writes both clients below a folder, or those that were named, and says where."""
+    """Writes them all below a folder, or those that were named, and says where."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", type=Path, default=ROOT / "dist" / "clients")
-    parser.add_argument("languages", nargs="*", default=["python", "typescript"])
+    parser.add_argument("languages", nargs="*", default=["python", "typescript", "postman"])
     chosen = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
     import django  # deferred: app ready
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     document = plain(json.loads(json.dumps(description())))
     for language in chosen.languages:
         place = chosen.to / language
-        make = {"python": make_python, "typescript": make_typescript}[language]
+        make = {"python": make_python, "typescript": make_typescript, "postman": collection.make}[language]
         make(document, place)
         sys.stdout.write(f"{place}\n")
     return 0

@@ -5,15 +5,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from api.schema import description
 from conversations.models import Conversation
 from tests.api.conftest import KeyMaker
 from tests.api.conftest import with_key as with_key  # noqa: PLC0414 (a fixture)
 from tests.live import LiveServer
 from tools import clients
 
+TICKETS = "/api/v1/tickets"
 PROGRAMS = Path(__file__).parent / "clients"
 
 
@@ -68,6 +72,36 @@ def test_typescript_client_compiles_and_works(
     with LiveServer(worker=False) as server:
         shown = run(node, "use.js", server.url, key, str(conversation.pk), place=tmp_path)
     assert shown.startswith("#")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_collection_holds_every_request_and_those_that_need_no_id_work(
+    conversation: Conversation, with_key: KeyMaker, tmp_path: Path
+) -> None:
+    assert clients.main(["--to", str(tmp_path), "postman"]) == 0
+    (written,) = (tmp_path / "postman").iterdir()
+    requests = [
+        each["request"] for folder in json.loads(written.read_text())["item"] for each in folder["item"]
+    ]
+    described = {(verb.upper(), path) for path, verbs in description()["paths"].items() for verb in verbs}
+    assert {(each["method"], path_of(each)) for each in requests} == described
+    key = with_key("admin").key
+    with LiveServer(worker=False) as server:
+        for each in requests:
+            if each["method"] == "GET" and not each["url"]["variable"]:
+                address = each["url"]["raw"].replace("{{base_url}}", server.url)
+                answer = httpx.get(address, headers={"X-API-Key": key}, timeout=30)
+                # What is for people alone, and what cannot be asked without a question.
+                assert answer.status_code in {200, 403, 422}, answer.text
+        ticket = next(each for each in requests if each["method"] == "POST" and path_of(each) == TICKETS)
+        body = json.loads(ticket["body"]["raw"])
+        made = httpx.post(f"{server.url}{TICKETS}", json=body, headers={"X-API-Key": key}, timeout=30)
+        assert made.status_code == 201
+
+
+def path_of(request: dict[str, Any]) -> str:
+    """The path of a request of the collection, as OpenAPI writes it."""
+    return "/" + "/".join(f"{{{part[1:]}}}" if part[0] == ":" else part for part in request["url"]["path"])
 
 
 def test_answers_have_one_type_each(made: Path) -> None:
