@@ -1,6 +1,6 @@
 """The API's requests as a collection for Postman, Bruno and Insomnia, made from its description.
 
-In the format of Postman (https://schema.postman.com/collection/json/v2.1.0/draft-07/docs/index.html), which the
+In Postman's format (https://schema.postman.com/collection/json/v2.1.0/draft-07/docs/index.html), which the
 others import. Where the server is and the key are variables of the collection; ids are left empty.
 """
 
