@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -167,7 +168,7 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 class ApiKeyForm(ModelForm[ApiKey]):
     """A key is for all teams or for some; neither is assumed."""
 
-    scopes = MultipleChoiceField(label=_("scopes"), choices=Scope.choices, widget=CheckboxSelectMultiple)
+    scopes = MultipleChoiceField(label=capfirst(_("scopes")), choices=Scope.choices, widget=CheckboxSelectMultiple)
 
     def clean(self) -> dict[str, Any] | None:
         """Refuses both and none."""
