@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -86,10 +87,12 @@ class Conversations(ApiViewSet):
         wanted = self.body(NewConversation)
         said = {name: wanted.pop(name) for name in ("text", "client_id") if name in wanted}
         contact = wanted.pop("contact", None)
-        if contact is not None:
-            wanted["to"] = identity_in(contact=contact, inbox=wanted["inbox"], by=self.actor)
-        conversation = begin(by=self.actor, client_id=said.get("client_id"), **wanted)
-        reply(conversation=conversation, by=self.actor, **said)
+        # What may not be said opens nothing and makes nobody known.
+        with transaction.atomic():
+            if contact is not None:
+                wanted["to"] = identity_in(contact=contact, inbox=wanted["inbox"], by=self.actor)
+            conversation = begin(by=self.actor, client_id=said.get("client_id"), **wanted)
+            reply(conversation=conversation, by=self.actor, **said)
         return self._answer(conversation, status=201)
 
     @extend_schema(
