@@ -11,7 +11,7 @@ from rest_framework import serializers
 from api.base import ApiViewSet
 from api.idempotency import HEADER, PATTERN
 from api.permissions import Anybody
-from api.shapes import Shown
+from api.shapes import MOST_NAMES, Shown
 
 FOR_EVERYBODY = {
     HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -121,7 +121,7 @@ def _either(short: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
 def _list_of(name: str, values: list[str], text: str) -> OpenApiParameter:
     """Describes a parameter that takes names with commas between them; one without any is left out."""
     one: dict[str, Any] = {"type": "string", "enum": values}
-    schema = {"type": "array", "items": one, "minItems": 1, "maxItems": 50}
+    schema = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_NAMES}
     return OpenApiParameter(name, schema, description=text, style="form", explode=False, exclude=not values)
 
 

@@ -53,6 +53,7 @@ TAGS = [
 ]
 
 
+STREAM = "text/event-stream"
 # Of `api.seeds.aliases`.
 UNVERSIONED = re.compile(r"/api/(?!v[0-9]+/)")
 
@@ -203,6 +204,26 @@ def with_problems(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
         if answer.get("$ref", "").startswith("#/components/responses/Problem")
     }
     components["responses"] = {f"Problem{status}": _problem_response(status) for status in sorted(used)}
+    return result
+
+
+def with_streams(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Describes what a stream holds, event by event: the specification of HTML has the lines."""
+    for path in result["paths"].values():
+        for verb in path.values():
+            for answer in verb["responses"].values():
+                if STREAM in answer.get("content", {}):
+                    answer["content"][STREAM]["schema"] = {"$ref": "#/components/schemas/StreamEvent"}
+    text = {"type": "string"}
+    result["components"]["schemas"]["StreamEvent"] = {
+        "type": "object",
+        "description": "One event of a stream.",
+        "properties": {
+            "event": {**text, "description": "What it is."},
+            "id": {**text, "description": "Send the last one as `Last-Event-ID` to go on behind it."},
+            "data": {**text, "description": "JSON."},
+        },
+    }
     return result
 
 

@@ -12,6 +12,8 @@ from rest_framework.fields import SkipField
 
 from core.errors import Invalid
 
+# Of one parameter; no shape has more.
+MOST_NAMES = 50
 Way = tuple[str, serializers.Field[Any, Any, Any, Any], Callable[[Any], Any]]
 Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
 
@@ -104,7 +106,10 @@ def wanted_of(shape: type[Shown], query: dict[str, Any]) -> dict[str, frozenset[
 
 
 def _names(query: dict[str, Any], parameter: str, known: Iterable[str]) -> frozenset[str]:
-    names = frozenset(query[parameter].split(",")) if parameter in query else frozenset[str]()
+    named = query[parameter].split(",") if parameter in query else []
+    if len(named) > MOST_NAMES:
+        raise Invalid(_("Name at most %d fields.") % MOST_NAMES, field=parameter)
+    names = frozenset(named)
     if unknown := names.difference(known):
         detail = _("There is no such field: %s.") % ", ".join(sorted(unknown))[:100]
         raise Invalid(detail, field=parameter)

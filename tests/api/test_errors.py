@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from api.errors import bad_request, page_not_found, problem_details, server_error
 from api.parsers import MAX_BODY
+from api.shapes import MOST_NAMES
 from campaigns.models import Campaign
 from conversations.models import Conversation
 from core import errors
@@ -96,6 +97,12 @@ def test_body_that_is_too_large(key: APIClient) -> None:
 
 def test_no_body_at_all(key: APIClient) -> None:
     is_problem(key.post(TICKETS), 422, "invalid")
+
+
+def test_a_query_names_so_many_fields_and_no_more(key: APIClient, db: None) -> None:
+    assert key.get(f"/api/v1/teams?fields={','.join(['id'] * MOST_NAMES)}").status_code == 200
+    refused = key.get(f"/api/v1/teams?fields={','.join(['id'] * (MOST_NAMES + 1))}")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "fields")
 
 
 def test_wrong_values_name_their_fields(key: APIClient) -> None:
