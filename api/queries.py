@@ -6,11 +6,13 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, QuerySet
 
 from accounts.queries import team_by_slug
+from api.fields import LARGEST_ID
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
-from conversations.queries.contacts import contact_seen_by, contacts_seen_by
+from conversations.queries.contacts import contact_seen_by, contacts_seen_by, with_words
 from conversations.queries.threads import messages_for_frames
 from core.actor import Actor
 from core.errors import NotFound
+from tickets.models import Ticket
 
 
 def conversations_for(actor: Actor) -> "QuerySet[Conversation]":
@@ -20,6 +22,23 @@ def conversations_for(actor: Actor) -> "QuerySet[Conversation]":
     """
     rows = Conversation.objects.visible_to(actor).select_related("inbox", "contact", "assignee", "team")
     return rows.defer("inbox__config", "inbox__secret")
+
+
+def conversations_about(words: str) -> "QuerySet[Conversation, Any]":
+    """Returns the ids of those whose subject or whose customer has the words, each found by an index."""
+    of_them = Conversation.objects.filter(contact__in=Contact.objects.filter(with_words(words)).values("pk"))
+    about = Conversation.objects.filter(subject__icontains=words).exclude(subject="")
+    return of_them.values("pk").union(about.values("pk"), all=True)
+
+
+def tickets_about(words: str) -> "QuerySet[Ticket, Any]":
+    """Returns the ids of the tickets whose subject or whose customer has the words, or whose number it is."""
+    of_them = Ticket.objects.filter(requester__in=Contact.objects.filter(with_words(words)).values("pk"))
+    found = of_them.values("pk").union(Ticket.objects.filter(subject__icontains=words).values("pk"), all=True)
+    digits = words.removeprefix("#")[:20]
+    if digits.isascii() and digits.isdecimal() and int(digits) <= LARGEST_ID:
+        return found.union(Ticket.objects.filter(number=int(digits)).values("pk"), all=True)
+    return found
 
 
 def conversation_by_id(conversation_id: UUID, *, actor: Actor) -> Conversation:

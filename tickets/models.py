@@ -3,9 +3,11 @@
 import uuid
 from typing import Any, ClassVar, Self
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Func, Q, Value
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
@@ -116,6 +118,7 @@ class Ticket(models.Model):
             models.Index(fields=["priority", "-number"], name="ticket_by_priority"),
             models.Index(fields=["priority", "id"], name="ticket_listed_by_priority"),
             models.Index(fields=["-updated_at", "id"], name="ticket_newest"),
+            GinIndex(OpClass(Upper("subject"), name="gin_trgm_ops"), name="ticket_subject"),
         ]
 
     def __str__(self) -> str:

@@ -6,14 +6,21 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.base import ApiViewSet
 from api.bulk import EachResultSerializer, do_each
-from api.queries import conversation_by_id, conversations_for, messages_for, narrowed, seen_conversation
+from api.queries import (
+    conversation_by_id,
+    conversations_about,
+    conversations_for,
+    messages_for,
+    narrowed,
+    seen_conversation,
+)
 from api.routes import both
 from api.v1.conversation_bodies import (
     Assignment,
@@ -41,8 +48,7 @@ from conversations.actions import (
     resolve,
 )
 from conversations.enums import Status
-from conversations.models import Contact, Conversation
-from conversations.queries.contacts import with_words
+from conversations.models import Conversation
 from core.actor import Actor
 
 LOOKUPS = {
@@ -229,12 +235,7 @@ def _matching(rows: "QuerySet[Conversation]", wanted: dict[str, Any]) -> "QueryS
         rows = rows.filter(tags__contains=[wanted["tag"]]).exclude(tags=[])
     if "q" not in wanted:
         return rows
-    words = wanted["q"]
-    about = Conversation.objects.filter(subject__icontains=words).exclude(subject="").values("pk")
-    with_them = Conversation.objects.filter(
-        contact__in=Contact.objects.filter(with_words(words)).values("pk")
-    )
-    return rows.filter(Q(pk__in=with_them.values("pk").union(about, all=True)))
+    return rows.filter(pk__in=conversations_about(wanted["q"]))
 
 
 def _change(actor: Actor, wanted: dict[str, Any], pk: UUID) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,8 +11,8 @@ from rest_framework.response import Response
 
 from accounts.models import Team
 from api.base import ApiViewSet
-from api.fields import LARGEST_ID, Strict, TeamSlug, Text
-from api.queries import contacts_for, conversations_for
+from api.fields import Strict, TeamSlug, Text
+from api.queries import contacts_for, conversations_about, conversations_for, tickets_about
 from api.routes import both
 from api.sectors import team_of
 from api.shapes import Shown
@@ -24,6 +23,7 @@ from api.v1.serializers import (
     MessageSerializer,
     TicketSerializer,
 )
+from conversations.queries.contacts import with_words
 from knowledge.enums import Language
 from knowledge.queries import search, similar_messages
 from tickets.queries import tickets_for
@@ -155,6 +155,10 @@ class Search(ApiViewSet):
         team: Team | None = self.query.get("team")
         return team
 
+    @property
+    def _words(self) -> str:
+        return str(self.query["q"]).strip()
+
     def _articles(self) -> list[Any]:
         team = self._team.pk if self._team else None
         return search(self.query["q"], limit=self.query["limit"], team_id=team)
@@ -163,36 +167,21 @@ class Search(ApiViewSet):
         return similar_messages(self.query["q"], actor=self.actor, team=self._team, limit=self.query["limit"])
 
     def _conversations(self) -> list[Any]:
-        rows = conversations_for(self.actor).filter(
-            _named(self.query["q"], "contact__", "subject", "preview")
-        )
+        rows = conversations_for(self.actor).filter(pk__in=conversations_about(self._words))
         return self._first(rows.order_by("-updated_at"))
 
     def _contacts(self) -> list[Any]:
-        rows = contacts_for(self.actor).filter(_named(self.query["q"], ""))
+        rows = contacts_for(self.actor).filter(with_words(self._words))
         if self._team is not None:
             rows = rows.filter(conversations__in=conversations_for(self.actor).filter(team=self._team))
         return list(rows.distinct().order_by("-created_at")[: self.query["limit"]])
 
     def _tickets(self) -> list[Any]:
-        words = self.query["q"]
-        wanted = _named(words, "requester__", "subject")
-        digits = words.strip().removeprefix("#")
-        if digits.isascii() and digits.isdecimal() and int(digits[:20]) <= LARGEST_ID:
-            wanted |= Q(number=int(digits[:20]))
-        return self._first(tickets_for(self.actor).filter(wanted))
+        return self._first(tickets_for(self.actor).filter(pk__in=tickets_about(self._words)))
 
     def _first(self, rows: Any) -> list[Any]:
         rows = rows if self._team is None else rows.filter(team=self._team)
         return list(rows[: self.query["limit"]])
-
-
-def _named(words: str, person: str, *columns: str) -> Q:
-    """The condition for rows whose columns, or whose customer's, hold the words."""
-    condition = Q()
-    for column in (f"{person}name", f"{person}email", f"{person}phone", *columns):
-        condition |= Q(**{f"{column}__icontains": words.strip()})
-    return condition
 
 
 addresses = [
