@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from rest_framework.request import Request
 
 from api.rights import actor_now
+from api.throttles import caller_of
 from api.v1.events import EventSerializer
 from api.v1.serializers import MessageSerializer
 from conversations.actions import partial_text
@@ -16,6 +18,7 @@ from conversations.listening import Listener
 from conversations.models import Conversation, Event
 from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
 from core.errors import HelpdeskError, NotFound
+from core.limits import Places
 from core.outages import DatabaseFailure
 from core.sse import HEARTBEAT, json_event
 from core.threads import in_thread
@@ -28,6 +31,12 @@ LIVE = {"delta": ("type", "run", "offset", "text"), "typing": ("type", "who", "n
 # What is no event of the conversation's log.
 NAMED = {*LIVE, "snapshot", "error"}
 Frame = dict[str, Any]
+PLACES = Places()
+
+
+def require_place(request: Request) -> None:
+    """Raises TooMany for who follows as many conversations at once as anybody may."""
+    PLACES.require(caller_of(request), most=settings.API_STREAMS)
 
 
 async def follow(
@@ -37,21 +46,23 @@ async def follow(
 
     Every event after the number `since`, in order, none twice and none left out; a snapshot instead for a
     reader who knows nothing, or knows too little. Of what is not kept (`delta`, `typing`) only the kinds in
-    `live`. An `error` is the last event when the right to read was lost. Holds no thread while it waits.
+    `live`. An `error` is the last event when the right to read was lost. Takes one of the
+    reader's places, and holds no thread while it waits.
     """
     thread = Thread(request, conversation_id, since)
     listener = await Listener.begin()
     try:
-        await listener.follow(conversation_id)
-        yield HEARTBEAT
-        if "delta" in live and (partial := await partial_text(conversation_id)):
-            yield shown({"type": "delta", "run": partial[0], "offset": 0, "text": partial[1]})
-        while True:
-            async for frame in thread.news():
-                yield shown(frame)
-            async for frame in _until_news(listener, live):
-                yield shown(frame)
+        with PLACES.taken(caller_of(request)):
+            await listener.follow(conversation_id)
             yield HEARTBEAT
+            if "delta" in live and (partial := await partial_text(conversation_id)):
+                yield shown({"type": "delta", "run": partial[0], "offset": 0, "text": partial[1]})
+            while True:
+                async for frame in thread.news():
+                    yield shown(frame)
+                async for frame in _until_news(listener, live):
+                    yield shown(frame)
+                yield HEARTBEAT
     except HelpdeskError as error:
         yield shown({"type": "error", "code": error.code, "detail": error.detail})
     finally:

@@ -1,8 +1,11 @@
 """Counting requests per minute: through the cache for all processes that share it, or for one connection."""
 
+import contextlib
 import logging
 import math
 import time
+from collections import Counter
+from collections.abc import Iterator
 
 from django.core.cache import cache
 
@@ -74,6 +77,33 @@ class Allowance:
         if self._left <= 0:
             raise TooMany(retry_after=math.ceil(self._ends - now))
         self._left -= 1
+
+
+class Places:
+    """How much each may hold open at the same time, counted in this process alone.
+
+    It keeps one from taking everything; it is no quota, since processes do not add theirs up.
+    """
+
+    def __init__(self) -> None:
+        """Starts with nobody."""
+        self._taken: Counter[str] = Counter()
+
+    def require(self, who: str, *, most: int) -> None:
+        """Raises TooMany for who holds `most` already."""
+        if self._taken[who] >= most:
+            raise TooMany(retry_after=MINUTE)
+
+    @contextlib.contextmanager
+    def taken(self, who: str) -> Iterator[None]:
+        """Holds one more for as long as the block runs."""
+        self._taken[who] += 1
+        try:
+            yield
+        finally:
+            self._taken[who] -= 1
+            if not self._taken[who]:
+                del self._taken[who]
 
 
 def _name(key: str, seconds: int) -> str:

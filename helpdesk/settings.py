@@ -356,6 +356,8 @@ WEBHOOK_LOG_DAYS = env.int("WEBHOOK_LOG_DAYS", default=30)
 WEBHOOK_SECRET_OVERLAP_HOURS = env.int("WEBHOOK_SECRET_OVERLAP_HOURS", default=24)
 # For each key, user and address; a key may have a number of its own. 0: as many as they like.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1_200)
+# How many conversations each key, user and address may follow at once, in one process.
+API_STREAMS = env.int("API_STREAMS", default=200)
 # Wrong keys and tokens from one address.
 API_REFUSALS_PER_MINUTE = env.int("API_REFUSALS_PER_MINUTE", default=60)
 REST_FRAMEWORK: dict[str, Any] = {

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from api.base import ApiViewSet
 from api.fields import PageQuery
-from api.following import LIVE, follow
+from api.following import LIVE, follow, require_place
 from api.queries import conversation_by_id
 from api.routes import both
 from api.v1.events import EventSerializer
@@ -77,6 +77,7 @@ class ConversationEvents(ApiViewSet):
         conversation = conversation_by_id(conversation_id, actor=self.actor)
         since = cursor_of(request, self.query.get("since"))
         if wants_stream(request):
+            require_place(request)
             return event_stream(follow(request, conversation.pk, since=since, live=self.query["include"]))
         return self.page(events_of(conversation.pk, after=since or 0), EventSerializer)
 

@@ -77,6 +77,32 @@ async def test_stream_replays_what_was_missed_and_goes_on(
     assert heard[-1].data["seq"] == missed[-1].data["seq"] + 1
 
 
+async def given_back() -> None:
+    """Waits until nobody holds a place."""
+    async with asyncio.timeout(10):
+        while following.PLACES._taken:  # noqa: ASYNC110 (no event tells it)
+            await asyncio.sleep(0.05)
+
+
+async def test_so_many_may_be_followed_at_once_and_places_are_given_back(
+    client: httpx.AsyncClient, conversation: Conversation, settings: Any
+) -> None:
+    settings.API_STREAMS = 2
+    for _again in range(2):
+        async with (
+            asyncio.timeout(30),
+            stream(client, "GET", address(conversation)) as one,
+            stream(client, "GET", address(conversation)) as other,
+        ):
+            for events in (one, other):
+                await until(events, "snapshot")
+            refused = await client.get(address(conversation), headers=STREAM)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+            # A list is no stream.
+            assert (await client.get(address(conversation))).status_code == 200
+        await given_back()
+
+
 async def test_stream_without_a_cursor_begins_with_a_snapshot(
     client: httpx.AsyncClient, conversation: Conversation
 ) -> None:
