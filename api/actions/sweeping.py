@@ -1,14 +1,17 @@
 """Finding work of webhooks that has no job, and removing what is old."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from api.enums import UNFINISHED_CALLS
 from api.models import Webhook, WebhookCall, WebhookEvent
 from api.tasks import plan_calls, plan_telling
+
+AT_ONCE = 1_000
 
 
 def sweep() -> None:
@@ -28,5 +31,11 @@ def remove_old() -> None:
     """
     before = timezone.now() - timedelta(days=settings.WEBHOOK_LOG_DAYS)
     stranded = Q(webhook__is_active=False, created_at__lt=before)
-    WebhookCall.objects.filter(Q(ended_at__lt=before) | stranded).delete()
-    WebhookEvent.objects.filter(calls=None, happened_at__lt=before).exclude(name="").delete()
+    _remove(WebhookCall.objects.filter(Q(ended_at__lt=before) | stranded))
+    _remove(WebhookEvent.objects.filter(calls=None, happened_at__lt=before).exclude(name=""))
+
+
+def _remove(rows: "QuerySet[Any]") -> None:
+    """Deletes rows some at a time: Django reads each with what hangs on it, and nobody shall wait for all."""
+    while found := list(rows.values_list("pk", flat=True)[:AT_ONCE]):
+        rows.model.objects.filter(pk__in=found).delete()

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Team, User
+from api.actions import sweeping
 from api.actions.bodies import LARGEST
 from api.actions.sweeping import remove_old
 from api.actions.telling import tell_some
@@ -339,7 +340,8 @@ def test_message_that_its_author_took_back_is_told_without_its_words(
     assert found[-1]["data"]["message"]["deleted_at"]
 
 
-def test_log_is_kept_for_its_days(inbox: Inbox, everything: Webhook, settings: Any) -> None:
+def test_log_is_kept_for_its_days(inbox: Inbox, everything: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "AT_ONCE", 1)
     begun(inbox, "davi")
     tell()
     WebhookCall.objects.update(status=CallStatus.DELIVERED, ended_at="2020-01-01T00:00:00Z")
