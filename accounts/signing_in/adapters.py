@@ -43,8 +43,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Counts a try of a password before it is looked at."""
         try:
-            admit("sign-in:name", str(credentials.get("username", "")), at_most=TRIES_OF_A_NAME)
+            # First, so that an address which is refused uses up no name's tries and makes no further keys.
             admit("sign-in:ip", request.META.get("REMOTE_ADDR", ""), at_most=TRIES_OF_AN_ADDRESS)
+            admit("sign-in:name", str(credentials.get("username", "")), at_most=TRIES_OF_A_NAME)
         except HelpdeskError as error:
             raise ValidationError(error.detail) from error
 

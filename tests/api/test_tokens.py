@@ -390,6 +390,16 @@ def test_many_tries_at_once_do_not_pass_uncounted(bruno: User, still_minute: Non
     assert sorted(answers) == [200] * 20 + [429] * 10
 
 
+def test_address_that_is_refused_uses_up_nobody_s_tries(bruno: User, still_minute: None) -> None:
+    """Nor do the names that it makes up fill the cache."""
+    tries = [{"username": f"nobody {number}", "password": "x"} for number in range(60)]
+    tries += [{"username": "bruno", "password": "x"}, {"email": "bruno@example.com", "password": "x"}] * 15
+    answers = [post("login", body, REMOTE_ADDR="10.0.0.1").status_code for body in tries]
+    assert answers == [401] * 60 + [429] * 30
+    own = {"username": "bruno", "password": "bruno"}
+    assert post("login", own, REMOTE_ADDR="10.0.0.2").status_code == 200
+
+
 def test_without_the_cache_nobody_signs_in(bruno: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_arguments: Any, **_options: Any) -> None:
         raise ConnectionError
