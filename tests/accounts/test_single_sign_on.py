@@ -1,5 +1,6 @@
 """Single sign-on against a provider that answers over HTTP, and lies as the tests ask."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import jwt
 import pytest
+import requests
 from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
@@ -14,6 +16,7 @@ from accounts.models import User
 from accounts.signing_in.newcomers import role_of, verified_email
 from tests.accounts.entrance import CODE, ME, give_app, is_in, show_again, shown, signed_in, words
 from tests.fakes.oidc import CLIENT_ID, CLIENT_SECRET, OidcProvider, new_key
+from tests.live import LiveServer
 
 START, CALLBACK = "/accounts/sign-on/oidc/", "/accounts/sign-on/oidc/callback/"
 
@@ -177,6 +180,27 @@ def test_a_provider_that_is_away_is_said(bruno: User, provider: OidcProvider) ->
     assert (answer.status_code, "Acme does not answer" in words(answer)) == (503, True)
     assert client.get(back).status_code == 503
     assert not is_in(client)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_that_takes_its_time_keeps_no_usual_thread_waiting(
+    bruno: User, provider: OidcProvider, quiet_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers: set[str] = set()
+    real = requests.Session.request
+
+    def request(*arguments: Any, **options: Any) -> requests.Response:
+        callers.add(threading.current_thread().name.partition("-")[0])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    with httpx.Client(base_url=quiet_server.url) as browser:
+        back = httpx.get(browser.get(START).headers["location"]).headers["location"]
+        assert callers == {"waiting"}
+        entered = browser.get(back.removeprefix("http://testserver"))
+        assert (entered.status_code, entered.headers["location"]) == (302, "/admin/")
+        assert browser.get(ME).status_code == 200
+    assert callers == {"waiting"}
 
 
 def test_an_answer_is_good_for_once_and_for_who_asked(bruno: User, provider: OidcProvider) -> None:
