@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from requests import RequestException
 
 from accounts.doors import admit
 from accounts.models import User
@@ -113,8 +114,13 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
         exception: Exception | None = None,
         extra_context: dict[str, Any] | None = None,
     ) -> None:
-        """Says that it did not work, and to nobody why: the answer may come from whoever forged it."""
-        del provider, exception, extra_context
+        """Says that it did not work, and to nobody why: the answer may come from whoever forged it.
+
+        A provider that does not answer is another matter: raises its RequestException again.
+        """
+        del provider, extra_context
+        if isinstance(exception, RequestException):
+            raise exception
         was_given_up = error == AuthError.CANCELLED
         why = _("The sign-on was given up.") if was_given_up else _("Try to sign in once more.")
         raise ImmediateHttpResponse(refused(request, why, status=401))
