@@ -28,9 +28,10 @@ def authenticated(
     ten wrong ones; OtpRequired when a second factor is missing or wrong, which counts as a wrong password;
     SecondFactorRequired for who must have one and has none; TooMany and Unavailable as every door does.
     """
+    # First, so that an address which is refused uses up no name's tries and makes no further keys.
+    admit("sign-in:ip", request.META.get("REMOTE_ADDR", ""), at_most=TRIES_OF_AN_ADDRESS)
     name = username or _name_of(email)
     admit("sign-in:name", name, at_most=TRIES_OF_A_NAME)
-    admit("sign-in:ip", request.META.get("REMOTE_ADDR", ""), at_most=TRIES_OF_AN_ADDRESS)
     user = authenticate(request, username=name, password=password)
     _refuse_locked_out(request)
     if not isinstance(user, User) or not user.is_staff:

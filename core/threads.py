@@ -14,12 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.db import connections
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,6 +107,24 @@ def _network() -> ThreadPoolExecutor:
 def serving_loop() -> asyncio.AbstractEventLoop | None:
     """Returns the event loop for which this thread works, None outside a server or worker."""
     return _loop.get()
+
+
+def patient(
+    view: Callable[..., HttpResponseBase], *, when: Callable[[HttpRequest], bool] = lambda _request: True
+) -> Callable[..., Any]:
+    """Returns a view whose requests wait on threads of their own, since they ask somebody else's server.
+
+    Where only some of them do, `when` tells which.
+    """
+
+    @wraps(view)
+    async def waiting(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if serving_loop() is None or not when(request):
+            return await sync_to_async(view)(request, *args, **kwargs)
+        async with borrowed(Kind.WAITING):
+            return await in_thread(view, request, *args, **kwargs)
+
+    return waiting
 
 
 class _WithConnection(SyncToAsync[P, R]):

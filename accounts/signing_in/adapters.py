@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from requests import RequestException
 
 from accounts.doors import admit
 from accounts.models import User
@@ -43,8 +44,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Counts a try of a password before it is looked at."""
         try:
-            admit("sign-in:name", str(credentials.get("username", "")), at_most=TRIES_OF_A_NAME)
+            # First, so that an address which is refused uses up no name's tries and makes no further keys.
             admit("sign-in:ip", request.META.get("REMOTE_ADDR", ""), at_most=TRIES_OF_AN_ADDRESS)
+            admit("sign-in:name", str(credentials.get("username", "")), at_most=TRIES_OF_A_NAME)
         except HelpdeskError as error:
             raise ValidationError(error.detail) from error
 
@@ -112,8 +114,13 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
         exception: Exception | None = None,
         extra_context: dict[str, Any] | None = None,
     ) -> None:
-        """Says that it did not work, and to nobody why: the answer may come from whoever forged it."""
-        del provider, exception, extra_context
+        """Says that it did not work, and to nobody why: the answer may come from whoever forged it.
+
+        A provider that does not answer is another matter: raises its RequestException again.
+        """
+        del provider, extra_context
+        if isinstance(exception, RequestException):
+            raise exception
         was_given_up = error == AuthError.CANCELLED
         why = _("The sign-on was given up.") if was_given_up else _("Try to sign in once more.")
         raise ImmediateHttpResponse(refused(request, why, status=401))

@@ -7,7 +7,10 @@ address goes to the provider. (OpenID Connect Core 1.0 §3.1.3.7; RFC 7636 for P
 
 import hashlib
 import json
+import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jwt
@@ -20,6 +23,7 @@ from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -28,7 +32,10 @@ PROVIDER_ID = "oidc"
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 CLOCKS_OFF_SECONDS = 60
 NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
+# Or whoever begins a sign-on would have it fetched anew. Keys are: a provider may change them at once.
+DESCRIPTION, REMEMBERED_SECONDS = "sign-on:description:{}", 300
 Claims = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 
 class Provider(OpenIDConnectOAuth2Adapter):
@@ -38,7 +45,18 @@ class Provider(OpenIDConnectOAuth2Adapter):
 
     @property
     def openid_config(self) -> dict[str, Any]:
-        """The provider's own description; raises OAuth2Error when it is not of the issuer that is set."""
+        """The provider's own description, at most five minutes old.
+
+        Raises OAuth2Error when it is not of the issuer that is set.
+        """
+        config: dict[str, Any] | None = getattr(self, "_openid_config", None) or _remembered()
+        if config is None:
+            config = self._fetched()
+            _remember(config)
+        self._openid_config = config
+        return config
+
+    def _fetched(self) -> dict[str, Any]:
         config: Any = super().openid_config
         if not isinstance(config, dict) or not all(isinstance(config.get(name), str) for name in NEEDED):
             raise OAuth2Error("the provider's description is not complete")
@@ -89,6 +107,27 @@ class Provider(OpenIDConnectOAuth2Adapter):
         if len(found) != 1:
             raise OAuth2Error("the id token is signed with an unknown key")
         return found[0].key
+
+
+def _remembered() -> dict[str, Any] | None:
+    with _as_good_as_empty():
+        known: dict[str, Any] | None = cache.get(DESCRIPTION.format(settings.OIDC_ISSUER))
+        return known
+    return None
+
+
+def _remember(description: dict[str, Any]) -> None:
+    with _as_good_as_empty():
+        cache.set(DESCRIPTION.format(settings.OIDC_ISSUER), description, REMEMBERED_SECONDS)
+
+
+@contextmanager
+def _as_good_as_empty() -> Iterator[None]:
+    """Takes a cache that is away for an empty one."""
+    try:
+        yield
+    except Exception:
+        logger.warning("the cache is away; the provider is asked each time", exc_info=True)
 
 
 class SignOn(OpenIDConnectProvider):

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.signing_in import views
 from accounts.signing_in.views import dressed, own, weighty
+from core.threads import patient
 
 CODES: dict[str, Any] = {"title": _("Recovery codes")}
 NEW_CODES: dict[str, Any] = {
@@ -48,8 +49,8 @@ urlpatterns = [
         dressed(AuthenticateView.as_view(template_name="accounts/code.html")),
         name="mfa_authenticate",
     ),
-    path("sign-on/<slug:provider_id>/", views.begin_sign_on, name="openid_connect_login"),
-    path("sign-on/<slug:provider_id>/callback/", views.end_sign_on, name="openid_connect_callback"),
+    path("sign-on/<slug:provider_id>/", patient(views.begin_sign_on), name="openid_connect_login"),
+    path("sign-on/<slug:provider_id>/callback/", patient(views.end_sign_on), name="openid_connect_callback"),
     path(
         "again/",
         own(ReauthenticateView.as_view(template_name="accounts/again.html", extra_context=AGAIN)),

@@ -135,12 +135,19 @@ class PasskeySignIn(LoginWebAuthnView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Counts, since every question is a session's row."""
-        try:
-            admit("sign-in:ip", request.META.get("REMOTE_ADDR", ""), at_most=TRIES_OF_AN_ADDRESS)
-        except HelpdeskError as error:
-            return refused(request, error.detail, status=error.status)
+        if refusal := _too_many_tries(request):
+            return refusal
         answer: HttpResponse = super().dispatch(request, *args, **kwargs)
         return answer
+
+
+def _too_many_tries(request: HttpRequest) -> HttpResponse | None:
+    """Counts a try to come in; returns the page that refuses it, if it is one too many of this address."""
+    try:
+        admit("sign-in:ip", request.META.get("REMOTE_ADDR", ""), at_most=TRIES_OF_AN_ADDRESS)
+    except HelpdeskError as error:
+        return refused(request, error.detail, status=error.status)
+    return None
 
 
 class ChangePassword(PasswordChangeView):
@@ -233,6 +240,9 @@ def begin_sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
     """
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return HttpResponseRedirect(reverse("account_login"))
+    # Not before, or any other site's page could use up the tries of whoever looks at it.
+    if refusal := _too_many_tries(request):
+        return refusal
     wanted = request.GET.get("connect")
     if wanted is not None:
         known = request.session.pop(CONNECTING, "")

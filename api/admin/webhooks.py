@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -33,6 +33,7 @@ from core.errors import HelpdeskError
 from core.http import check_address
 from core.outbound import OutboundError
 from core.reasons import said
+from core.threads import patient
 
 COPY_NOW = _("Copy this secret now, it is not shown again: %s")
 
@@ -128,6 +129,14 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         """Counts the calls that wait in the same query."""
         unfinished = Count("calls", filter=Q(calls__status__in=UNFINISHED_CALLS))
         return super().get_queryset(request).annotate(waiting_counted=unfinished)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Has a test wait where it keeps nobody else waiting."""
+        addresses = super().get_urls()
+        for address in addresses:
+            if address.name == "api_webhook_change":
+                address.callback = patient(address.callback, when=lambda request: pressed(request) == "_test")
+        return addresses
 
     @admin.display(description=_("health"), ordering="state__light")
     def light(self, webhook: Webhook) -> SafeString:

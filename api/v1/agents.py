@@ -13,7 +13,7 @@ from agents.queries import agent_by_id, agents_for, run_by_id, runs_for
 from agents.trial import try_agent
 from api.base import ApiViewSet
 from api.queries import narrowed
-from api.routes import both, patient
+from api.routes import both
 from api.v1.agents_shapes import (
     AgentChange,
     AgentQuery,
@@ -27,6 +27,7 @@ from api.v1.agents_shapes import (
     TriedSerializer,
 )
 from conversations.models import Inbox
+from core.threads import patient
 from llm.tools import Tool, all_tools
 
 

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.queries import may_set_up, require_set_up
 from api.base import ApiViewSet
 from api.queries import narrowed
-from api.routes import both, patient
+from api.routes import both
 from api.v1.integrations_shapes import (
     ChannelSerializer,
     HealthSerializer,
@@ -26,6 +26,7 @@ from conversations.channels import adapter, channel_choices
 from conversations.models import Inbox
 from conversations.queries.inboxes import inboxes_for
 from core.errors import NotFound
+from core.threads import patient
 
 
 class Integrations(ApiViewSet):

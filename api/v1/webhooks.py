@@ -24,6 +24,7 @@ from api.v1.webhooks_shapes import (
     WebhookWithSecretSerializer,
 )
 from api.webhook_queries import call_by_id, calls_of, webhook_by_id, webhooks_for
+from core.threads import patient
 
 LONGEST_OVERLAP_HOURS = 7 * 24
 
@@ -230,7 +231,7 @@ addresses = [
         ONE, Webhooks.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}), "webhook"
     ),
     *both(f"{ONE}/rotate", Webhooks.as_view({"post": "rotate"}), "webhook-rotate"),
-    *both(f"{ONE}/test", Webhooks.as_view({"post": "try_out"}), "webhook-test"),
+    *both(f"{ONE}/test", patient(Webhooks.as_view({"post": "try_out"})), "webhook-test"),
     *both(f"{ONE}/replay", Webhooks.as_view({"post": "replay"}), "webhook-replay"),
     *both(f"{ONE}/calls", Webhooks.as_view({"get": "calls"}), "webhook-calls"),
     *both(CALL, Webhooks.as_view({"get": "call"}), "webhook-call"),

@@ -106,6 +106,14 @@ def test_of_a_hundred_passwords_at_once_at_most_twenty_are_looked_at(
     assert 1 <= len(looked_at) <= 20
 
 
+def test_an_address_that_is_refused_uses_up_nobody_s_tries(bruno: User, still_minute: None) -> None:
+    for number in range(60):
+        knock(Client(REMOTE_ADDR="10.0.0.1"), f"nobody {number}")
+    for _ in range(25):
+        knock(Client(REMOTE_ADDR="10.0.0.1"), "bruno", "wrong")
+    assert knock(Client(REMOTE_ADDR="10.0.0.2"), "bruno").status_code == 302
+
+
 def test_nobody_comes_in_while_tries_cannot_be_counted(
     client: Client, bruno: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

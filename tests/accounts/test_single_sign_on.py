@@ -1,20 +1,26 @@
 """Single sign-on against a provider that answers over HTTP, and lies as the tests ask."""
 
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import jwt
 import pytest
+import requests
 from allauth.socialaccount.models import SocialAccount
+from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import User
 from accounts.signing_in.newcomers import role_of, verified_email
 from tests.accounts.entrance import CODE, ME, give_app, is_in, show_again, shown, signed_in, words
 from tests.fakes.oidc import CLIENT_ID, CLIENT_SECRET, OidcProvider, new_key
+from tests.live import LiveServer
 
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 START, CALLBACK = "/accounts/sign-on/oidc/", "/accounts/sign-on/oidc/callback/"
 
 
@@ -173,10 +179,76 @@ def test_a_provider_that_is_away_is_said(bruno: User, provider: OidcProvider) ->
     back = there(client)
     provider.shutdown()
     provider.server_close()
-    answer = client.get(START)
-    assert (answer.status_code, "Acme does not answer" in words(answer)) == (503, True)
     assert client.get(back).status_code == 503
     assert not is_in(client)
+    cache.clear()
+    answer = client.get(START)
+    assert (answer.status_code, "Acme does not answer" in words(answer)) == (503, True)
+
+
+def test_the_description_is_fetched_once_in_five_minutes(
+    bruno: User, provider: OidcProvider, time_machine: Any
+) -> None:
+    time_machine.move_to(NOON, tick=False)
+    sign_on(Client())
+    provider.described = {"authorization_endpoint": f"{provider.url}/elsewhere"}
+    assert "/authorize?" in Client().get(START)["Location"]
+    time_machine.move_to(NOON + timedelta(seconds=301), tick=False)
+    assert "/elsewhere?" in Client().get(START)["Location"]
+
+
+def test_a_description_that_does_not_fit_is_not_kept(bruno: User, provider: OidcProvider) -> None:
+    provider.described = {"issuer": "https://evil.example"}
+    assert Client().get(START).status_code == 503
+    provider.described = {}
+    assert Client().get(START).status_code == 302
+
+
+def test_without_the_cache_the_description_is_fetched_each_time(
+    bruno: User, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    client = Client()
+    back = there(client)
+    for name in ("get", "set"):
+        monkeypatch.setattr(cache, name, away)
+    assert client.get(back)["Location"] == "/admin/"
+
+
+def test_an_address_begins_so_many_sign_ons_in_a_minute(
+    bruno: User, provider: OidcProvider, still_minute: None
+) -> None:
+    for _ in range(60):
+        other_site = Client().get(START, headers={"Sec-Fetch-Site": "cross-site"})
+        assert other_site.status_code == 302, "it is not counted: any page could use up an address's tries"
+        assert Client().get(START).status_code == 302
+    refused = Client().get(START)
+    assert refused.status_code == 429
+    assert "Location" not in refused
+    assert Client(REMOTE_ADDR="10.0.0.2").get(START).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_that_takes_its_time_keeps_no_usual_thread_waiting(
+    bruno: User, provider: OidcProvider, quiet_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers: set[str] = set()
+    real = requests.Session.request
+
+    def request(*arguments: Any, **options: Any) -> requests.Response:
+        callers.add(threading.current_thread().name.partition("-")[0])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    with httpx.Client(base_url=quiet_server.url) as browser:
+        back = httpx.get(browser.get(START).headers["location"]).headers["location"]
+        assert callers == {"waiting"}
+        entered = browser.get(back.removeprefix("http://testserver"))
+        assert (entered.status_code, entered.headers["location"]) == (302, "/admin/")
+        assert browser.get(ME).status_code == 200
+    assert callers == {"waiting"}
 
 
 def test_an_answer_is_good_for_once_and_for_who_asked(bruno: User, provider: OidcProvider) -> None:

@@ -88,6 +88,14 @@ def test_forty_at_once_are_forty() -> None:
         assert sorted(got) == list(range(1, 41))
 
 
+def test_a_thousand_other_keys_make_no_count_forgotten() -> None:
+    with time_machine.travel(NOON, tick=False):
+        count("a")
+        for number in range(1000):
+            count(f"name:{number}")
+        assert (counted("a"), counted("name:0")) == (1, 1)
+
+
 def test_cache_away_counts_nothing_and_says_so(away: None, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "core.limits"):
         assert count("message:7") == 0

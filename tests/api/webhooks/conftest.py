@@ -1,5 +1,6 @@
 """A webhook, its receiver, and time that passes when it is told to."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,8 @@ from django.db import connection
 from django.db.models import F
 
 from api.actions import calling
+from api.actions.answering import Answer
+from api.actions.claiming import Claim
 from api.actions.telling import tell_some
 from api.actions.webhooks import create_webhook
 from api.models import Webhook, WebhookAttempt, WebhookCall, WebhookState
@@ -37,6 +40,19 @@ def receiver(settings: Any) -> Iterator[Receiver]:
 def webhook(receiver: Receiver, transactional_db: None) -> Webhook:
     """Hears of everything, notes as well."""
     return listen(receiver, events=["*", "note.created"])[0]
+
+
+@pytest.fixture
+def callers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The kinds of thread on which tests of webhooks waited for their receiver."""
+    kinds: list[str] = []
+
+    def made(claim: Claim) -> Answer:
+        kinds.append(threading.current_thread().name.partition("-")[0])
+        return calling.made(claim)
+
+    monkeypatch.setattr("api.actions.replaying.made", made)
+    return kinds
 
 
 def listen(receiver: Receiver, **more: Any) -> tuple[Webhook, str]:

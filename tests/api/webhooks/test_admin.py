@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +15,7 @@ from api.models import Webhook, WebhookCall
 from conversations.models import Inbox
 from tests.api.webhooks.conftest import call, hand_out, listen, write
 from tests.fakes.receiver import Receiver, answering
+from tests.live import LiveServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORM = {"url": "https://shop.example/hooks", "description": "Shop", "is_active": "on", "events": ["*"]}
@@ -96,6 +98,21 @@ def test_buttons_test_rotate_and_send_again(as_ana: Client, receiver: Receiver, 
     )
     call(webhook)
     assert receiver.names.count("message.created") == 2
+
+
+def test_button_s_test_keeps_no_usual_thread_waiting(
+    as_ana: Client, receiver: Receiver, quiet_server: LiveServer, callers: list[str]
+) -> None:
+    webhook, _secret = listen(receiver)
+    page = f"{quiet_server.url}{page_of(webhook)}"
+    with httpx.Client(cookies={"sessionid": as_ana.cookies["sessionid"].value}) as browser:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(page).text)
+        assert token is not None
+        form = form_of(webhook, _test="1")
+        assert browser.post(page, data=form).status_code == 403, "without the form's token"
+        sent = browser.post(page, data={**form, "csrfmiddlewaretoken": token[1]}, follow_redirects=True)
+    assert "The receiver took the test" in sent.text
+    assert callers == ["waiting"]
 
 
 def test_page_says_why_a_webhook_was_switched_off(as_ana: Client, receiver: Receiver, inbox: Inbox) -> None:

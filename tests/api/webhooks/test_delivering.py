@@ -6,6 +6,7 @@ from datetime import timedelta
 from threading import Barrier, Lock
 from typing import Any
 
+import httpx
 import pytest
 from django.db import connections
 from django.utils import timezone
@@ -24,8 +25,10 @@ from conversations.actions import resolve
 from conversations.models import Inbox
 from core.errors import Conflict
 from core.reasons import said
+from tests.api.conftest import KeyMaker
 from tests.api.webhooks.conftest import ADMIN, call, hand_out, listen, pass_time, secret_of, tell, write
 from tests.fakes.receiver import Heard, Receiver, Reply, answering
+from tests.live import LiveServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OTHER_SECRET = "whsec_YW5vdGhlciBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXQ="
@@ -567,6 +570,15 @@ def test_ping_is_sent_once_and_says_what_came_of_it(chatty: Webhook, receiver: R
     assert [each.judged(secret_of(chatty))["type"] for each in receiver.heard] == ["ping", "ping"]
     chatty.state.refresh_from_db()
     assert chatty.state.light == "green"
+
+
+def test_receiver_that_takes_its_time_keeps_no_usual_thread_waiting(
+    chatty: Webhook, with_key: KeyMaker, quiet_server: LiveServer, callers: list[str]
+) -> None:
+    headers = {"Authorization": f"Api-Key {with_key('admin').key}"}
+    answer = httpx.post(f"{quiet_server.url}/api/v1/webhooks/{chatty.pk}/test", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (201, "delivered")
+    assert callers == ["waiting"]
 
 
 def test_webhook_that_is_switched_on_again_gets_what_waited_and_not_what_happened_meanwhile(
