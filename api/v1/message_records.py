@@ -180,6 +180,8 @@ class MessageRecords(ApiViewSet):
     def by_client(self, request: Request, client_id: str) -> Response:
         """What a client wrote, newest first, each message with its answer."""
         del request
+        if len(client_id) > LONGEST_CLIENT or "\x00" in client_id:
+            raise NotFound
         return self._page(records_for(self.actor).filter(conversation__identity__external_id=client_id))
 
     @extend_schema(

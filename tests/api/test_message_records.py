@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import Team
@@ -17,6 +19,8 @@ from tests.api.conftest import KeyClient, KeyMaker
 from tests.api.rows.messages import record
 
 URL = "/api/v1/messages"
+# What no name is, and what the database would not even be asked for.
+BAD_TEXTS = ["\x00", "a\x00b", "x" * 100_000]
 
 
 @pytest.fixture
@@ -77,12 +81,28 @@ def test_many_first_messages_make_one_sector(key: KeyClient) -> None:
     assert (Inbox.objects.count(), Team.objects.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("sector", ["nada", "", "a/b", "SUPORTE", 5, None, "x" * 51])
+@pytest.mark.parametrize("sector", ["nada", "", "a/b", "SUPORTE", 5, None, "x" * 51, *BAD_TEXTS])
 def test_what_is_no_sector_is_refused(key: KeyClient, sector: Any) -> None:
     body = {"client_id": "c-1", "sector": sector, "message": "Olá"}
-    refused = key.post(URL, body, format="json")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "sector")
+    for url in (URL, f"{URL}/search"):
+        refused = key.post(url, body if url == URL else {"query": "Olá", "sector": sector}, format="json")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "sector")
     assert not Inbox.objects.exists()
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+def test_what_is_no_client_is_refused_and_not_found(key: KeyClient, text: str) -> None:
+    body = {"client_id": text, "sector": "suporte", "message": "Olá"}
+    refused = key.post(URL, body, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "client_id")
+    assert key.get(f"{URL}/client/{quote(text)}").status_code == 404
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+def test_what_is_no_sector_is_not_found(key: KeyClient, text: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert key.get(f"{URL}/sector/{quote(text)}").status_code == 404
+    assert not [query for query in queries if "accounts_team" in query["sql"] and "slug" in query["sql"]]
 
 
 def test_sector_of_another_team_is_none(
