@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from api.base import ApiViewSet
 from api.fields import ShapeQuery, Strict, Text
 from api.idempotency import natural_key
-from api.message_records import answers_of, records_for
+from api.message_records import answers_of, records_for, stored_record
 from api.queries import message_by_id
 from api.sectors import inbox_of, may_use, name_of, team_of
 from api.shapes import Shown
@@ -139,7 +139,8 @@ class MessageRecords(ApiViewSet):
             text=wanted["message"],
             client_id=uuid5(NAMESPACE_URL, key) if key else None,
         )
-        return self._record(received.message.pk, status=201)
+        # Answers are asked for by the id: whoever sends this again may not see them any more.
+        return self.show(stored_record(received.message.pk), MessageRecord, status=201, answers={})
 
     @extend_schema(operation_id="messages_read", summary="Read a message", responses=MessageRecord)
     def retrieve(self, request: Request, message_id: UUID) -> Response:
@@ -207,8 +208,8 @@ class MessageRecords(ApiViewSet):
         shown = {"messages": found, "total": pages.count, "pages": pages.num_pages, **self.query}
         return self.show(shown, RecordPage, answers=answers_of(found))
 
-    def _record(self, message_id: UUID, *, status: int = 200) -> Response:
+    def _record(self, message_id: UUID) -> Response:
         record = records_for(self.actor).filter(pk=message_id).first()
         answers = answers_of([record]) if record else {}
         message = record or message_by_id(message_id, actor=self.actor)
-        return self.show(message, MessageRecord, status=status, answers=answers)
+        return self.show(message, MessageRecord, answers=answers)

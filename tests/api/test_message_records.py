@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Team
 from agents.models import Agent
+from api.models import IdempotentRequest
 from conversations.actions import reply
 from conversations.models import Conversation, Event, Inbox, Message
 from core.actor import Actor
@@ -201,6 +202,36 @@ def test_sent_twice_it_is_stored_once(key: KeyClient) -> None:
     first, again = (key.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1") for _ in range(2))
     assert first.content == again.content
     assert Message.objects.count() == 1
+
+
+def test_message_to_a_conversation_that_another_team_has_now_is_stored_once_and_shown(
+    with_key: KeyMaker, team: Team, other_team: Team
+) -> None:
+    """Whoever may not see the conversation any more still has to learn that it was stored."""
+    own = with_key("read", "write", teams=[team])
+    first = write(own, sector=team.slug)
+    Conversation.objects.update(team=other_team)
+    second = write(own, "Olá?", sector=team.slug)
+    assert (second["message"], second["answer"]) == ("Olá?", None)
+    assert second["conversation"] == first["conversation"]
+    body = {"client_id": "c-1", "sector": team.slug, "message": "E agora?"}
+    answers = [own.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1") for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].content == answers[1].content
+    assert Message.objects.filter(direction="in").count() == 3
+
+
+def test_answer_of_another_team_is_not_shown_to_who_sends_the_question_again(
+    with_key: KeyMaker, team: Team, other_team: Team
+) -> None:
+    own = with_key("read", "write", teams=[team])
+    body = {"client_id": "c-1", "sector": team.slug, "message": "Olá"}
+    sent = own.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1").json()
+    Conversation.objects.update(team=other_team)
+    reply(conversation=Conversation.objects.get(), by=Actor.system(), text="Segredo")
+    IdempotentRequest.objects.all().delete()
+    again = own.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1").json()
+    assert (again["id"], again["answer"]) == (sent["id"], None)
 
 
 def test_message_that_is_not_there_is_not_found(key: KeyClient) -> None:
