@@ -168,7 +168,9 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 class ApiKeyForm(ModelForm[ApiKey]):
     """A key is for all teams or for some; neither is assumed."""
 
-    scopes = MultipleChoiceField(label=capfirst(_("scopes")), choices=Scope.choices, widget=CheckboxSelectMultiple)
+    scopes = MultipleChoiceField(
+        label=capfirst(_("scopes")), choices=Scope.choices, widget=CheckboxSelectMultiple
+    )
 
     def clean(self) -> dict[str, Any] | None:
         """Refuses both and none."""
