@@ -4,7 +4,7 @@ Here a record is a customer's message in an inbox of the channel `api`, and its 
 """
 
 from typing import Any, ClassVar
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from api.base import ApiViewSet
 from api.fields import ShapeQuery, Strict, Text
-from api.idempotency import natural_key
+from api.idempotency import natural_id
 from api.message_records import answers_of, records_for, stored_record
 from api.queries import message_by_id
 from api.sectors import inbox_of, may_use, name_of, team_of
@@ -132,12 +132,11 @@ class MessageRecords(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Stores what a client wrote to a sector. People or the AI agent answer: ask for it by its id."""
         wanted = self.body(NewRecord)
-        key = natural_key(request)
         received = receive(
             inbox=inbox_of(wanted["sector"]),
             sender=Sender(wanted["client_id"]),
             text=wanted["message"],
-            client_id=uuid5(NAMESPACE_URL, key) if key else None,
+            client_id=natural_id(request),
         )
         # Answers are asked for by the id: whoever sends this again may not see them any more.
         return self.show(stored_record(received.message.pk), MessageRecord, status=201, answers={})
