@@ -22,7 +22,8 @@ from tickets.queries import contact_by_id
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 LARGEST_ID = 2**63 - 1
 FIRST_YEAR, LAST_YEAR = 2000, 2199
-_SLUG = re.compile(r"[-\w]{1,50}", re.ASCII)
+# What a short name may be: the database is not asked for anything else, which it may not even take.
+SLUG = re.compile(r"[-\w]{1,50}", re.ASCII)
 
 
 class Strict(serializers.Serializer[Any]):
@@ -104,7 +105,7 @@ class TeamSlug(serializers.Field[Team, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> Team:
         """Returns the team."""
-        team = team_by_slug(data) if isinstance(data, str) and _SLUG.fullmatch(data) else None
+        team = team_by_slug(data) if isinstance(data, str) and SLUG.fullmatch(data) else None
         if team is None:
             self.fail("missing")
         return team

@@ -9,9 +9,11 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,6 +23,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.chat_callers import ChatCaller
 from api.authentication import actor_of
 from api.models import IdempotentRequest
 from core.errors import HelpdeskError, Invalid
@@ -56,8 +59,16 @@ def natural_key(request: Request) -> str | None:
     return key and f"api:{owner_of(request)}:{digest_of(request)[:16]}:{key}"
 
 
+def natural_id(request: Request) -> UUID | None:
+    """Returns the natural key as an id."""
+    key = natural_key(request)
+    return uuid5(NAMESPACE_URL, key) if key else None
+
+
 def owner_of(request: Request) -> str:
     """Returns whose keys these are: two senders may use the same one, strangers by their addresses."""
+    if isinstance(request.auth, ChatCaller):
+        return f"chat:{request.auth.name}"
     actor = actor_of(request)
     return f"{actor.kind}:{actor.id}" if actor else f"ip:{request.META.get('REMOTE_ADDR', '')}"
 
@@ -92,21 +103,30 @@ def answered_once(request: Request, do: Do, *, outside: bool) -> Response:
         return response
 
 
-def require_same(request: Request) -> None:
-    """Remembers what a key was sent with; raises Invalid when it comes with something else.
+@contextmanager
+def only_same(request: Request) -> Iterator[None]:
+    """Remembers what a key was sent with, unless that is refused; raises Invalid for something else under it.
 
-    For deeds that find what they have done by an id of their own: their answer is not kept.
+    For deeds that find what they have done by a natural key: their answer is not kept.
     """
     key = idempotency_key(request)
     if key is None:
+        yield
         return
+    digest = digest_of(request)
     with transaction.atomic():
-        row, is_new = _row({"owner": owner_of(request), "key": key}, digest_of(request))
+        row, is_new = _row({"owner": owner_of(request), "key": key}, digest)
         if is_new:
             row.status = HTTPStatus.ACCEPTED
             row.save(update_fields=["status"])
-    if row.digest != digest_of(request):
+    if row.digest != digest:
         raise Invalid(_("This key belongs to another request."), field=HEADER)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            row.delete()
+        raise
 
 
 def _claimed(wish: dict[str, str], digest: str, do: Do) -> Response:

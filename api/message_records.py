@@ -1,6 +1,7 @@
 """Customers' messages in inboxes of the channel `api`, each with the answer it got."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -8,12 +9,26 @@ from django.db.models.functions import Coalesce
 from api.queries import messages_for
 from conversations.enums import AuthorKind, Direction
 from conversations.models import Message
+from conversations.queries.threads import messages_for_frames
 from core.actor import Actor
 
 
 def records_for(actor: Actor) -> "QuerySet[Message]":
     """Returns what customers wrote in inboxes of the channel `api`, as far as the actor may see it."""
     rows = messages_for(actor).filter(direction=Direction.IN, inbox__channel="api")
+    return _as_records(rows)
+
+
+def stored_record(message_id: UUID) -> Message:
+    """Returns what a client wrote for the one who has just stored it.
+
+    Nobody is asked who may see it: another team may have its conversation by now, and who is told that there
+    is no such message would store it once more.
+    """
+    return _as_records(messages_for_frames(Message.objects.all())).get(pk=message_id)
+
+
+def _as_records(rows: "QuerySet[Message]") -> "QuerySet[Message]":
     return with_answer(rows.select_related("conversation__identity", "conversation__team"))
 
 

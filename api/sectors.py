@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.models import Team
 from agents.models import Agent
+from api.fields import SLUG
 from conversations.models import Inbox
 from core.actor import Actor
 from core.signing import LONGEST_KEY, PREFIX
@@ -23,6 +24,8 @@ STANDARD = {
 
 def team_of(sector: str) -> Team | None:
     """Returns the team of a sector: of that short name, else of its English one; None where there is none."""
+    if not SLUG.fullmatch(sector):
+        return None
     named = Team.objects.filter(slug__in=[sector, *STANDARD.get(sector, ())[:1]])
     return min(named, key=lambda team: team.slug != sector, default=None)
 

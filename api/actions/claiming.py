@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from api.enums import CallStatus
@@ -67,7 +68,10 @@ class Claim:
 
 
 def look_at(webhook_id: UUID) -> Look:
-    """Returns which calls are due; of a receiver that is away one, to see whether it is back."""
+    """Returns which calls are due; of a receiver that is away one, to see whether it is back.
+
+    None while another call asks it that: what comes of it, or the end of its claim, is waited for.
+    """
     state = WebhookState.objects.filter(webhook=webhook_id, webhook__is_active=True).first()
     if state is None:
         return Look(())
@@ -76,6 +80,9 @@ def look_at(webhook_id: UUID) -> Look:
         return Look((), again_at=state.not_before)
     long_ago = now - LEASE
     if is_away(state):
+        if asked_until := _asked_until(webhook_id, now):
+            # No call may be taken: a turn that was given one would ask for it again and again.
+            return Look((), again_at=asked_until)
         return Look(_ids(PROBE, webhook_id, long_ago), places=1)
     calls = _ids(DUE, webhook_id, now, long_ago, LISTED)
     return Look(calls, 1 if state.failures else OPEN_CALLS, None if calls else _next_time(webhook_id))
@@ -134,13 +141,15 @@ def _may_go(call: WebhookCall, now: datetime) -> bool:
     if call.status != CallStatus.WAITING:
         return False
     if is_away(state):
-        return not _others_are_asked(webhook, now)
+        return _asked_until(webhook.pk, now) is None
     return call.next_try_at is None or call.next_try_at <= now
 
 
-def _others_are_asked(webhook: Webhook, now: datetime) -> bool:
-    asked = WebhookCall.objects.filter(webhook=webhook, status=CallStatus.CALLING)
-    return bool(asked.filter(claimed_at__gt=now - LEASE).exists())
+def _asked_until(webhook_id: UUID, now: datetime) -> datetime | None:
+    """Returns until when somebody may hold a call of a webhook; None when nobody does."""
+    asked = WebhookCall.objects.filter(webhook=webhook_id, status=CallStatus.CALLING)
+    latest: datetime | None = asked.filter(claimed_at__gt=now - LEASE).aggregate(at=Max("claimed_at"))["at"]
+    return latest + LEASE if latest else None
 
 
 def _is_first(call: WebhookCall) -> bool:

@@ -1,7 +1,7 @@
 """Who chats through an older door, and as which customer."""
 
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -91,8 +91,3 @@ def put(
     sender = sender_of(caller, inbox, user_id, seed=seed)
     check_customer_pace(inbox, sender.external_id)
     return ask(inbox=inbox, sender=sender, text=text, client_id=client_id)
-
-
-def id_of(caller: ChatCaller, user_id: str, key: str | None) -> UUID | None:
-    """Returns the id under which a question with an Idempotency-Key is stored once."""
-    return uuid5(NAMESPACE_URL, f"{caller.name}:{user_id}:{key}") if key else None

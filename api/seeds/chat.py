@@ -19,11 +19,11 @@ from agents.waiting import answered
 from api.base import ApiViewSet
 from api.fields import Strict, Text
 from api.health import database
-from api.idempotency import idempotency_key
+from api.idempotency import natural_id, only_same
 from api.later import later
 from api.pages import SAFE, not_allowed
 from api.routes import both
-from api.seeds.callers import ChatKeyAuthentication, MayChat, id_of, put
+from api.seeds.callers import ChatKeyAuthentication, MayChat, put
 from api.shapes import Shown
 from api.throttles import address_of
 from conversations.actions.inbound import MAX_TEXT
@@ -79,16 +79,16 @@ class OlderChat(ApiViewSet):
         """
         wanted = self.body(PromptBody)
         caller = request.auth if isinstance(request.auth, ChatCaller) else ChatCaller()
-        user_id = wanted["userId"]
-        client_id = id_of(caller, user_id, idempotency_key(request))
-        question = put(
-            caller,
-            address=address_of(request),
-            user_id=user_id,
-            text=wanted["prompt"],
-            client_id=client_id,
-            seed=client_id,
-        )
+        client_id = natural_id(request)
+        with only_same(request):
+            question = put(
+                caller,
+                address=address_of(request),
+                user_id=wanted["userId"],
+                text=wanted["prompt"],
+                client_id=client_id,
+                seed=client_id,
+            )
         return later(request, partial(_interaction, question, wanted))
 
 

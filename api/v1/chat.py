@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpResponse, JsonResponse
@@ -22,7 +22,7 @@ from agents.waiting import answered, answering
 from api.asking import CHANNELS, ask, chat_inbox, check_customer_pace, named, newcomer
 from api.base import ApiViewSet
 from api.fields import ConversationId, Flag, Id, Strict, Text
-from api.idempotency import idempotency_key, owner_of, require_same
+from api.idempotency import natural_id, only_same, owner_of
 from api.later import later
 from api.routes import both
 from api.throttles import ChatPerMinute, PerMinute
@@ -78,7 +78,6 @@ class Chat(ApiViewSet):
 
     def _once(self, do: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
         """What is sent again is found by its id, and its answer read from the rows: nothing else is kept."""
-        require_same(request)
         return do(request, *args, **kwargs)
 
     @extend_schema(
@@ -99,13 +98,14 @@ class Chat(ApiViewSet):
         hangs up stops nothing.
         """
         wanted = self.body(ChatBody)
-        question = self._stored(wanted)
+        with only_same(request):
+            question = self._stored(wanted)
         if wanted["stream"] or wants_stream(request):
             return event_stream(told(question))
         return later(request, partial(answer_response, question))
 
     def _stored(self, wanted: dict[str, Any]) -> Message:
-        client_id = wanted.get("client_id") or self._id_of_key()
+        client_id = wanted.get("client_id") or natural_id(self.request)
         if conversation := wanted.get("conversation"):
             inbox, known = conversation.inbox, conversation.identity
             sender = Sender(known.external_id, is_verified=known.is_verified)
@@ -126,10 +126,6 @@ class Chat(ApiViewSet):
             locale=contact.get("locale") or _language(self.request),
             is_verified=True,
         )
-
-    def _id_of_key(self) -> UUID | None:
-        key = idempotency_key(self.request)
-        return uuid5(NAMESPACE_URL, f"{owner_of(self.request)}:{key}") if key else None
 
 
 def _language(request: Request) -> str:

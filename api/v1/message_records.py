@@ -4,7 +4,7 @@ Here a record is a customer's message in an inbox of the channel `api`, and its 
 """
 
 from typing import Any, ClassVar
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -16,8 +16,8 @@ from rest_framework.response import Response
 
 from api.base import ApiViewSet
 from api.fields import ShapeQuery, Strict, Text
-from api.idempotency import natural_key
-from api.message_records import answers_of, records_for
+from api.idempotency import natural_id
+from api.message_records import answers_of, records_for, stored_record
 from api.queries import message_by_id
 from api.sectors import inbox_of, may_use, name_of, team_of
 from api.shapes import Shown
@@ -132,14 +132,14 @@ class MessageRecords(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Stores what a client wrote to a sector. People or the AI agent answer: ask for it by its id."""
         wanted = self.body(NewRecord)
-        key = natural_key(request)
         received = receive(
             inbox=inbox_of(wanted["sector"]),
             sender=Sender(wanted["client_id"]),
             text=wanted["message"],
-            client_id=uuid5(NAMESPACE_URL, key) if key else None,
+            client_id=natural_id(request),
         )
-        return self._record(received.message.pk, status=201)
+        # Answers are asked for by the id: whoever sends this again may not see them any more.
+        return self.show(stored_record(received.message.pk), MessageRecord, status=201, answers={})
 
     @extend_schema(operation_id="messages_read", summary="Read a message", responses=MessageRecord)
     def retrieve(self, request: Request, message_id: UUID) -> Response:
@@ -180,6 +180,8 @@ class MessageRecords(ApiViewSet):
     def by_client(self, request: Request, client_id: str) -> Response:
         """What a client wrote, newest first, each message with its answer."""
         del request
+        if len(client_id) > LONGEST_CLIENT or "\x00" in client_id:
+            raise NotFound
         return self._page(records_for(self.actor).filter(conversation__identity__external_id=client_id))
 
     @extend_schema(
@@ -205,8 +207,8 @@ class MessageRecords(ApiViewSet):
         shown = {"messages": found, "total": pages.count, "pages": pages.num_pages, **self.query}
         return self.show(shown, RecordPage, answers=answers_of(found))
 
-    def _record(self, message_id: UUID, *, status: int = 200) -> Response:
+    def _record(self, message_id: UUID) -> Response:
         record = records_for(self.actor).filter(pk=message_id).first()
         answers = answers_of([record]) if record else {}
         message = record or message_by_id(message_id, actor=self.actor)
-        return self.show(message, MessageRecord, status=status, answers=answers)
+        return self.show(message, MessageRecord, answers=answers)

@@ -1,15 +1,18 @@
 """One question, one answer: a program asks the running product over HTTP."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from accounts.models import ApiKey, Team
 from agents.builtin import phrases
 from agents.models import Agent
+from api.models import IdempotentRequest
 from conversations.actions import Sender, receive, reply
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from core.actor import Actor
@@ -110,6 +113,50 @@ async def test_question_sent_twice_at_once_is_stored_once_and_gets_one_answer(
         # The next one is somebody new.
         await Message.objects.all().adelete()
         headers = {"Idempotency-Key": (sent := str(uuid4()))} if by == "header" else {}
+
+
+async def test_key_of_what_was_refused_is_free_for_the_mended_question(
+    quiet_server: LiveServer, inbox: Inbox, key: str, settings: Any
+) -> None:
+    """Refused for what it is, and for the inbox that is not there."""
+    async with at(quiet_server, key, headers={"Idempotency-Key": "q-1"}) as client:
+        assert (await client.post(CHAT, json={"message": ""})).status_code == 422
+        settings.CHAT_INBOX = "nowhere"
+        assert (await client.post(CHAT, json={"message": "Oi"})).status_code == 404
+        settings.CHAT_INBOX = ""
+        assert not await IdempotentRequest.objects.aexists()
+        asked = await client.post(CHAT, json={"message": "Olá", "contact": EVA})
+        # A refusal of the same question frees nothing: it was stored.
+        settings.CHAT_INBOX = "nowhere"
+        assert (await client.post(CHAT, json={"message": "Olá", "contact": EVA})).status_code == 404
+        settings.CHAT_INBOX = ""
+        other = await client.post(CHAT, json={"message": "Tchau", "contact": EVA})
+    assert (asked.status_code, other.status_code) == (200, 422)
+    assert other.json()["errors"][0]["field"] == "Idempotency-Key"
+    assert await Message.objects.acount() == 1
+
+
+async def test_key_is_free_for_another_question_after_a_day(
+    quiet_server: LiveServer, inbox: Inbox, key: str
+) -> None:
+    async with at(quiet_server, key, headers={"Idempotency-Key": "q-1"}) as client:
+        first = await client.post(CHAT, json={"message": "Olá", "contact": EVA})
+        await IdempotentRequest.objects.aupdate(claimed_at=timezone.now() - timedelta(hours=24, minutes=1))
+        second = await client.post(CHAT, json={"message": "Tchau", "contact": EVA})
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert await Message.objects.acount() == 2
+
+
+async def test_fifty_at_once_under_one_key_are_one_question(
+    quiet_server: LiveServer, inbox: Inbox, key: str, settings: Any
+) -> None:
+    settings.RATE_LIMIT_PER_MINUTE = 1_000
+    async with at(quiet_server, key, headers={"Idempotency-Key": "q-1"}) as client, asyncio.timeout(120):
+        answers = await asyncio.gather(
+            *(client.post(CHAT, json={"message": "Olá", "contact": EVA}) for _ in range(50))
+        )
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
+    assert await Message.objects.acount() == 1
 
 
 async def test_client_that_goes_away_stops_nothing(server: LiveServer, lia: Agent, key: str) -> None:

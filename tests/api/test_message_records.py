@@ -2,14 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import Team
 from agents.models import Agent
+from api.models import IdempotentRequest
 from conversations.actions import reply
 from conversations.models import Conversation, Event, Inbox, Message
 from core.actor import Actor
@@ -17,6 +20,8 @@ from tests.api.conftest import KeyClient, KeyMaker
 from tests.api.rows.messages import record
 
 URL = "/api/v1/messages"
+# What no name is, and what the database would not even be asked for.
+BAD_TEXTS = ["\x00", "a\x00b", "x" * 100_000]
 
 
 @pytest.fixture
@@ -77,12 +82,28 @@ def test_many_first_messages_make_one_sector(key: KeyClient) -> None:
     assert (Inbox.objects.count(), Team.objects.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("sector", ["nada", "", "a/b", "SUPORTE", 5, None, "x" * 51])
+@pytest.mark.parametrize("sector", ["nada", "", "a/b", "SUPORTE", 5, None, "x" * 51, *BAD_TEXTS])
 def test_what_is_no_sector_is_refused(key: KeyClient, sector: Any) -> None:
     body = {"client_id": "c-1", "sector": sector, "message": "Olá"}
-    refused = key.post(URL, body, format="json")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "sector")
+    for url in (URL, f"{URL}/search"):
+        refused = key.post(url, body if url == URL else {"query": "Olá", "sector": sector}, format="json")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "sector")
     assert not Inbox.objects.exists()
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+def test_what_is_no_client_is_refused_and_not_found(key: KeyClient, text: str) -> None:
+    body = {"client_id": text, "sector": "suporte", "message": "Olá"}
+    refused = key.post(URL, body, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "client_id")
+    assert key.get(f"{URL}/client/{quote(text)}").status_code == 404
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS)
+def test_what_is_no_sector_is_not_found(key: KeyClient, text: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert key.get(f"{URL}/sector/{quote(text)}").status_code == 404
+    assert not [query for query in queries if "accounts_team" in query["sql"] and "slug" in query["sql"]]
 
 
 def test_sector_of_another_team_is_none(
@@ -181,6 +202,36 @@ def test_sent_twice_it_is_stored_once(key: KeyClient) -> None:
     first, again = (key.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1") for _ in range(2))
     assert first.content == again.content
     assert Message.objects.count() == 1
+
+
+def test_message_to_a_conversation_that_another_team_has_now_is_stored_once_and_shown(
+    with_key: KeyMaker, team: Team, other_team: Team
+) -> None:
+    """Whoever may not see the conversation any more still has to learn that it was stored."""
+    own = with_key("read", "write", teams=[team])
+    first = write(own, sector=team.slug)
+    Conversation.objects.update(team=other_team)
+    second = write(own, "Olá?", sector=team.slug)
+    assert (second["message"], second["answer"]) == ("Olá?", None)
+    assert second["conversation"] == first["conversation"]
+    body = {"client_id": "c-1", "sector": team.slug, "message": "E agora?"}
+    answers = [own.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1") for _ in range(2)]
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].content == answers[1].content
+    assert Message.objects.filter(direction="in").count() == 3
+
+
+def test_answer_of_another_team_is_not_shown_to_who_sends_the_question_again(
+    with_key: KeyMaker, team: Team, other_team: Team
+) -> None:
+    own = with_key("read", "write", teams=[team])
+    body = {"client_id": "c-1", "sector": team.slug, "message": "Olá"}
+    sent = own.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1").json()
+    Conversation.objects.update(team=other_team)
+    reply(conversation=Conversation.objects.get(), by=Actor.system(), text="Segredo")
+    IdempotentRequest.objects.all().delete()
+    again = own.post(URL, body, format="json", HTTP_IDEMPOTENCY_KEY="m-1").json()
+    assert (again["id"], again["answer"]) == (sent["id"], None)
 
 
 def test_message_that_is_not_there_is_not_found(key: KeyClient) -> None:

@@ -1,16 +1,19 @@
 """The chat doors of older systems, with their names and shapes, on the running product."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import ApiKey
 from agents.builtin import phrases
 from agents.models import Agent
+from api.models import IdempotentRequest
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from tests.api.asking import NEEDS_PERSON, at, in_db, new_key
 from tests.api.asking import lia as lia  # noqa: PLC0414 (a fixture)
@@ -51,6 +54,34 @@ async def test_same_key_gets_the_same_answer(server: LiveServer, lia: Agent, pla
     assert len({answer.text for answer in answers}) == 1
     assert await Message.objects.filter(direction="in").acount() == 1
     assert other.status_code == 422
+
+
+async def test_key_belongs_to_the_whole_request_and_to_its_caller(
+    quiet_server: LiveServer, inbox: Inbox, settings: Any, plain: str
+) -> None:
+    """Other programs at the same address, and strangers, may use the same one."""
+    settings.REQUIRE_API_KEY = False
+    again = {"Idempotency-Key": "order-1"}
+    async with at(quiet_server, plain, headers=again) as client:
+        assert (await client.post(CHAT, json={**PROMPT, "prompt": ""})).status_code == 422
+        assert (await client.post(CHAT, json=PROMPT)).status_code == 200
+        other = await client.post(CHAT, json={**PROMPT, "userId": "43"})
+    assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+    for number, key in enumerate(("first-plain-key", await in_db(new_key)("write"), "")):
+        async with at(quiet_server, key, headers=again) as client:
+            answer = await client.post(CHAT, json={**PROMPT, "prompt": f"olá {number}"})
+            assert answer.status_code == 200
+    assert await Message.objects.acount() == 4
+
+
+async def test_key_is_free_for_another_prompt_after_a_day(
+    quiet_server: LiveServer, inbox: Inbox, plain: str
+) -> None:
+    async with at(quiet_server, plain, headers={"Idempotency-Key": "order-1"}) as client:
+        assert (await client.post(CHAT, json=PROMPT)).status_code == 200
+        await IdempotentRequest.objects.aupdate(claimed_at=timezone.now() - timedelta(hours=24, minutes=1))
+        assert (await client.post(CHAT, json={**PROMPT, "prompt": "tchau"})).status_code == 200
+    assert await Message.objects.acount() == 2
 
 
 @pytest.mark.parametrize(("required", "status"), [(None, 401), (True, 401), (False, 200)])

@@ -1,10 +1,12 @@
 """Calls: signed, in order, again and again until they arrive."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Lock
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,7 +16,8 @@ from standardwebhooks import WebhookVerificationError
 
 from api.actions.answering import PLAN, settle
 from api.actions.calling import made
-from api.actions.claiming import LEASE, OPEN_CALLS, Claim, claim, look_at
+from api.actions.claiming import BREAKER_AT, LEASE, OPEN_CALLS, Claim, Look, claim, look_at
+from api.actions.replaying import _claimed_ping as claimed_ping
 from api.actions.replaying import replay_call, replay_failed, send_test
 from api.actions.sweeping import sweep
 from api.actions.webhooks import change_webhook, rotate_secret
@@ -49,6 +52,12 @@ def next_try(webhook: Webhook) -> float:
     row = WebhookCall.objects.get(webhook=webhook, status=CallStatus.WAITING)
     assert row.next_try_at is not None
     return (row.next_try_at - timezone.now()).total_seconds()
+
+
+def claimed(webhook: Webhook) -> Claim:
+    found = claim(look_at(webhook.pk).calls[0])
+    assert found is not None
+    return found
 
 
 # --- Signed, in order ---------------------------------------------------------------------------------------
@@ -340,6 +349,48 @@ def test_probes_take_nothing_of_a_calls_plan(chatty: Webhook, receiver: Receiver
     assert chatty.is_active
 
 
+@pytest.fixture
+def away(chatty: Webhook, receiver: Receiver, inbox: Inbox) -> Webhook:
+    """Its receiver is away, and may be asked now whether it is back."""
+    receiver.reply = answering(then=500)
+    for number in range(BREAKER_AT):
+        write(inbox, f"{number}", who=f"visitor {number}")
+    hand_out(chatty)
+    pass_time(seconds=400)
+    receiver.heard.clear()
+    return chatty
+
+
+@pytest.mark.parametrize("take", [claimed, claimed_ping])
+def test_while_a_receiver_that_is_away_is_asked_a_turn_ends_at_once_and_comes_back(
+    away: Webhook,
+    receiver: Receiver,
+    procrastinate_jobs: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    take: Callable[[Webhook], Claim],
+) -> None:
+    """A worker died while it asked, or somebody tests the webhook."""
+    asked = take(away)
+    procrastinate_jobs.clear()
+    looks: list[Look] = []
+
+    def look(webhook_id: UUID) -> Look:
+        assert len(looks) < 3, "the turn asks again and again"
+        looks.append(look_at(webhook_id))
+        return looks[-1]
+
+    monkeypatch.setattr("api.actions.calling.look_at", look)
+    call(away)
+    assert looks == [Look((), again_at=asked.claimed_at + LEASE)]
+    assert procrastinate_jobs.names() == ["api.call_later"]
+    assert not receiver.heard
+    # Nobody can hold the claim any more.
+    looks.clear()
+    pass_time(seconds=LEASE.total_seconds())
+    call(away)
+    assert len(receiver.heard) == 1
+
+
 def test_receiver_that_hangs_fails_and_is_asked_again(
     chatty: Webhook, receiver: Receiver, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,12 +471,6 @@ def test_name_that_leads_inside_at_the_second_look_up_leads_nowhere(
 
 
 # --- Workers that die ---------------------------------------------------------------------------------------
-def claimed(webhook: Webhook) -> Claim:
-    found = claim(look_at(webhook.pk).calls[0])
-    assert found is not None
-    return found
-
-
 def test_call_of_a_worker_that_died_is_made_again_under_the_same_id(
     chatty: Webhook, receiver: Receiver, inbox: Inbox
 ) -> None:

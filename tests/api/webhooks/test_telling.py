@@ -21,6 +21,7 @@ from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
 from conversations.actions import (
     assign,
+    erase_contact,
     hand_back,
     hand_over,
     note,
@@ -318,6 +319,28 @@ def test_what_is_erased_is_not_told_and_stays_in_no_log(
     tell()
     assert not WebhookEvent.objects.exists()
     assert not WebhookAttempt.objects.exists()
+
+
+def test_customer_who_is_erased_stays_in_no_log_of_their_tickets(
+    conversation: Conversation, everything: Webhook, davi: Contact, inbox: Inbox
+) -> None:
+    """The tickets stay, and what happens to them from now on is told."""
+    Contact.objects.filter(pk=davi.pk).update(name="Davi Secreto", email="davi@secret.example")
+    ticket = create_ticket(by=ADMIN, subject="Pedido", conversation=conversation)
+    other = create_ticket(by=ADMIN, subject="Outro", conversation=begun(inbox, "eva"))
+    assert "davi@secret.example" in json.dumps(told(everything))
+    update_ticket(ticket=ticket, by=ADMIN, subject="Pedido 2")
+    erase_contact(contact=davi, by=ADMIN)
+    tell()
+    bodies = list(WebhookEvent.objects.values_list("body", flat=True))
+    assert not [body for body in bodies if "secret" in body.lower()]
+    assert set(WebhookCall.objects.filter(event__topic="ticket").values_list("subject", flat=True)) == {
+        other.pk
+    }
+    ticket.refresh_from_db()
+    update_ticket(ticket=ticket, by=ADMIN, subject="Pedido 3")
+    last = told(everything)[-1]["data"]["ticket"]
+    assert (last["subject"], last["requester"]) == ("Pedido 3", None)
 
 
 def test_message_that_its_author_took_back_is_told_without_its_words(
