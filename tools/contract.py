@@ -110,7 +110,7 @@ def signed_in(url: str) -> dict[str, dict[str, str]]:
     }
     wanted = {"name": "Contract", "scopes": ["read", "write"], "all_teams": True}
     key = _post(f"{url}/api/v1/keys", wanted, bearer["admin"])["key"]
-    return {**bearer, "key": {"X-API-Key": key}, "anonymous": {}}
+    return {**bearer, "key": {"Authorization": f"Api-Key {key}"}, "anonymous": {}}
 
 
 def get(url: str, headers: Mapping[str, str]) -> bytes:
