@@ -187,6 +187,39 @@ def test_signing_out_ends_every_token_at_once(bruno: User, how: str) -> None:
     assert refreshed(second["refresh"]).status_code == 401
 
 
+@pytest.mark.parametrize("header", ["expired", "ended", "of somebody else", "rubbish"])
+def test_refresh_token_signs_out_whatever_stands_in_the_header(bruno: User, clara: User, header: str) -> None:
+    """Clients send the header with every call, and an access token lasts a quarter of an hour."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        ended, tokens = sign_in(bruno), sign_in(bruno)
+        post("logout", {"refresh": ended["refresh"]})
+        clock.shift(timedelta(hours=1))
+        other = sign_in(clara)["access"]
+        sent = {"expired": tokens["access"], "ended": ended["access"], "of somebody else": other}
+        left = post("logout", {"refresh": tokens["refresh"]}, bearer(sent.get(header, header)))
+        assert (left.status_code, left.content) == (204, b"")
+        assert refreshed(tokens["refresh"]).status_code == 401
+        assert is_in(other)
+
+
+def test_without_a_refresh_token_the_header_has_to_be_good(bruno: User) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        tokens = sign_in(bruno)
+        clock.shift(timedelta(hours=1))
+        bodies: list[Json | None] = [None, {}]
+        for body in bodies:
+            refused = post("logout", body, bearer(tokens["access"]))
+            assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+        assert refreshed(tokens["refresh"]).status_code == 200
+
+
+@pytest.mark.parametrize("body", [["refresh"], "refresh", 7, {"refresh": None}, {"refresh": 7}])
+def test_sign_out_with_a_body_of_another_form_is_refused(bruno: User, body: Any) -> None:
+    access = sign_in(bruno)["access"]
+    assert post("logout", body, bearer(access)).status_code == 422
+    assert is_in(access)
+
+
 def test_nobody_signs_out_without_a_token(ana: User) -> None:
     assert post("logout").status_code == 401
     client = APIClient()
