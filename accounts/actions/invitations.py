@@ -16,7 +16,7 @@ from accounts.mails import Letter, letter
 from accounts.models import Invitation, Team, User
 from accounts.queries import require_admin, user_by_email, user_or_none
 from core.actor import Actor
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 from core.versions import require_version
 
 
@@ -48,9 +48,14 @@ def invite(
 
 @transaction.atomic
 def withdraw_invitation(*, invitation: Invitation, by: Actor, expected: str | None = None) -> None:
-    """Deletes an invitation; its link is dead. A user that came of it stays."""
+    """Deletes an invitation; its link is dead. A user that came of it stays.
+
+    Raises Forbidden for non-admins, and NotFound.
+    """
     require_admin(by)
-    row = Invitation.objects.select_for_update().get(pk=invitation.pk)
+    row = Invitation.objects.select_for_update().filter(pk=invitation.pk).first()
+    if row is None:
+        raise NotFound
     require_version(row, expected)
     row.delete()
 

@@ -14,7 +14,7 @@ from accounts.enums import Scope
 from accounts.models import ApiKey, Team
 from accounts.queries import hash_key, require_admin, user_or_none
 from core.actor import Actor
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from core.versions import require_version
 
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -55,12 +55,10 @@ def create_api_key(
 def change_api_key(*, key: ApiKey, by: Actor, expected: str | None = None, **wanted: Any) -> ApiKey:
     """Changes what is named of name, scopes, teams, all_teams, expires_at, is_active and per_minute.
 
-    Raises Forbidden for non-admins, and Invalid for a key that would be for all teams and for some, or for
-    none: neither is assumed.
+    Raises Forbidden for non-admins, NotFound, and Invalid for a key that would be for all teams and for some,
+    or for none: neither is assumed.
     """
-    require_admin(by)
-    row = ApiKey.objects.select_for_update().get(pk=key.pk)
-    require_version(row, expected)
+    row = _locked(key, by=by, expected=expected)
     if "scopes" in wanted:
         row.scopes = _checked_scopes(wanted["scopes"])
     if "per_minute" in wanted:
@@ -77,11 +75,20 @@ def change_api_key(*, key: ApiKey, by: Actor, expected: str | None = None, **wan
 
 @transaction.atomic
 def delete_api_key(*, key: ApiKey, by: Actor, expected: str | None = None) -> None:
-    """Deletes a key for good; to be able to switch it on again, change `is_active`."""
+    """Deletes a key for good; to be able to switch it on again, change `is_active`.
+
+    Raises Forbidden for non-admins, and NotFound.
+    """
+    _locked(key, by=by, expected=expected).delete()
+
+
+def _locked(key: ApiKey, *, by: Actor, expected: str | None) -> ApiKey:
     require_admin(by)
-    row = ApiKey.objects.select_for_update().get(pk=key.pk)
+    row = ApiKey.objects.select_for_update().filter(pk=key.pk).first()
+    if row is None:
+        raise NotFound
     require_version(row, expected)
-    row.delete()
+    return row
 
 
 def require_teams_or_all(*, all_teams: bool, teams: Iterable[Team]) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Team
 from accounts.queries import require_admin
 from core.actor import Actor
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from core.versions import require_version
 
 
@@ -21,10 +21,11 @@ def create_team(*, slug: str, name: str, by: Actor) -> Team:
 
 @transaction.atomic
 def change_team(*, team: Team, by: Actor, expected: str | None = None, **wanted: Any) -> Team:
-    """Changes what is named of slug and name. Who sends the old slug afterwards finds no team."""
-    require_admin(by)
-    row = Team.objects.select_for_update().get(pk=team.pk)
-    require_version(row, expected)
+    """Changes what is named of slug and name. Who sends the old slug afterwards finds no team.
+
+    Raises Forbidden for non-admins, NotFound, and Invalid for a slug that is taken.
+    """
+    row = _locked(team, by=by, expected=expected)
     for field in {"slug", "name"} & set(wanted):
         setattr(row, field, wanted[field])
     return _saved(row)
@@ -34,16 +35,24 @@ def change_team(*, team: Team, by: Actor, expected: str | None = None, **wanted:
 def delete_team(*, team: Team, by: Actor, expected: str | None = None) -> None:
     """Deletes a team; its members stay.
 
-    Raises Conflict while inboxes, conversations or tickets are the team's: without one, everybody sees them.
+    Raises Forbidden for non-admins, NotFound, and Conflict while inboxes, conversations or tickets are the
+    team's: without one, everybody sees them.
     """
-    require_admin(by)
-    row = Team.objects.select_for_update().get(pk=team.pk)
-    require_version(row, expected)
+    row = _locked(team, by=by, expected=expected)
     for relation in Team._meta.related_objects:
         rows = relation.related_model._default_manager  # noqa: SLF001 (any model's)
         if relation.one_to_many and rows.filter(**{relation.field.name: row}).exists():
             raise Conflict(_("The team still has %s.") % relation.related_model._meta.verbose_name_plural)
     row.delete()
+
+
+def _locked(team: Team, *, by: Actor, expected: str | None) -> Team:
+    require_admin(by)
+    row = Team.objects.select_for_update().filter(pk=team.pk).first()
+    if row is None:
+        raise NotFound
+    require_version(row, expected)
+    return row
 
 
 def _saved(row: Team) -> Team:

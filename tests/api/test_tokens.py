@@ -206,7 +206,8 @@ def test_without_a_refresh_token_the_header_has_to_be_good(bruno: User) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         tokens = sign_in(bruno)
         clock.shift(timedelta(hours=1))
-        for body in (None, {}):
+        bodies: list[Json | None] = [None, {}]
+        for body in bodies:
             refused = post("logout", body, bearer(tokens["access"]))
             assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
         assert refreshed(tokens["refresh"]).status_code == 200
