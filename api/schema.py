@@ -227,6 +227,31 @@ def with_streams(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     return result
 
 
+def with_links(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Says what can be asked next with the id of what a POST has made."""
+    for path, verbs in result["paths"].items():
+        made = verbs.get("post", {}).get("responses", {}).get(str(HTTPStatus.CREATED), {})
+        if "content" not in made:
+            continue
+        below = re.compile(re.escape(path) + r"/\{(\w+)\}(/[a-z-]+)*")
+        links = {
+            operation["operationId"]: {
+                "operationId": operation["operationId"],
+                "parameters": {found[1]: f"$response.body#/{_key_of(found[1])}"},
+            }
+            for other, operations in result["paths"].items()
+            if (found := below.fullmatch(other))
+            for operation in operations.values()
+        }
+        if links:
+            made["links"] = links
+    return result
+
+
+def _key_of(parameter: str) -> str:
+    return "slug" if parameter.endswith("slug") else "id"
+
+
 def with_examples(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Adds what requests and answers look like."""
     examples.add([verb for path in result["paths"].values() for verb in path.values()])

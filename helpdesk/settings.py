@@ -396,6 +396,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "api.schema.with_pages",
         "api.schema.with_problems",
         "api.schema.with_streams",
+        "api.schema.with_links",
         "api.schema.with_examples",
     ],
     # Names of the schemas of values, which would be called after the first field that uses them otherwise.

@@ -28,7 +28,7 @@ export class Transport {
     this.#hangUp();
   }
 
-  // Without a line nothing happens; messages wait for the next welcome.
+  // Messages wait for the next welcome.
   send(frame) {
     if (this.#line?.welcomed) this.#line.send(frame);
   }
@@ -87,7 +87,7 @@ export class Transport {
 
 function openSocket({ base, hello }, receive, closed) {
   const socket = new WebSocket(base.replace("http", "ws") + "ws/chat/");
-  const send = (frame) => socket.send(JSON.stringify(frame));
+  const send = (frame) => socket.readyState > 1 || socket.send(JSON.stringify(frame));
   socket.onopen = () => send(hello());
   socket.onmessage = ({ data }) => receive(JSON.parse(data));
   socket.onclose = closed;

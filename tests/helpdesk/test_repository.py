@@ -278,7 +278,7 @@ def test_what_make_runs_exists() -> None:
 
 
 def test_workflow_runs_what_ci_runs_within_its_time() -> None:
-    (job,) = WORKFLOW["jobs"].values()
+    job = WORKFLOW["jobs"]["checks-and-tests"]
     assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
     assert job["timeout-minutes"] <= 20
     ci = ROOT / ".ci/run"
@@ -291,9 +291,14 @@ def test_workflow_runs_what_ci_runs_within_its_time() -> None:
     subprocess.run(["bash", "-n", str(ci)], check=True)
 
 
+def test_coverage_is_a_job_of_its_own() -> None:
+    job = WORKFLOW["jobs"]["coverage"]
+    assert (job["steps"][-1]["run"], job["steps"][-1]["env"]) == ("make test", {"COVERAGE": "1"})
+
+
 def test_python_versions_agree() -> None:
     lowest = PYPROJECT["project"]["requires-python"].removeprefix(">=")
-    (job,) = WORKFLOW["jobs"].values()
+    job = WORKFLOW["jobs"]["checks-and-tests"]
     assert job["strategy"]["matrix"]["python"][0] == lowest
     assert PYPROJECT["tool"]["mypy"]["python_version"] == lowest
     assert f"FROM python:{lowest}-slim" in (ROOT / "Dockerfile").read_text()
