@@ -69,6 +69,7 @@ def conversation(get: Get) -> Json:
         "assignee": person(get),
         "team": get("team.slug"),
         "priority": PRIORITIES[get("conversation.priority")],
+        "attributes": json.loads(get("conversation.attributes")),
         "unread": get("conversation.last_contact_seq") > get("conversation.read_by_operator_seq"),
         **own,
         **{name: moment(get(f"conversation.{name}")) for name in times},
@@ -97,6 +98,7 @@ def ticket(get: Get) -> Json:
     return {
         "id": str(get("ticket.id")),
         "reference": f"#{get('ticket.number')}",
+        "attributes": json.loads(get("ticket.attributes")),
         **{name: get(f"ticket.{name}") for name in ("number", "subject", "description", "status", "source")},
         "priority": PRIORITIES[get("ticket.priority")],
         "team": get("team.slug"),
