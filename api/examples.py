@@ -4,28 +4,33 @@ After a change of shapes: `EXAMPLES=write make test ARGS="-n0 tests/api/test_exa
 """
 
 import json
-from collections.abc import Iterable
-from functools import cache
-from http import HTTPStatus
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from rest_framework import exceptions
+
+from api.errors import problem_of
+from core.errors import (
+    Changed,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+
 FILE = Path(__file__).with_name("examples.json")
 JSON = "application/json"
-# What a refusal says; the `code` is what programs go by.
-REFUSALS: dict[int, tuple[str, str]] = {
-    HTTPStatus.BAD_REQUEST: ("malformed", "The body is not JSON."),
-    HTTPStatus.UNAUTHORIZED: ("unauthenticated", "Sign in, or send a key."),
-    HTTPStatus.FORBIDDEN: ("forbidden", "You may not do this."),
-    HTTPStatus.NOT_FOUND: ("not_found", "Not found."),
-    HTTPStatus.CONFLICT: ("conflict", "This does not go with the present state."),
-    HTTPStatus.PRECONDITION_FAILED: ("changed", "It was changed meanwhile. Read it again."),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "This is too large."),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported_media_type", "Send JSON."),
-    HTTPStatus.UNPROCESSABLE_ENTITY: ("invalid", "This field is required."),
-    HTTPStatus.TOO_MANY_REQUESTS: ("too_many", "Too many requests. Try again in a moment."),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("unavailable", "Try again in a moment."),
-}
+# One refusal of each status, as they are raised.
+REFUSALS: tuple[Callable[[], Exception], ...] = (
+    exceptions.ParseError, partial(exceptions.UnsupportedMediaType, "text/plain"), Unauthenticated, Forbidden,
+    NotFound, Conflict, Changed, TooLarge, partial(Invalid, field="subject"), TooMany, Unavailable,
+)  # fmt: skip
 
 
 @cache
@@ -53,9 +58,6 @@ def add(operations: Iterable[dict[str, Any]]) -> None:
 
 
 def problem(status: int) -> dict[str, Any]:
-    """Returns a problem document as a refusal with this status has it."""
-    code, detail = REFUSALS[status]
-    about = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    wrong = {"field": "subject", "detail": detail, "code": code}
-    errors = {"errors": [wrong]} if status == HTTPStatus.UNPROCESSABLE_ENTITY else {}
-    return {**about, "detail": detail, "code": code, **errors}
+    """Returns what is answered to a refusal with this status."""
+    told = (problem_of(make()) for make in REFUSALS)
+    return next(body for body in told if body and body["status"] == status)

@@ -292,6 +292,7 @@ def test_workflow_runs_what_ci_runs_within_its_time() -> None:
 
 
 def test_coverage_is_a_job_of_its_own() -> None:
+    assert set(WORKFLOW["jobs"]) == {"checks-and-tests", "coverage"}
     job = WORKFLOW["jobs"]["coverage"]
     assert (job["steps"][-1]["run"], job["steps"][-1]["env"]) == ("make test", {"COVERAGE": "1"})
 
