@@ -77,7 +77,7 @@ def shown(frame: Frame) -> str:
 
 def told(event: Event) -> Frame:
     """Returns an event in the shape in which the API lists it."""
-    return dict(EventSerializer(event).data)
+    return EventSerializer.told(event)
 
 
 async def _until_news(listener: Listener, live: Collection[str]) -> AsyncIterator[Frame]:
@@ -145,9 +145,8 @@ class Thread:
         """The newest messages, up to the number that is claimed: what commits meanwhile comes as events."""
         seq = self._last_number()
         messages = last_messages(self.conversation_id, internal=True, before=seq + 1)
-        return seq, [
-            {"type": "snapshot", "seq": seq, "messages": MessageSerializer(messages, many=True).data}
-        ]
+        shown = [MessageSerializer.told(message) for message in messages]
+        return seq, [{"type": "snapshot", "seq": seq, "messages": shown}]
 
     def _require_sight(self) -> None:
         seen = Conversation.objects.visible_to(actor_now(self.request))

@@ -10,6 +10,7 @@ from api.fields import LARGEST_ID
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from conversations.queries.contacts import contact_seen_by, contacts_seen_by, with_words
 from conversations.queries.threads import messages_for_frames
+from core import rows
 from core.actor import Actor
 from core.errors import NotFound
 from tickets.models import Ticket
@@ -20,8 +21,8 @@ def conversations_for(actor: Actor) -> "QuerySet[Conversation]":
 
     Not with an inbox's secrets: no shape shows them, and each row's would be decrypted.
     """
-    rows = Conversation.objects.visible_to(actor).select_related("inbox", "contact", "assignee", "team")
-    return rows.defer("inbox__config", "inbox__secret")
+    seen = Conversation.objects.visible_to(actor).select_related("inbox", "contact", "assignee", "team")
+    return seen.defer("inbox__config", "inbox__secret")
 
 
 def conversations_about(words: str) -> "QuerySet[Conversation, Any]":
@@ -43,24 +44,30 @@ def tickets_about(words: str) -> "QuerySet[Ticket, Any]":
 
 def conversation_by_id(conversation_id: UUID, *, actor: Actor) -> Conversation:
     """Returns the conversation; raises NotFound when there is none or the actor may not see it."""
-    found = conversations_for(actor).filter(pk=conversation_id).first()
-    if found is None:
+    found = rows.find(Conversation, conversation_id, "inbox", "contact", "assignee", "team")
+    if found is None or not found.is_visible_to(actor):
         raise NotFound
     return found
 
 
+def named_conversation(conversation_id: UUID) -> Conversation:
+    """Returns what names a conversation to an action, which looks under its lock whether it may be seen."""
+    return Conversation(pk=conversation_id)
+
+
 def seen_conversation(conversation_id: UUID, *, actor: Actor) -> Conversation:
-    """Returns the conversation with nothing but its id, for whom that is enough; raises NotFound as above."""
-    found = Conversation.objects.visible_to(actor).only("pk").filter(pk=conversation_id).first()
-    if found is None:
+    """Returns the conversation alone, for whom that is enough; raises NotFound as above."""
+    found = rows.find(Conversation, conversation_id)
+    if found is None or not found.is_visible_to(actor):
         raise NotFound
     return found
 
 
 def messages_for(actor: Actor) -> "QuerySet[Message]":
     """Returns the messages, notes included, of the conversations the actor may see."""
-    rows = messages_for_frames(Message.objects.all())
-    return rows if actor.is_admin else rows.filter(conversation__in=Conversation.objects.visible_to(actor))
+    all_rows = messages_for_frames(Message.objects.all())
+    seen = Conversation.objects.visible_to(actor)
+    return all_rows if actor.is_admin else all_rows.filter(conversation__in=seen)
 
 
 def message_by_id(message_id: UUID, *, actor: Actor) -> Message:
@@ -88,7 +95,7 @@ def contact_by_id(contact_id: UUID, *, actor: Actor) -> Contact:
     return with_identities(Contact.objects.filter(pk=contact.pk), actor).get()
 
 
-def narrowed(rows: "QuerySet[Any]", wanted: dict[str, Any], fields: dict[str, str], *, actor: Actor) -> Any:
+def narrowed(found: "QuerySet[Any]", wanted: dict[str, Any], fields: dict[str, str], *, actor: Actor) -> Any:
     """Narrows rows by those query parameters of which `fields` names the lookup.
 
     `none` as a team or an assignee means without one; `me` as an assignee means the actor. Only lookups that
@@ -105,7 +112,7 @@ def narrowed(rows: "QuerySet[Any]", wanted: dict[str, Any], fields: dict[str, st
             chosen &= Q(team=team.pk if team else 0)
         elif value is not None:
             chosen &= Q(**{lookup: _user_id(value, actor) if name == "assignee" else value})
-    return rows.filter(chosen)
+    return found.filter(chosen)
 
 
 def _user_id(value: str, actor: Actor) -> int:

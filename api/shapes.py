@@ -1,7 +1,7 @@
 """What goes out: whole, as chosen fields, or with more than usual about what belongs to it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -14,7 +14,11 @@ from core.errors import Invalid
 
 # Of one parameter; no shape has more.
 MOST_NAMES = 50
+# Ready shapes; callers choose among many combinations of fields, a program among few.
+MOST_READY = 500
 Way = tuple[str, serializers.Field[Any, Any, Any, Any], Callable[[Any], Any]]
+Names = frozenset[str]
+NONE: Names = frozenset()
 Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
 
 
@@ -27,6 +31,11 @@ class Shown(serializers.Serializer[Any]):
     """
 
     expandable: ClassVar[dict[str, "type[Shown] | str"]] = {}
+
+    @classmethod
+    def told(cls, shown: Any, *, fields: Names = NONE, expand: Names = NONE) -> dict[str, Any]:
+        """Returns how one thing goes out: what `data` would, by a shape that was made before."""
+        return _ready(cls, fields, expand).to_representation(shown)
 
     @classmethod
     def whole_of(cls, name: str) -> "type[Shown]":
@@ -83,7 +92,7 @@ class Shown(serializers.Serializer[Any]):
         return {name: value for name, value in whole.items() if name in self._names}
 
     @cached_property
-    def _names(self) -> frozenset[str]:
+    def _names(self) -> Names:
         return frozenset(map(str, self.fields))
 
     def _is_outermost(self) -> bool:
@@ -91,12 +100,18 @@ class Shown(serializers.Serializer[Any]):
         return parent is None or (isinstance(parent, serializers.ListSerializer) and parent.parent is None)
 
 
+@lru_cache(MOST_READY)
+def _ready(shape: type[Shown], fields: Names, expand: Names) -> Shown:
+    """Returns a shape with its fields; DRF copies them for each answer, which took longer than their use."""
+    return shape(context={"fields": fields, "expand": expand})
+
+
 def _getter(path: list[str]) -> Callable[[Any], Any]:
     """Returns what reads the value at the end of a path of attributes; of none, the object itself."""
     return attrgetter(".".join(path)) if path else lambda whole: whole
 
 
-def wanted_of(shape: type[Shown], query: dict[str, Any]) -> dict[str, frozenset[str]]:
+def wanted_of(shape: type[Shown], query: dict[str, Any]) -> dict[str, Names]:
     """Returns which fields of a shape a query asks for; raises Invalid for one that there is not."""
     shown = shape._declared_fields  # noqa: SLF001 (Serializer has no public name for them)
     return {
@@ -105,7 +120,7 @@ def wanted_of(shape: type[Shown], query: dict[str, Any]) -> dict[str, frozenset[
     }
 
 
-def _names(query: dict[str, Any], parameter: str, known: Iterable[str]) -> frozenset[str]:
+def _names(query: dict[str, Any], parameter: str, known: Iterable[str]) -> Names:
     named = query[parameter].split(",") if parameter in query else []
     if len(named) > MOST_NAMES:
         raise Invalid(_("Name at most %d fields.") % MOST_NAMES, field=parameter)

@@ -58,6 +58,42 @@ def update(row: Model, *names: str) -> None:
         cursor.execute(_update_sql(type(row), names), _changed(row, names))
 
 
+def find(model: type[M], key: Any, *related: str, locked: bool = False) -> M | None:
+    """Returns the row with that key, or None; `related` are the foreign keys whose rows come along.
+
+    `locked`: nobody else changes it, nor its key's references, until the transaction ends.
+    """
+    with prepared_cursor() as cursor:
+        cursor.execute(_find_sql(model, related, locked=locked), [key])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    row, rest = from_columns(model, found)
+    for field in _named(model, related):
+        other = _related(field)
+        is_there = rest[_place_of_key(other)] is not None
+        if is_there:
+            joined, rest = from_columns(other, rest)
+        else:
+            joined, rest = None, rest[len(_attributes(other)) :]
+        field.set_cached_value(row, joined)  # type: ignore[attr-defined]
+    return row
+
+
+def those(model: type[M], name: str, value: Any, *, order: str) -> list[M]:
+    """Returns all rows with that value in the named column, in the order of another."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_those_sql(model, name, order), [value])
+        return [from_columns(model, found)[0] for found in cursor.fetchall()]
+
+
+def none_belong(row: Model, relation: str) -> None:
+    """Notes that no rows of a relation belong to a row, so that nobody asks for them."""
+    found = getattr(row, relation).all()
+    found._result_cache = []  # noqa: SLF001 (what a prefetch does that finds nothing)
+    row._prefetched_objects_cache = {**getattr(row, "_prefetched_objects_cache", {}), relation: found}  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def columns(model: type[Model], alias: str) -> str:
     """Returns the columns of a model for a SELECT, to be read by `from_columns`."""
     return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)
@@ -69,8 +105,7 @@ def from_columns(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any
     read = list(values[: len(fields)])
     for place, convert in _converters(model):
         read[place] = convert(read[place], None, connection)
-    names = [field.attname for field in fields]
-    return model.from_db("default", names, read), values[len(fields) :]
+    return model.from_db("default", _attributes(model), read), values[len(fields) :]
 
 
 def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
@@ -84,6 +119,16 @@ def _converters(model: type[Model]) -> list[tuple[int, Callable[..., Any]]]:
     """Returns, for the columns that the driver gives otherwise than the ORM would, how they are read."""
     fields = enumerate(model._meta.concrete_fields)
     return [(place, field.from_db_value) for place, field in fields if hasattr(field, "from_db_value")]
+
+
+@cache
+def _attributes(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+@cache
+def _place_of_key(model: type[Model]) -> int:
+    return next(place for place, field in enumerate(model._meta.concrete_fields) if field.primary_key)
 
 
 @cache
@@ -108,3 +153,35 @@ def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
     meta = model._meta
     settings = ", ".join(f'"{field.column}" = %s' for field in _named(model, names))
     return f'UPDATE "{meta.db_table}" SET {settings} WHERE "{meta.pk.column}" = %s'  # noqa: S608 (names of ours)
+
+
+@cache
+def _find_sql(model: type[Model], related: tuple[str, ...], *, locked: bool) -> str:
+    table, key = model._meta.db_table, _column_of_key(model)
+    wanted, joins = [columns(model, "this")], []
+    for number, field in enumerate(_named(model, related)):
+        other = _related(field)
+        wanted.append(columns(other, f"other_{number}"))
+        join = "LEFT JOIN" if field.null else "JOIN"
+        met = f'other_{number}."{_column_of_key(other)}" = this."{field.column}"'
+        joins.append(f'{join} "{other._meta.db_table}" other_{number} ON {met}')
+    sql = f'SELECT {", ".join(wanted)} FROM "{table}" this {" ".join(joins)} WHERE this."{key}" = %s'  # noqa: S608 (names of ours)
+    return f"{sql} FOR UPDATE OF this" if locked else sql
+
+
+@cache
+def _those_sql(model: type[Model], name: str, order: str) -> str:
+    (field,), (by,) = _named(model, (name,)), _named(model, (order,))
+    table = model._meta.db_table
+    wanted = columns(model, "this")
+    return f'SELECT {wanted} FROM "{table}" this WHERE "{field.column}" = %s ORDER BY "{by.column}"'  # noqa: S608 (names of ours)
+
+
+def _column_of_key(model: type[Model]) -> str:
+    return str(model._meta.concrete_fields[_place_of_key(model)].column)
+
+
+def _related(field: "Field[Any, Any]") -> type[Model]:
+    other = field.related_model
+    assert other is not None, "only foreign keys lead to other rows"  # noqa: S101 (states the contract)
+    return other

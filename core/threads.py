@@ -14,23 +14,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from enum import StrEnum
-from functools import cache, partial, wraps
+from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 P = ParamSpec("P")
 R = TypeVar("R")
+View = TypeVar("View", bound=Callable[..., Any])
 Asgi = Callable[[dict[str, Any], Callable[..., Any], Callable[..., Any]], Any]
 
 NETWORK_THREADS = 256
 # Of each kind but the usual one.
 FEW_THREADS = 2
 TURN_SECONDS = 0.001
+# The mark of a view that asks somebody else's server.
+PATIENT = "is_patient"
 
 
 class Kind(StrEnum):
@@ -109,40 +111,42 @@ def serving_loop() -> asyncio.AbstractEventLoop | None:
     return _loop.get()
 
 
-def patient(
-    view: Callable[..., HttpResponseBase], *, when: Callable[[HttpRequest], bool] = lambda _request: True
-) -> Callable[..., Any]:
-    """Returns a view whose requests wait on threads of their own, since they ask somebody else's server.
+def patient(view: View, *, when: Callable[[HttpRequest], bool] = lambda _request: True) -> View:
+    """Has requests for a view wait on threads of their own, since they ask somebody else's server.
 
-    Where only some of them do, `when` tells which.
+    Where only some of them do, `when` tells which; it must not touch the database.
     """
-
-    @wraps(view)
-    async def waiting(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if serving_loop() is None or not when(request):
-            return await sync_to_async(view)(request, *args, **kwargs)
-        async with borrowed(Kind.WAITING):
-            return await in_thread(view, request, *args, **kwargs)
-
-    return waiting
+    setattr(view, PATIENT, when)
+    return view
 
 
-class _WithConnection(SyncToAsync[P, R]):
-    """Gives a call a connection that works.
+def kind_for(view: Callable[..., Any], request: HttpRequest) -> Kind:
+    """Returns which thread a request for a view needs."""
+    is_patient = getattr(view, PATIENT, None)
+    return Kind.WAITING if is_patient is not None and is_patient(request) else Kind.DATABASE
+
+
+def look_after_connections() -> None:
+    """Has this thread's connections work, before they are used.
 
     Django asks the database for a sign of life before each use: one round trip for every message. But a
     connection that the server has ended has something to read, and that is known without asking.
     """
+    wrapper: Any
+    for wrapper in connections.all(initialized_only=True):
+        # Whoever waits for this inside a transaction needs the connection as it is.
+        if wrapper.in_atomic_block:
+            continue
+        wrapper.close_if_unusable_or_obsolete()
+        raw = wrapper.connection
+        wrapper.health_check_done = raw is not None and not raw.closed and _is_silent(raw.fileno())
+
+
+class _WithConnection(SyncToAsync[P, R]):
+    """Gives a call a connection that works."""
 
     def thread_handler(self, *args: Any, **kwargs: Any) -> Any:
-        wrapper: Any
-        for wrapper in connections.all(initialized_only=True):
-            # Whoever waits for this call inside a transaction needs the connection as it is.
-            if wrapper.in_atomic_block:
-                continue
-            wrapper.close_if_unusable_or_obsolete()
-            raw = wrapper.connection
-            wrapper.health_check_done = raw is not None and not raw.closed and _is_silent(raw.fileno())
+        look_after_connections()
         return super().thread_handler(*args, **kwargs)  # type: ignore[no-untyped-call]
 
 

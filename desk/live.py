@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from accounts.queries import sees_as_staff
 from core.actor import Actor
 from core.threads import borrowed, in_thread
-from desk.queries.rows import row_frame, rows_by_id, sees
+from desk.queries.rows import row_frame, rows_by_id
 from desk.queries.threads import item_frame, missed_events
 from desk.queries.tickets import ticket_frame, tickets_by_id
 
@@ -30,7 +31,7 @@ class Row:
 
     def is_for(self, actor: Actor) -> bool:
         """Says whether the actor may see it."""
-        return sees(actor, team_id=self.team_id, assignee_id=self.assignee_id)
+        return sees_as_staff(actor, team_id=self.team_id, assignee_id=self.assignee_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import django
-from django.core.handlers.asgi import ASGIHandler
-from django.http.response import HttpResponseBase
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.settings")
 django.setup(set_prefix=False)
@@ -22,24 +20,16 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
-from api.later import Later  # noqa: E402
 from api.seeds.chat_socket import OlderChatSocket  # noqa: E402
 from conversations.door import PREFIX, door  # noqa: E402
 from core import queue  # noqa: E402
 from core.threads import BorrowedThreads  # noqa: E402
 from desk.consumers import DeskConsumer  # noqa: E402
+from helpdesk.pages import Pages  # noqa: E402
 from integrations.web.consumers import ChatConsumer  # noqa: E402
 from llm.door import close, warm_up  # noqa: E402
 
 logger = logging.getLogger(__name__)
-
-
-class Pages(ASGIHandler):
-    """Django's pages and API. An answer that is not known yet is waited for here, where no thread is held."""
-
-    async def send_response(self, response: HttpResponseBase, send: Callable[..., Any]) -> None:
-        """Sends the response, or what it stands for."""
-        await super().send_response(await response.known() if isinstance(response, Later) else response, send)
 
 
 pages = Pages()

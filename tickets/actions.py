@@ -16,6 +16,7 @@ from conversations.enums import EventType, FieldEntity, Priority
 from conversations.groups import DESK_ALL, desk_group
 from conversations.models import Contact, Conversation
 from conversations.queries.fields import merged_attributes
+from core import rows
 from core.actor import Actor, ActorKind
 from core.errors import Forbidden, Invalid, NotFound
 from core.keep import KEEP, Kept
@@ -224,16 +225,15 @@ def hold_conversations(ids: Iterable[UUID]) -> None:
 
     Needs a transaction. Whoever changes several would take a conversation after a ticket else.
     """
-    rows = Conversation.objects.filter(tickets__in=list(ids)).order_by("pk")
-    held = Conversation.objects.filter(pk__in=rows.values("pk")).order_by("pk")
+    linked = Conversation.objects.filter(tickets__in=list(ids)).order_by("pk")
+    held = Conversation.objects.filter(pk__in=linked.values("pk")).order_by("pk")
     list(held.select_for_update(of=("self",)).values("pk"))
 
 
 def lock_ticket(ticket: Ticket, *, by: Actor) -> Ticket:
     """Returns the ticket with its row locked until the transaction ends; raises NotFound if not visible."""
-    rows = Ticket.objects.select_for_update(of=("self",)).select_related("team", "assignee", "requester")
-    found = rows.visible_to(by).filter(pk=ticket.pk).first()
-    if found is None:
+    found = rows.find(Ticket, ticket.pk, "team", "assignee", "requester", locked=True)
+    if found is None or not found.is_visible_to(by):
         raise NotFound
     return found
 
@@ -261,7 +261,7 @@ def _append(
     ticket: Ticket, kind: TicketEventType, *, by: Actor, changes: dict[str, Any] | None = None, text: str = ""
 ) -> None:
     """Writes the history line under the number the ticket's row already carries."""
-    TicketEvent.objects.create(
+    event = TicketEvent(
         ticket=ticket,
         seq=ticket.last_seq,
         type=kind,
@@ -270,6 +270,7 @@ def _append(
         actor_kind=by.kind,
         actor_name=by.name[:120],
     )
+    rows.insert(event)
 
 
 def _tell_conversation(

@@ -11,7 +11,7 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
-from accounts.queries import seen_by_staff
+from accounts.queries import seen_by_staff, sees_as_staff
 from conversations.enums import Priority
 from conversations.models import Contact, Conversation
 from core.actor import Actor, ActorKind
@@ -123,6 +123,12 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.subject}"
+
+    def is_visible_to(self, actor: Actor) -> bool:
+        """Says of one row that was read already what `visible_to` says in a query."""
+        if actor.kind == ActorKind.CONTACT and not actor.is_admin:
+            return str(self.requester_id) == actor.id
+        return sees_as_staff(actor, team_id=self.team_id, assignee_id=self.assignee_id)
 
     @property
     def reference(self) -> str:

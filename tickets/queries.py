@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q
 
 from conversations.models import Contact, Conversation
 from conversations.queries.reports import GROUPS, Line, Lines, Narrowed, may_count, tally
+from core import rows
 from core.actor import Actor, ActorKind
 from core.errors import NotFound
 from core.spans import Span
@@ -24,8 +25,8 @@ COMPARED = 50
 
 def tickets_for(actor: Actor) -> TicketQuerySet:
     """Returns the tickets the actor may see, with what a list shows of each, highest number first."""
-    rows = Ticket.objects.all().visible_to(actor)
-    return rows.select_related("team", "assignee", "requester").order_by("-number")
+    seen = Ticket.objects.all().visible_to(actor)
+    return seen.select_related("team", "assignee", "requester").order_by("-number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def ticket_by_id(ticket_id: UUID | str, *, actor: Actor) -> Ticket:
 
     Raises NotFound when there is none or the actor may not see it.
     """
-    found = tickets_for(actor).filter(pk=ticket_id).first()
-    if found is None:
+    found = rows.find(Ticket, ticket_id, "team", "assignee", "requester")
+    if found is None or not found.is_visible_to(actor):
         raise NotFound
     return found
 
@@ -63,7 +64,7 @@ def tickets_of(conversation: Conversation, *, actor: Actor) -> list[Ticket]:
 
 def timeline(ticket: Ticket) -> list[TicketEvent]:
     """Returns who did what to the ticket, oldest first."""
-    return list(TicketEvent.objects.filter(ticket=ticket).order_by("seq"))
+    return rows.those(TicketEvent, "ticket", ticket.pk, order="seq")
 
 
 def contact_by_id(contact_id: UUID, *, actor: Actor) -> Contact | None:
@@ -115,13 +116,13 @@ def opened_and_solved(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[L
     Who may count which is as with conversations. A ticket that was opened again counts as never solved. Told
     apart by groups there is no backlog: a ticket may have changed its team since.
     """
-    rows, group = _counted(actor, narrowed), TICKET_GROUPS.get(narrowed.by or "")
+    counted, group = _counted(actor, narrowed), TICKET_GROUPS.get(narrowed.by or "")
     lines = Lines(span, narrowed.by, {"opened": 0, "solved": 0, "backlog": None})
-    lines.add(tally(span.within(rows, "created_at"), group, opened=Count("pk")))
-    lines.add(tally(span.within(rows, "solved_at"), group, solved=Count("pk")))
+    lines.add(tally(span.within(counted, "created_at"), group, opened=Count("pk")))
+    lines.add(tally(span.within(counted, "solved_at"), group, solved=Count("pk")))
     found = lines.ordered()
     if group is None:
-        left = rows.filter(created_at__lt=span.begin).exclude(solved_at__lt=span.begin).count()
+        left = counted.filter(created_at__lt=span.begin).exclude(solved_at__lt=span.begin).count()
         for line in found:
             left += line.figures["opened"] - line.figures["solved"]
             line.figures["backlog"] = left
@@ -130,11 +131,11 @@ def opened_and_solved(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[L
 
 def unsolved_now(*, actor: Actor, narrowed: Narrowed) -> dict[str, int]:
     """Returns how many tickets stand in each status in which work is left, at this moment."""
-    rows = _counted(actor, narrowed).unsolved().values("status").annotate(n=Count("pk"))
-    found = dict(rows.order_by().values_list("status", "n"))
+    counted = _counted(actor, narrowed).unsolved().values("status").annotate(n=Count("pk"))
+    found = dict(counted.order_by().values_list("status", "n"))
     return {status.value: found.get(status.value, 0) for status in TicketStatus if status not in DONE}
 
 
 def _counted(actor: Actor, narrowed: Narrowed) -> TicketQuerySet:
-    rows = Ticket.objects.filter(may_count(actor))
-    return rows if narrowed.team is None else rows.filter(team=narrowed.team)
+    counted = Ticket.objects.filter(may_count(actor))
+    return counted if narrowed.team is None else counted.filter(team=narrowed.team)

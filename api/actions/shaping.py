@@ -80,7 +80,7 @@ def _tickets(events: Sequence[WebhookEvent]) -> dict[int, Told]:
     for event in events:
         row, entry = rows.get(event.subject), entries.get(event.log or 0)
         if row is not None and entry is not None:
-            data = {"ticket": TicketSerializer(row).data, "changes": entry.changes, **_by(entry)}
+            data = {"ticket": TicketSerializer.told(row), "changes": entry.changes, **_by(entry)}
             found[event.number] = _told(event, name_of_ticket(entry), data)
     return found
 
@@ -93,11 +93,11 @@ def _contacts(events: Sequence[WebhookEvent]) -> dict[int, Told]:
         if row is None:
             continue
         if event.kind != "merged":
-            data = {"contact": ContactFactsSerializer(row).data}
+            data = {"contact": ContactFactsSerializer.told(row)}
             found[event.number] = _told(event, EventName(f"contact.{event.kind}"), data)
         elif row.merged_into is not None:
             # Who was merged has no conversation left by which anybody could see them.
-            shown: Data = {"contact": ContactFactsSerializer(row.merged_into).data, "merged_id": str(row.pk)}
+            shown: Data = {"contact": ContactFactsSerializer.told(row.merged_into), "merged_id": str(row.pk)}
             found[event.number] = _told(event, EventName.CONTACT_MERGED, shown, seen=row.merged_into.pk)
     return found
 
@@ -108,7 +108,7 @@ def _campaigns(events: Sequence[WebhookEvent]) -> dict[int, Told]:
         event.number: _told(
             event,
             EventName(f"campaign.{event.kind}"),
-            {"campaign": CampaignSerializer(rows[event.subject]).data},
+            {"campaign": CampaignSerializer.told(rows[event.subject])},
         )
         for event in events
         if event.subject in rows
@@ -148,11 +148,11 @@ def _told(
 
 
 def _conversation(row: Any) -> Data:
-    return {"conversation": ConversationSerializer(row).data}
+    return {"conversation": ConversationSerializer.told(row)}
 
 
 def _message(row: Message) -> Data:
-    return {"message": MessageSerializer(row).data}
+    return {"message": MessageSerializer.told(row)}
 
 
 def _by(entry: Any) -> Data:

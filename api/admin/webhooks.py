@@ -135,7 +135,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         addresses = super().get_urls()
         for address in addresses:
             if address.name == "api_webhook_change":
-                address.callback = patient(address.callback, when=lambda request: pressed(request) == "_test")
+                address.callback = patient(address.callback, when=lambda request: request.method == "POST")
         return addresses
 
     @admin.display(description=_("health"), ordering="state__light")

@@ -136,7 +136,7 @@ def _language(request: Request) -> str:
 async def answer_response(question: Message) -> HttpResponse:
     """Waits for the answer; 202 when it takes too long."""
     answer = await answered(question, seconds=settings.CHAT_WAIT_SECONDS)
-    response = JsonResponse(ChatAnswerShape(answer).data, status=200 if answer.is_final else 202)
+    response = JsonResponse(ChatAnswerShape.told(answer), status=200 if answer.is_final else 202)
     if not answer.is_final:
         response["Location"] = asked_shape(question)["events"]
     return response
@@ -148,7 +148,7 @@ async def told(question: Message) -> AsyncIterator[str]:
     try:
         async for each in answering(question, seconds=STREAM_SECONDS):
             if isinstance(each, Answer):
-                yield json_event(ChatAnswerShape(each).data, name="done" if each.is_final else "pending")
+                yield json_event(ChatAnswerShape.told(each), name="done" if each.is_final else "pending")
             else:
                 yield HEARTBEAT if each["type"] == "ping" else json_event(each, name="delta")
     except (HelpdeskError, DatabaseFailure) as failure:

@@ -37,7 +37,7 @@ class ChatAnswerShape(Shown):
     def to_representation(self, instance: Answer) -> dict[str, Any]:
         """Joins the answer with what it answers."""
         message = instance.message
-        shown = MessageSerializer(message).data if message else {"citations": [], "choices": []}
+        shown = MessageSerializer.told(message) if message else {"citations": [], "choices": []}
         taken = ("author", "text", "html", "citations", "choices", "run", "created_at")
         return {
             **asked_shape(instance.question),

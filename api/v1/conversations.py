@@ -18,6 +18,7 @@ from api.queries import (
     conversations_about,
     conversations_for,
     messages_for,
+    named_conversation,
     narrowed,
     seen_conversation,
 )
@@ -178,7 +179,7 @@ class Conversations(ApiViewSet):
         """Replies to the customer, which takes the conversation over from the AI agent, or writes a note."""
         del request
         wanted = self.body(NewMessage)
-        conversation = seen_conversation(conversation_id, actor=self.actor)
+        conversation = named_conversation(conversation_id)
         say = note if wanted.pop("note") else reply
         message = say(conversation=conversation, by=self.actor, **wanted)
         return self.show(message, MessageSerializer, status=201)

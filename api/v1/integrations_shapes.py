@@ -145,7 +145,7 @@ class IntegrationSerializer(Shown):
     @extend_schema_field(HealthSerializer)
     def get_health(self, inbox: Inbox) -> dict[str, Any]:
         """Returns how it stands."""
-        return dict(HealthSerializer(state_of(inbox)).data)
+        return HealthSerializer.told(state_of(inbox))
 
     def get_script(self, inbox: Inbox) -> str:
         """Returns the line of HTML."""

@@ -192,8 +192,8 @@ class TicketFileSerializer(TicketSerializer):
     def to_representation(self, instance: TicketFile) -> dict[str, Any]:
         """Joins the ticket with what belongs to it."""
         whole = {
-            **TicketSerializer(instance.ticket).data,
+            **TicketSerializer.told(instance.ticket),
             "conversations": [str(pk) for pk in instance.conversation_ids],
-            "history": TicketEventSerializer(instance.history, many=True).data,
+            "history": [TicketEventSerializer.told(event) for event in instance.history],
         }
         return self.chosen(whole)

@@ -1,6 +1,6 @@
 """Tags: which are in use and how often; renamed and taken away everywhere."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -66,8 +66,8 @@ class Tags(ApiViewSet):
         limit, cursor = self.query["limit"], self.query.get("cursor", "")
         after = place_of(cursor, ORDER)[1] if cursor else ""
         found = tags_in_use(self.actor, after=after, limit=limit + 1)
-        context = wanted_of(TagSerializer, self.query)
-        shown: Any = TagSerializer(found[:limit], many=True, context=context).data
+        wanted = wanted_of(TagSerializer, self.query)
+        shown = [TagSerializer.told(tag, **wanted) for tag in found[:limit]]
         last = found[limit - 1].name if len(found) > limit else ""
         following = link_to(request, cursor_of(ORDER, last, last)) if last else None
         return Response({"results": shown, "next": following})
@@ -102,7 +102,7 @@ class Tags(ApiViewSet):
 
     def _require_read(self, name: str) -> None:
         """Raises Changed for who has read other counts. A tag has no row that could be held meanwhile."""
-        told = TagSerializer(tag_in_use(self.actor, name)).data
+        told = TagSerializer.told(tag_in_use(self.actor, name))
         if self.expected not in {None, digest(told)}:
             raise Changed
 

@@ -131,7 +131,7 @@ class Webhooks(ApiViewSet):
             {"name": name, "description": label, "only_by_name": name in ONLY_BY_NAME}
             for name, label in EventName.choices
         ]
-        return Response({"results": WebhookEventNameSerializer(told, many=True).data, "next": None})
+        return Response({"results": [WebhookEventNameSerializer.told(event) for event in told], "next": None})
 
     @extend_schema(operation_id="webhooks_read", summary="Read a webhook", responses=WebhookSerializer)
     def retrieve(self, request: Request, webhook_id: UUID) -> Response:

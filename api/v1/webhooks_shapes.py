@@ -57,7 +57,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
     def to_representation(self, instance: tuple[Webhook, str]) -> dict[str, Any]:
         """Joins the two."""
         row, secret = instance
-        return {**WebhookSerializer(row).data, "secret": secret}
+        return {**WebhookSerializer.told(row), "secret": secret}
 
 
 class WebhookEventNameSerializer(Shown):

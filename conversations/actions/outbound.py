@@ -13,12 +13,13 @@ from conversations import signals
 from conversations.actions.addressing import copied, quoted
 from conversations.actions.assignment import take_over_locked
 from conversations.actions.inbound import checked_text
-from conversations.actions.record import Draft, add_message, lock, require_staff, save_locked
+from conversations.actions.record import Draft, add_message, lock, require_staff
 from conversations.enums import AuthorKind, Direction, Status, Validation
 from conversations.errors import WindowClosed
 from conversations.models import Attachment, Conversation, Message, MessageTemplate
 from conversations.queries.threads import unsent_attachments
 from conversations.queries.windows import APPROVED, capabilities, is_window_open
+from core import rows
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 
@@ -173,13 +174,14 @@ def _take_charge(conversation: Conversation, by: Actor) -> None:
 
 def _say(row: Conversation, draft: Draft) -> Message:
     """Writes a message to the customer into a locked conversation: nobody waits for us any more."""
-    message = add_message(row, draft)
     row.waiting_since = None
     row.first_reply_at = row.first_reply_at or timezone.now()
     if draft.author_kind == AuthorKind.OPERATOR:
-        row.read_by_operator_seq = row.last_seq
+        row.read_by_operator_seq = row.last_seq + 1  # the number of what is written now
+    message = add_message(row, draft, save=("waiting_since", "first_reply_at", "read_by_operator_seq"))
+    if not draft.attachments:
+        rows.none_belong(message, "attachments")
     signals.message_sent.send(Message, conversation=row, message=message)
-    save_locked(row, "waiting_since", "first_reply_at", "read_by_operator_seq", "preview")
     return message
 
 
@@ -228,6 +230,6 @@ def note(*, conversation: Conversation, text: str, by: Actor, client_id: UUID | 
     draft = Draft(
         author, _author_id(by), by.name, Direction.NOTE, text, is_markdown=True, client_id=client_id
     )
-    message = add_message(row, draft)
-    save_locked(row)
+    message = add_message(row, draft, save=())
+    rows.none_belong(message, "attachments")
     return message

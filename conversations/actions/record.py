@@ -54,9 +54,9 @@ def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
     Every writer passes here first, so that numbers are taken one after the other and decisions are made on
     the present state. Raises NotFound when the actor may not see it. Needs a transaction.
     """
-    seen = Conversation.objects.visible_to(by).select_for_update(of=("self",))
-    found = seen.select_related("inbox", "contact", "assignee").filter(pk=conversation_id).first()
-    if not isinstance(found, Conversation):
+    assert connection.in_atomic_block, "a lock lasts as long as its transaction"  # noqa: S101 (states the contract)
+    found = rows.find(Conversation, conversation_id, "inbox", "contact", "assignee", locked=True)
+    if found is None or not found.is_visible_to(by):
         raise NotFound
     return found
 
@@ -77,7 +77,7 @@ def add_event(
     **payload: Any,
 ) -> Event:
     """Appends an event under the next number of a locked conversation and wakes its readers on commit."""
-    event = Event.objects.create(
+    event = Event(
         conversation=conversation,
         seq=next_seq(conversation),
         type=kind,
@@ -87,6 +87,7 @@ def add_event(
         actor_kind=by.kind if by else "",
         actor_name=by.name if by else "",
     )
+    rows.insert(event)
     wake(conversation)
     return event
 

@@ -10,12 +10,13 @@ from django.utils import timezone
 from pytest_django.asserts import assertNumQueries
 
 from accounts.models import ApiKey, Team, User
+from accounts.queries import sees_as_staff
 from conversations.actions import assign, hand_back, reply, resolve
 from conversations.models import Contact, Conversation, Inbox
 from core.actor import Actor, ActorKind
 from core.errors import Invalid
 from desk.enums import Queue
-from desk.queries.rows import behind, counts, groups, in_queue, page, sees, visible
+from desk.queries.rows import behind, counts, groups, in_queue, page, visible
 from tests.desk.conftest import said
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ def test_sees_is_the_rule_of_visible_to(
     for actor in (ana.as_actor(), bruno.as_actor(), clara.as_actor(), system, key.as_actor(), agent):
         seen = set(visible(actor).values_list("pk", flat=True))
         for row in mixed:
-            shared = sees(actor, team_id=row.team_id, assignee_id=row.assignee_id)
+            shared = sees_as_staff(actor, team_id=row.team_id, assignee_id=row.assignee_id)
             assert shared == (row.pk in seen), (actor.name, row.team, row.assignee)
 
 

@@ -1,0 +1,212 @@
+"""Pages and API over ASGI: one visit to one thread, whatever the view is and whoever goes away."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import path
+
+from accounts.actions import create_api_key
+from accounts.enums import Scope
+from accounts.models import User
+from conversations.channels import Check, adapter
+from conversations.enums import Light
+from conversations.models import Inbox
+from core.threads import FEW_THREADS, patient
+from helpdesk.asgi import routes
+from tests.live import LiveServer
+
+visits: list[str] = []
+closed = threading.Event()
+
+
+def _thread() -> str:
+    return threading.current_thread().name.partition("-")[0]
+
+
+def plain(request: HttpRequest) -> HttpResponse:
+    """Answers at once."""
+    visits.append(_thread())
+    return HttpResponse(request.body)
+
+
+async def awaited(request: HttpRequest) -> HttpResponse:
+    """Is a coroutine."""
+    del request
+    await asyncio.sleep(0)
+    return HttpResponse("awaited")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Fails."""
+    raise RuntimeError(request.path)
+
+
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    """Says something and then nothing for ever."""
+    del request
+
+    async def pieces() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            await asyncio.sleep(60)
+        finally:
+            closed.set()
+
+    return StreamingHttpResponse(pieces())
+
+
+urlpatterns = [
+    path("plain", plain),
+    path("patient", patient(lambda request: plain(request))),
+    path("sometimes", patient(lambda request: plain(request), when=lambda request: request.method == "POST")),
+    path("awaited", awaited),
+    path("broken", broken),
+    path("stream", stream),
+]
+here = pytest.mark.urls(__name__)
+
+
+async def ask(
+    address: str, *, method: str = "GET", parts: tuple[bytes, ...] = (b"",), leaves: bool = False
+) -> list[dict[str, Any]]:
+    """Asks as a server does and returns what was sent; whoever `leaves` is gone when the first piece is."""
+    coming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    coming[-1]["more_body"] = False
+    gone = asyncio.Event()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if coming:
+            return coming.pop(0)
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+        if leaves and message.get("body"):
+            gone.set()
+
+    scope = {
+        "type": "http", "method": method, "path": address, "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+    }  # fmt: skip
+    await routes(scope, receive, send)
+    return sent
+
+
+def body_of(sent: list[dict[str, Any]]) -> bytes:
+    """Returns what an answer says."""
+    return b"".join(message.get("body", b"") for message in sent)
+
+
+@here
+async def test_body_that_comes_in_parts_is_read_whole() -> None:
+    sent = await ask("/plain", method="POST", parts=(b"one ", b"two"))
+    assert (sent[0]["status"], body_of(sent)) == (200, b"one two")
+
+
+@here
+@pytest.mark.parametrize(
+    ("address", "method", "kind"),
+    [
+        ("/plain", "GET", "database"), ("/patient", "GET", "waiting"), ("/patient", "POST", "waiting"),
+        ("/sometimes", "GET", "database"), ("/sometimes", "POST", "waiting"),
+    ],
+)  # fmt: skip
+async def test_view_runs_in_the_kind_of_thread_that_it_needs(address: str, method: str, kind: str) -> None:
+    visits.clear()
+    await ask(address, method=method)
+    assert visits == [kind]
+
+
+@here
+async def test_coroutine_is_a_view_too() -> None:
+    assert body_of(await ask("/awaited")) == b"awaited"
+
+
+@here
+@pytest.mark.parametrize(("address", "status"), [("/broken", 500), ("/nowhere", 404)])
+async def test_failure_is_answered(address: str, status: int) -> None:
+    assert (await ask(address))[0]["status"] == status
+
+
+@here
+@pytest.mark.parametrize("address", ["/plain", "/awaited", "/broken", "/stream"])
+async def test_request_begins_and_ends_once(address: str) -> None:
+    """Django's own receivers look after connections then, and a request that never ends keeps its own."""
+    heard: list[str] = []
+
+    def begins(**_more: Any) -> None:
+        heard.append("begins")
+
+    def ends(**_more: Any) -> None:
+        heard.append("ends")
+
+    request_started.connect(begins)
+    request_finished.connect(ends)
+    try:
+        await ask(address, leaves=address == "/stream")
+    finally:
+        request_started.disconnect(begins)
+        request_finished.disconnect(ends)
+    assert heard == ["begins", "ends"]
+
+
+@here
+async def test_stream_ends_when_its_reader_has_gone() -> None:
+    closed.clear()
+    sent = await asyncio.wait_for(ask("/stream", leaves=True), 20)
+    assert closed.is_set()
+    assert body_of(sent) == b"first"
+
+
+@here
+async def test_sender_who_is_gone_before_the_body_came_is_nobody() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    sent: list[Any] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await routes({"type": "http", "method": "GET", "path": "/plain", "headers": []}, receive, send)
+    assert sent == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_a_provider_keeps_nobody_else_waiting(
+    api: Inbox, ana: User, quiet_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the usual threads answers while every thread that may wait does."""
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+
+    def test(_settings: Any) -> Check:
+        waiting.release()
+        assert go_on.wait(60)
+        return Check(Light.GREEN, "")
+
+    monkeypatch.setattr(adapter("api"), "test", test)
+    scopes = [Scope.READ, Scope.WRITE, Scope.ADMIN]
+    key = create_api_key(name="Shop", scopes=scopes, teams=[], all_teams=True, by=ana.as_actor()).key
+    headers = {"X-API-Key": key}
+    with ThreadPoolExecutor(FEW_THREADS) as askers:
+        address = f"{quiet_server.url}/api/v1/integrations/{api.pk}/test"
+        asked = [askers.submit(httpx.post, address, headers=headers, timeout=60) for _ in range(FEW_THREADS)]
+        try:
+            for _ in asked:
+                assert waiting.acquire(timeout=20)
+            for _ in range(settings.DATABASE_THREADS):
+                answer = httpx.get(f"{quiet_server.url}/api/v1/teams", headers=headers, timeout=10)
+                assert answer.status_code == 200
+        finally:
+            go_on.set()
+        assert [answer.result().status_code for answer in asked] == [200] * FEW_THREADS
