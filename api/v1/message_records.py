@@ -133,7 +133,7 @@ class MessageRecords(ApiViewSet):
         """Stores what a client wrote to a sector. People or the AI agent answer: ask for it by its id."""
         wanted = self.body(NewRecord)
         received = receive(
-            inbox=inbox_of(wanted["sector"]),
+            inbox=inbox_of(wanted["sector"], by=self.actor),
             sender=Sender(wanted["client_id"]),
             text=wanted["message"],
             client_id=natural_id(request),
