@@ -5,7 +5,6 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any, ClassVar
 
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.fields import SkipField
@@ -22,18 +21,11 @@ class Shown(serializers.Serializer[Any]):
     """Something that is only ever sent.
 
     `expandable` names the fields that show something else in short, and the shape in which it can be had
-    instead, itself or by its dotted path. The context may hold the names of the only `fields` to show, and of
-    those to `expand`; both are about the outermost shape.
+    instead. The context may hold the names of the only `fields` to show, and of those to `expand`; both are
+    about the outermost shape.
     """
 
-    expandable: ClassVar[dict[str, "type[Shown] | str"]] = {}
-
-    @classmethod
-    def whole_of(cls, name: str) -> "type[Shown]":
-        """Returns the shape in which an expandable field can be had."""
-        named = cls.expandable[name]
-        whole: type[Shown] = import_string(named) if isinstance(named, str) else named
-        return whole
+    expandable: ClassVar[dict[str, "type[Shown]"]] = {}
 
     def get_fields(self) -> Fields:
         """Returns the fields that were asked for."""
@@ -43,7 +35,7 @@ class Shown(serializers.Serializer[Any]):
         for name in self.context.get("expand", ()):
             short = fields[name]
             many = isinstance(short, serializers.ListSerializer)
-            whole = self.whole_of(name)
+            whole = self.expandable[name]
             fields[name] = whole(source=short.source, allow_null=short.allow_null, many=many)
         chosen = self.context.get("fields")
         return {name: fields[name] for name in fields if name in chosen} if chosen else fields

@@ -18,9 +18,9 @@ from api.actions.naming import (
 )
 from api.enums import EventName, Topic
 from api.models import WebhookEvent
-from api.v1.campaign_serializers import CampaignSerializer
-from api.v1.contact_shapes import ContactFactsSerializer
-from api.v1.serializers import ConversationSerializer, MessageSerializer, TicketSerializer
+from api.shown.campaigns import CampaignSerializer
+from api.shown.common import ConversationSerializer, MessageSerializer, TicketSerializer
+from api.shown.contacts import ContactFactsSerializer
 from conversations.enums import EventType
 from conversations.models import Message
 

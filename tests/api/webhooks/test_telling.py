@@ -16,7 +16,7 @@ from api.actions.webhooks import change_webhook, create_webhook, delete_webhook
 from api.enums import CallStatus, EventName
 from api.models import Webhook, WebhookAttempt, WebhookCall, WebhookEvent
 from api.queries import conversations_for, messages_for
-from api.v1.serializers import ConversationSerializer, MessageSerializer
+from api.shown.common import ConversationSerializer, MessageSerializer
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
 from conversations.actions import (
