@@ -209,6 +209,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
             by=actor_of(request),
             scopes=obj.scopes,
             teams=form.cleaned_data["teams"],
+            all_teams=obj.all_teams,
             expires_at=obj.expires_at,
             per_minute=obj.per_minute,
         )

@@ -10,9 +10,9 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from api.rights import actor_now
+from api.shown.common import MessageSerializer
+from api.shown.events import EventSerializer
 from api.throttles import caller_of
-from api.v1.events import EventSerializer
-from api.v1.serializers import MessageSerializer
 from conversations.actions import partial_text
 from conversations.listening import Listener
 from conversations.models import Conversation, Event

@@ -138,6 +138,8 @@ class WebhookEvent(models.Model):
     # The row of the conversation's or the ticket's log, where there is one.
     log = models.BigIntegerField(null=True, blank=True)
     happened_at = models.DateTimeField(_("happened"), db_default=Now())
+    # The customer whose name stands in the body: it goes with them, whoever has the subject by then.
+    person = models.UUIDField(null=True, blank=True, editable=False)
     name = models.CharField(_("event"), max_length=40, db_default="", default="")
     body = models.TextField(db_default="", default="")
 
@@ -147,6 +149,7 @@ class WebhookEvent(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["number"], condition=Q(name=""), name="webhookevent_untold"),
             models.Index(fields=["subject"], name="webhookevent_of_subject"),
+            models.Index(fields=["person"], condition=Q(person__isnull=False), name="webhookevent_of_person"),
         ]
 
     def __str__(self) -> str:

@@ -106,7 +106,7 @@ class Description(AutoSchema):
         """Says of an expandable field that it may come whole."""
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         for name in getattr(serializer, "expandable", {}):
-            whole = self.resolve_serializer(serializer.whole_of(name), direction).ref
+            whole = self.resolve_serializer(serializer.expandable[name], direction).ref
             schema["properties"][name] = _either(schema["properties"][name], whole)
         return schema
 

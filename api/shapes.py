@@ -5,7 +5,6 @@ from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar
 
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.fields import SkipField
@@ -26,23 +25,16 @@ class Shown(serializers.Serializer[Any]):
     """Something that is only ever sent.
 
     `expandable` names the fields that show something else in short, and the shape in which it can be had
-    instead, itself or by its dotted path. The context may hold the names of the only `fields` to show, and of
-    those to `expand`; both are about the outermost shape.
+    instead. The context may hold the names of the only `fields` to show, and of those to `expand`; both are
+    about the outermost shape.
     """
 
-    expandable: ClassVar[dict[str, "type[Shown] | str"]] = {}
+    expandable: ClassVar[dict[str, "type[Shown]"]] = {}
 
     @classmethod
     def told(cls, shown: Any, *, fields: Names = NONE, expand: Names = NONE) -> dict[str, Any]:
         """Returns how one thing goes out: what `data` would, by a shape that was made before."""
         return _ready(cls, fields, expand).to_representation(shown)
-
-    @classmethod
-    def whole_of(cls, name: str) -> "type[Shown]":
-        """Returns the shape in which an expandable field can be had."""
-        named = cls.expandable[name]
-        whole: type[Shown] = import_string(named) if isinstance(named, str) else named
-        return whole
 
     def get_fields(self) -> Fields:
         """Returns the fields that were asked for."""
@@ -52,7 +44,7 @@ class Shown(serializers.Serializer[Any]):
         for name in self.context.get("expand", ()):
             short = fields[name]
             many = isinstance(short, serializers.ListSerializer)
-            whole = self.whole_of(name)
+            whole = self.expandable[name]
             fields[name] = whole(source=short.source, allow_null=short.allow_null, many=many)
         chosen = self.context.get("fields")
         return {name: fields[name] for name in fields if name in chosen} if chosen else fields

@@ -158,7 +158,7 @@ def callers() -> dict[str, str]:
     ApiKey.objects.all().delete()
     scopes = (Scope.READ, Scope.WRITE)
     teams = {"one": Team.objects.get(slug="team-1"), "small": Team.objects.get(slug="small")}
-    keys = {"all": create_api_key(name="all", by=Actor.system(), scopes=scopes)[1]}
+    keys = {"all": create_api_key(name="all", by=Actor.system(), scopes=scopes, all_teams=True)[1]}
     for name, team in teams.items():
         keys[name] = create_api_key(name=name, by=Actor.system(), scopes=scopes, teams=[team])[1]
     operators = {"operator": "api-1", "operator of small": "api-0"}

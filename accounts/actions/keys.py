@@ -27,22 +27,26 @@ def create_api_key(
     by: Actor,
     scopes: Iterable[str] = (Scope.READ, Scope.WRITE),
     teams: Iterable[Team] = (),
+    all_teams: bool = False,
     expires_at: datetime | None = None,
     per_minute: int | None = None,
 ) -> tuple[ApiKey, str]:
     """Makes a key and returns its row and the key, which is kept nowhere and cannot be shown again.
 
-    Made without teams, it sees every team. Raises Forbidden for non-admins and Invalid for an unknown scope.
+    It is for `teams`, or for `all_teams`: what is left out never widens what it may see. Raises Forbidden for
+    non-admins, and Invalid for an unknown scope and for a key that would be for all teams and for some, or
+    for none.
     """
     require_admin(by)
-    key = f"hd_{secrets.token_urlsafe(32)}"
     limited_to = list(teams)
+    _require_teams_or_all(all_teams=all_teams, teams=limited_to)
+    key = f"hd_{secrets.token_urlsafe(32)}"
     row = ApiKey.objects.create(
         name=name,
         prefix=key[:11],
         key_hash=hash_key(key),
         scopes=_checked_scopes(scopes),
-        all_teams=not limited_to,
+        all_teams=all_teams,
         expires_at=expires_at,
         per_minute=_checked_limit(per_minute),
         created_by=user_or_none(by),
@@ -69,7 +73,7 @@ def change_api_key(*, key: ApiKey, by: Actor, expected: str | None = None, **wan
     if "teams" in wanted:
         row.teams.set(wanted["teams"])
     if {"teams", "all_teams"} & set(wanted):
-        require_teams_or_all(all_teams=row.all_teams, teams=row.teams.all())
+        _require_teams_or_all(all_teams=row.all_teams, teams=row.teams.all())
     return row
 
 
@@ -91,7 +95,7 @@ def _locked(key: ApiKey, *, by: Actor, expected: str | None) -> ApiKey:
     return row
 
 
-def require_teams_or_all(*, all_teams: bool, teams: Iterable[Team]) -> None:
+def _require_teams_or_all(*, all_teams: bool, teams: Iterable[Team]) -> None:
     """Raises Invalid when a key would be for all teams and for some, or for none."""
     if all_teams == bool(list(teams)):
         raise Invalid(_("Name teams, or say `all_teams`, and not both."), field="teams")

@@ -14,6 +14,7 @@ from agents.actions.runs import (
     plan_overlooked,
     run_step,
 )
+from agents.actions.sectors import open_sector
 
 __all__ = [
     "LONGEST_RUN",
@@ -27,6 +28,7 @@ __all__ = [
     "drop_running",
     "end_run",
     "finish_run",
+    "open_sector",
     "plan_answer",
     "plan_overlooked",
     "run_step",

@@ -18,9 +18,9 @@ from api.actions.naming import (
 )
 from api.enums import EventName, Topic
 from api.models import WebhookEvent
-from api.v1.campaign_serializers import CampaignSerializer
-from api.v1.contact_shapes import ContactFactsSerializer
-from api.v1.serializers import ConversationSerializer, MessageSerializer, TicketSerializer
+from api.shown.campaigns import CampaignSerializer
+from api.shown.common import ConversationSerializer, MessageSerializer, TicketSerializer
+from api.shown.contacts import ContactFactsSerializer
 from conversations.enums import EventType
 from conversations.models import Message
 
@@ -29,11 +29,15 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event as it goes out. Who may see `seen` hears of it; `forgotten` is a message taken back."""
+    """An event as it goes out. Who may see `seen` hears of it; `forgotten` is a message taken back.
+
+    `person` is the customer whom it names.
+    """
 
     name: EventName
     body: str
     seen: UUID
+    person: UUID | None = None
     forgotten: UUID | None = None
 
 
@@ -58,18 +62,20 @@ def _conversations(events: Sequence[WebhookEvent]) -> dict[int, Told]:
         if event.subject not in rows or (event.log and entry is None):
             continue
         row = rows[event.subject]
+        person = row.contact_id
         if entry is None:
-            found[event.number] = _told(event, EventName.CONVERSATION_CREATED, _conversation(row))
+            found[event.number] = _told(event, EventName.CONVERSATION_CREATED, _conversation(row), person)
         elif entry.type == EventType.CONVERSATION_UPDATED:
             name = name_of_change(entry.payload, before.get(entry.pk))
             data = {**_conversation(row), **_by(entry), **facts_of_change(entry.payload)}
-            found[event.number] = _told(event, name, data)
+            found[event.number] = _told(event, name, data, person)
         elif entry.type == EventType.DELIVERY_FAILED:
             if message := failed.get(entry.payload["message_id"]):
                 data = {**_message(message), **facts_of_failure(entry.payload)}
-                found[event.number] = _told(event, EventName.DELIVERY_FAILED, data, message)
+                found[event.number] = _told(event, EventName.DELIVERY_FAILED, data, person, message=message)
         elif entry.message is not None:
-            found[event.number] = _told(event, name_of_message(entry), _message(entry.message), entry.message)
+            data, name = _message(entry.message), name_of_message(entry)
+            found[event.number] = _told(event, name, data, person, message=entry.message)
     return found
 
 
@@ -81,7 +87,7 @@ def _tickets(events: Sequence[WebhookEvent]) -> dict[int, Told]:
         row, entry = rows.get(event.subject), entries.get(event.log or 0)
         if row is not None and entry is not None:
             data = {"ticket": TicketSerializer.told(row), "changes": entry.changes, **_by(entry)}
-            found[event.number] = _told(event, name_of_ticket(entry), data)
+            found[event.number] = _told(event, name_of_ticket(entry), data, row.requester_id)
     return found
 
 
@@ -94,11 +100,12 @@ def _contacts(events: Sequence[WebhookEvent]) -> dict[int, Told]:
             continue
         if event.kind != "merged":
             data = {"contact": ContactFactsSerializer.told(row)}
-            found[event.number] = _told(event, EventName(f"contact.{event.kind}"), data)
+            found[event.number] = _told(event, EventName(f"contact.{event.kind}"), data, row.pk)
         elif row.merged_into is not None:
             # Who was merged has no conversation left by which anybody could see them.
             shown: Data = {"contact": ContactFactsSerializer.told(row.merged_into), "merged_id": str(row.pk)}
-            found[event.number] = _told(event, EventName.CONTACT_MERGED, shown, seen=row.merged_into.pk)
+            seen = row.merged_into.pk
+            found[event.number] = _told(event, EventName.CONTACT_MERGED, shown, seen, seen=seen)
     return found
 
 
@@ -132,8 +139,9 @@ def _told(
     event: WebhookEvent,
     name: EventName,
     data: Data,
-    message: Message | None = None,
+    person: UUID | None = None,
     *,
+    message: Message | None = None,
     seen: UUID | None = None,
 ) -> Told:
     about = seen or event.subject
@@ -144,7 +152,7 @@ def _told(
     url = f"{settings.PUBLIC_URL}/api/v1/{path}"
     body = body_of(name, event.happened_at, {**ids, **data}, url=url)
     forgotten = message.pk if message is not None and message.deleted_at else None
-    return Told(name, body, about, forgotten)
+    return Told(name, body, about, person, forgotten)
 
 
 def _conversation(row: Any) -> Data:

@@ -24,8 +24,8 @@ LOOK_SECONDS = 0.25
 TURN_SECONDS = 2.0
 
 SAY = """
-UPDATE api_webhookevent event SET name = said.name, body = said.body
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS said(number, name, body)
+UPDATE api_webhookevent event SET name = said.name, body = said.body, person = said.person
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::uuid[]) AS said(number, name, body, person)
 WHERE event.number = said.number
 """
 
@@ -94,8 +94,9 @@ def _say(told_events: list[tuple[int, Told]]) -> None:
     numbers = [number for number, _ in told_events]
     names = [str(each.name) for _, each in told_events]
     bodies = [each.body for _, each in told_events]
+    people = [each.person for _, each in told_events]
     with connection.cursor() as cursor:
-        cursor.execute(SAY, [numbers, names, bodies])
+        cursor.execute(SAY, [numbers, names, bodies, people])
 
 
 def _forget(events: Iterable[WebhookEvent], found: dict[int, Told]) -> None:

@@ -1,6 +1,6 @@
 """Webhooks: how their receivers stand, their settings, and the buttons that call them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +8,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,14 +26,12 @@ from api.actions.webhooks import (
 )
 from api.enums import EVERYTHING, UNFINISHED_CALLS, CallStatus, EventName
 from api.models import Webhook, WebhookCall
-from conversations.admin.common import actor_of, is_admin, short
+from conversations.admin.common import Verb, WithButtons, actor_of, is_admin, short
 from conversations.enums import Light
 from core.actor import Actor
-from core.errors import HelpdeskError
 from core.http import check_address
 from core.outbound import OutboundError
 from core.reasons import said
-from core.threads import patient
 
 COPY_NOW = _("Copy this secret now, it is not shown again: %s")
 
@@ -93,7 +91,7 @@ def replayed(webhook: Webhook, by: Actor) -> tuple[int, str]:
 
 
 # By the name of the button: what it does, and how the admin's log calls that.
-VERBS: dict[str, tuple[Callable[[Webhook, Actor], tuple[int, str]], Any]] = {
+VERBS: dict[str, Verb[Webhook]] = {
     "_test": (tested, _("Sent a test.")),
     "_rotate": (rotated, _("Made a new secret.")),
     "_replay": (replayed, _("Had failed calls sent again.")),
@@ -101,10 +99,13 @@ VERBS: dict[str, tuple[Callable[[Webhook, Actor], tuple[int, str]], Any]] = {
 
 
 @admin.register(Webhook)
-class WebhookAdmin(admin.ModelAdmin[Webhook]):
+class WebhookAdmin(WithButtons[Webhook]):
     """Webhooks. A secret is shown once, in the message after saving."""
 
     form = WebhookForm
+    verbs = VERBS
+    # A new secret is in no log.
+    tells_log = False
     change_form_template = "admin/api/webhook/change_form.html"
     fields = ("url", "description", "is_active", "events", "all_teams", "teams")
     list_display = ("__str__", "light", "short_url", "is_active", "all_teams", "waiting", "created_at")
@@ -130,14 +131,6 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         unfinished = Count("calls", filter=Q(calls__status__in=UNFINISHED_CALLS))
         return super().get_queryset(request).annotate(waiting_counted=unfinished)
 
-    def get_urls(self) -> list[URLPattern]:
-        """Has a test wait where it keeps nobody else waiting."""
-        addresses = super().get_urls()
-        for address in addresses:
-            if address.name == "api_webhook_change":
-                address.callback = patient(address.callback, when=lambda request: request.method == "POST")
-        return addresses
-
     @admin.display(description=_("health"), ordering="state__light")
     def light(self, webhook: Webhook) -> SafeString:
         """How the receiver stands, in colour and words; why, on hover."""
@@ -156,30 +149,9 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         """How many calls wait."""
         return int(getattr(webhook, "waiting_counted", 0))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Saves what was entered, then does what the button says."""
-        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        # Not before: the form is saved in a transaction, and nothing on the network happens inside one.
-        if isinstance(answer, HttpResponseRedirect) and (verb := pressed(request)) and object_id:
-            webhook = self.get_object(request, object_id)
-            if webhook is not None and is_admin(request):
-                self._do(request, webhook, verb)
-        return answer
-
-    def _do(self, request: HttpRequest, webhook: Webhook, verb: str) -> None:
-        do, logged = VERBS[verb]
-        try:
-            level, told = do(webhook, actor_of(request))
-        except HelpdeskError as error:
-            level, told = messages.ERROR, said(error.detail)
-        self.log_change(request, webhook, str(logged))
-        messages.add_message(request, level, told)
+    def panel(self, row: Webhook) -> Mapping[str, Any]:
+        """How the receiver stands."""
+        return panel_of(row)
 
     def save_model(
         self,
@@ -207,25 +179,6 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         """The same for several."""
         for webhook in queryset:
             delete_webhook(webhook=webhook, by=actor_of(request))
-
-    def response_change(self, request: HttpRequest, obj: Webhook) -> HttpResponse:
-        """Stays on the page for a button of ours."""
-        if pressed(request):
-            return HttpResponseRedirect(request.get_full_path())
-        return super().response_change(request, obj)
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
-    ) -> HttpResponse:
-        """Adds how the receiver stands."""
-        webhook = more.get("obj")
-        panel = panel_of(webhook) if webhook is not None else None
-        return super().render_change_form(request, {**context, "panel": panel}, *args, **more)
-
-
-def pressed(request: HttpRequest) -> str:
-    """Returns the button that was pressed, or "" for one of Django's own."""
-    return next((name for name in VERBS if name in request.POST), "")
 
 
 def panel_of(webhook: Webhook) -> Mapping[str, Any]:

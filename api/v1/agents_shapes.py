@@ -11,7 +11,7 @@ from agents.enums import RunStatus
 from agents.models import Agent
 from api.fields import LARGEST_ID, Count, Flag, PageQuery, Strict, Text
 from api.shapes import Shown
-from api.v1.serializers import ChoiceSerializer, CitationSerializer
+from api.shown.common import ChoiceSerializer, CitationSerializer
 from conversations.models import Inbox
 from llm.loop import EndedBy
 

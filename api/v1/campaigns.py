@@ -19,9 +19,10 @@ from api.fields import Strict
 from api.idempotency import natural_key
 from api.queries import narrowed
 from api.routes import both
+from api.shown.campaigns import CampaignSerializer
+from api.shown.common import MessageSerializer
 from api.v1.campaign_bodies import WORDS, CampaignChange, CampaignQuery, NewCampaign, Trial
-from api.v1.campaign_serializers import CampaignSerializer, CampaignStatsSerializer
-from api.v1.serializers import MessageSerializer
+from api.v1.campaign_serializers import CampaignStatsSerializer
 from campaigns import actions
 from campaigns.actions import Listing, Wording
 from campaigns.enums import Source

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from agents.queries import Answer
 from api.shapes import Shown
-from api.v1.serializers import AuthorSerializer, ChoiceSerializer, CitationSerializer, MessageSerializer
+from api.shown.common import AuthorSerializer, ChoiceSerializer, CitationSerializer, MessageSerializer
 from conversations.enums import Status
 from conversations.models import Message
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from api.attributes import Attributes, ShownAttributes, Tagged, tag_list
+from api.attributes import Attributes, Tagged, tag_list
 from api.bulk import Rows
 from api.fields import LARGEST_ID, Count, InboxId, Moment, PageQuery, SeenContactId, Strict, Text
 from api.shapes import Shown
-from api.v1.serializers import InboxSerializer
+from api.shown.common import InboxSerializer
+from api.shown.contacts import ContactFactsSerializer
 from campaigns.enums import ConsentSource, ConsentState
 from conversations.actions import Known
 from conversations.actions.contacts import LENGTHS
@@ -141,25 +142,6 @@ class IdentitySerializer(Shown):
     unreachable_since = serializers.DateTimeField(
         allow_null=True, help_text="Since when the provider says that nothing reaches it."
     )
-
-
-class ContactFactsSerializer(Shown):
-    """What is known of a customer."""
-
-    id = serializers.UUIDField()
-    name = serializers.CharField(help_text="May be empty.")
-    display_name = serializers.CharField(help_text="Something to call them by; never empty.")
-    email = serializers.CharField(help_text="May be empty.")
-    phone = serializers.CharField(help_text="May be empty.")
-    language = serializers.CharField(source="locale", help_text="May be empty.")
-    timezone = serializers.CharField(help_text="May be empty.")
-    tags = serializers.ListField(child=serializers.CharField())
-    attributes = ShownAttributes()
-    merged_into = serializers.UUIDField(
-        source="merged_into_id", allow_null=True, help_text="The customer who stands for this one."
-    )
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
 
 
 class ContactWholeSerializer(ContactFactsSerializer):

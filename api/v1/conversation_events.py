@@ -16,7 +16,7 @@ from api.fields import PageQuery
 from api.following import LIVE, follow, require_place
 from api.queries import conversation_by_id
 from api.routes import both
-from api.v1.events import EventSerializer
+from api.shown.events import EventSerializer
 from conversations.queries.threads import events_of
 from core.errors import Invalid
 from core.sse import event_stream

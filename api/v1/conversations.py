@@ -23,6 +23,7 @@ from api.queries import (
     seen_conversation,
 )
 from api.routes import both
+from api.shown.common import ConversationSerializer, MessageSerializer
 from api.v1.conversation_bodies import (
     Assignment,
     ConversationChange,
@@ -34,7 +35,6 @@ from api.v1.conversation_bodies import (
     StatusChange,
     ThreadQuery,
 )
-from api.v1.serializers import ConversationSerializer, MessageSerializer
 from conversations.actions import (
     assign,
     begin,

@@ -14,14 +14,11 @@ from api.fields import LARGEST_ID, Strict
 from api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from api.routes import both
 from api.shapes import Shown
-from api.v1.serializers import DoerSerializer, MessageSerializer
+from api.shown.events import EventSerializer
 from conversations.enums import EventType
 from conversations.queries.feed import START, Place, Stretch, follow, follow_one, newest, present
 from core.errors import Invalid
-from core.reasons import said
 
-# What is stored in no language (see `core.reasons`).
-REASONS = frozenset({"error", "reason"})
 CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 
 
@@ -44,30 +41,6 @@ class EventQuery(Strict):
     limit = serializers.IntegerField(
         default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Events at once."
     )
-
-
-class PayloadField(serializers.DictField):
-    """What an event says, its reasons in the reader's language."""
-
-    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Returns it with what no reader would understand said in words."""
-        shown = dict(value)
-        for name in REASONS.intersection(shown):
-            shown[name] = said(str(shown[name]))
-        return shown
-
-
-class EventSerializer(Shown):
-    """Something that happened in a conversation. `conversation` and `seq` together name it for good."""
-
-    conversation = serializers.UUIDField(source="conversation_id")
-    seq = serializers.IntegerField(help_text="Place in the conversation: 1, 2, 3 without gaps.")
-    type = serializers.ChoiceField(choices=EventType.choices)
-    internal = serializers.BooleanField(source="is_internal", help_text="The customer never learns of it.")
-    by = DoerSerializer(source="*")
-    payload = PayloadField(help_text="What changed; its names depend on `type`.")
-    message = MessageSerializer(allow_null=True, help_text="As it is now, not as it was then.")
-    created_at = serializers.DateTimeField()
 
 
 class EventsSerializer(Shown):

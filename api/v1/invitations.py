@@ -16,7 +16,7 @@ from api.fields import PageQuery, Strict
 from api.permissions import AdminOnly
 from api.routes import both
 from api.shapes import Shown
-from api.v1.serializers import PersonSerializer
+from api.shown.common import PersonSerializer
 from api.v1.users import TeamSlugs
 from api.v1.users_shapes import LanguageWord, TeamsShown
 from core.errors import NotFound

@@ -8,7 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import actions
-from accounts.actions.keys import require_teams_or_all
 from accounts.enums import Scope
 from accounts.models import ApiKey
 from accounts.queries import keys_for
@@ -17,7 +16,7 @@ from api.fields import LARGEST_ID, Count, Flag, Moment, PageQuery, Strict, Text
 from api.permissions import AdminOnly
 from api.routes import both
 from api.shapes import Shown
-from api.v1.serializers import PersonSerializer
+from api.shown.common import PersonSerializer
 from api.v1.users import TeamSlugs
 from api.v1.users_shapes import TeamsShown
 from core.errors import NotFound
@@ -110,10 +109,7 @@ class Keys(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Makes a key and shows it, this once."""
         del request
-        wanted = self.body(NewKey)
-        all_teams = wanted.pop("all_teams")
-        require_teams_or_all(all_teams=all_teams, teams=wanted.get("teams", ()))
-        row, key = actions.create_api_key(by=self.actor, **wanted)
+        row, key = actions.create_api_key(by=self.actor, **self.body(NewKey))
         row.key = key  # type: ignore[attr-defined]  # shown with the row, and in no column of it
         return self.show(row, KeyOnceSerializer, status=201)
 

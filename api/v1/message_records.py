@@ -21,7 +21,7 @@ from api.message_records import answers_of, records_for, stored_record
 from api.queries import message_by_id
 from api.sectors import inbox_of, may_use, name_of, team_of
 from api.shapes import Shown
-from api.v1.serializers import MessageSerializer
+from api.shown.common import MessageSerializer
 from conversations.actions import Sender, answer_message, receive
 from conversations.actions.inbound import MAX_TEXT
 from conversations.enums import Validation
@@ -133,7 +133,7 @@ class MessageRecords(ApiViewSet):
         """Stores what a client wrote to a sector. People or the AI agent answer: ask for it by its id."""
         wanted = self.body(NewRecord)
         received = receive(
-            inbox=inbox_of(wanted["sector"]),
+            inbox=inbox_of(wanted["sector"], by=self.actor),
             sender=Sender(wanted["client_id"]),
             text=wanted["message"],
             client_id=natural_id(request),

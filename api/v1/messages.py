@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from api.fields import LARGEST_ID, PageQuery
 from api.queries import messages_for, narrowed
 from api.routes import both
+from api.shown.common import MessageSerializer
 from api.v1.message_records import MessageRecords
-from api.v1.serializers import MessageSerializer
 from conversations.enums import AuthorKind, Direction
 
 

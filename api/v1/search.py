@@ -16,13 +16,13 @@ from api.queries import contacts_for, conversations_about, conversations_for, ti
 from api.routes import both
 from api.sectors import team_of
 from api.shapes import Shown
-from api.v1.message_records import SECTORS, Sector
-from api.v1.serializers import (
+from api.shown.common import (
     ContactSerializer,
     ConversationSerializer,
     MessageSerializer,
     TicketSerializer,
 )
+from api.v1.message_records import SECTORS, Sector
 from conversations.queries.contacts import with_words
 from knowledge.enums import Language
 from knowledge.queries import search, similar_messages

@@ -29,7 +29,7 @@ from api.fields import (
 )
 from api.queries import narrowed
 from api.routes import both
-from api.v1.serializers import TicketFileSerializer, TicketSerializer
+from api.shown.common import TicketFileSerializer, TicketSerializer
 from conversations.enums import Priority
 from core.actor import Actor
 from tickets.actions import create_ticket, hold_conversations, update_ticket

@@ -1,6 +1,6 @@
 """What the spine's pages in the admin share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
@@ -14,6 +14,8 @@ from accounts.models import User
 from conversations.models import Inbox
 from core.actor import Actor
 from core.errors import HelpdeskError
+from core.reasons import said
+from core.threads import patient
 
 M = TypeVar("M", bound=Model)
 
@@ -128,6 +130,83 @@ class OneClick(ReadOnly, OfInbox[M]):
         return super().render_change_form(
             request, {**context, "button": self.button if shown else ""}, *args, **more
         )
+
+
+def _is_sent(request: HttpRequest) -> bool:
+    """Says whether this may be a button; which one, only the form's body tells, and that is read in a thread."""
+    return request.method == "POST"
+
+
+# What a button does, with level and words of what came of it; and how the admin's log calls that.
+Verb = tuple[Callable[[M, Actor], tuple[int, str]], str | Promise]
+
+
+class WithButtons(admin.ModelAdmin[M]):
+    """A page that shows above its form how something stands, with buttons that ask somebody else's server.
+
+    A button saves what was entered first. Whoever sends the form waits where nobody else has to.
+    Where `tells_log`, the admin's log says what came of it as well.
+    """
+
+    verbs: ClassVar[Mapping[str, Verb[Any]]] = {}
+    tells_log: ClassVar[bool] = True
+
+    def panel(self, row: M) -> Mapping[str, Any]:
+        """Returns what the page shows above the form; nothing, where a page has no more to say."""
+        del row
+        return {}
+
+    def pressed(self, request: HttpRequest) -> str:
+        """Returns the button that was pressed, or "" for one of Django's own."""
+        return next((name for name in self.verbs if name in request.POST), "")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Has those who wait for somebody else's server wait on threads of their own."""
+        meta = self.model._meta
+        addresses = super().get_urls()
+        for address in addresses:
+            if address.name == f"{meta.app_label}_{meta.model_name}_change":
+                address.callback = patient(address.callback, when=_is_sent)
+        return addresses
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Saves what was entered, then does what the button says."""
+        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        # Not before: the form is saved in a transaction, and nothing on the network happens inside one.
+        if isinstance(answer, HttpResponseRedirect) and (verb := self.pressed(request)) and object_id:
+            row = self.get_object(request, object_id)
+            if row is not None and self.has_change_permission(request, row):
+                self._do(request, row, verb)
+        return answer
+
+    def _do(self, request: HttpRequest, row: M, verb: str) -> None:
+        do, logged = self.verbs[verb]
+        try:
+            level, told = do(row, actor_of(request))
+        except HelpdeskError as error:
+            level, told = messages.ERROR, said(error.detail)
+        self.log_change(request, row, f"{logged} {told}" if self.tells_log else str(logged))
+        messages.add_message(request, level, told)
+
+    def response_change(self, request: HttpRequest, obj: M) -> HttpResponse:
+        """Stays on the page for a button of ours."""
+        if self.pressed(request):
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_change(request, obj)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
+    ) -> HttpResponse:
+        """Adds the panel."""
+        row = more.get("obj")
+        panel = self.panel(row) if row is not None else None
+        return super().render_change_form(request, {**context, "panel": panel}, *args, **more)
 
 
 def short(text: str, length: int = 100) -> str:

@@ -6,21 +6,20 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.actions.endpoints import connect_inbox, switch_inbox, sync_templates, test_inbox
-from conversations.admin.common import actor_of, is_admin, seen_inboxes
+from conversations.admin.common import Verb, WithButtons, actor_of, is_admin, seen_inboxes
 from conversations.admin.forms import InboxForm, form_for, setting_names
 from conversations.channels import adapter
 from conversations.enums import Light
 from conversations.models import Inbox, InboxState
 from conversations.queries.health import paused_until, refused_of_late, state_of
 from core.actor import Actor
-from core.errors import HelpdeskError
 from core.reasons import said
 
 LEVELS = {Light.GREEN: messages.SUCCESS, Light.YELLOW: messages.WARNING, Light.RED: messages.ERROR}
@@ -55,20 +54,20 @@ def _told(state: InboxState) -> tuple[int, str]:
     return LEVELS.get(Light(state.light), messages.INFO), told
 
 
-# By the name of the button.
-VERBS = {"_test": tested, "_connect": connected, "_templates": fetched}
-DONE = {
-    "_test": _("Tested the connection."),
-    "_connect": _("Connected."),
-    "_templates": _("Fetched the templates."),
+# By the name of the button: what it does, and how the admin's log calls that.
+VERBS: dict[str, Verb[Inbox]] = {
+    "_test": (tested, _("Tested the connection.")),
+    "_connect": (connected, _("Connected.")),
+    "_templates": (fetched, _("Fetched the templates.")),
 }
 
 
 @admin.register(Inbox)
-class InboxAdmin(admin.ModelAdmin[Inbox]):
+class InboxAdmin(WithButtons[Inbox]):
     """Inboxes. The channel is chosen when one is made; what it needs is asked on its page."""
 
     change_form_template = "admin/conversations/inbox/change_form.html"
+    verbs = VERBS
     list_display = ("name", "channel", "light", "team", "is_active", "created_at")
     list_filter = ("channel", "state__light", "is_active", "team")
     list_select_related = ("team", "state")
@@ -119,29 +118,9 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
         form = InboxForm if obj is None else form_for(obj.channel)
         return super().get_form(request, obj, change, **{**more, "form": form})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Saves what was entered, then asks the provider if that was the button."""
-        answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        # Not before: the form is saved in a transaction, and nothing on the network happens inside one.
-        if isinstance(answer, HttpResponseRedirect) and (verb := pressed(request)) and object_id:
-            inbox = self.get_object(request, object_id)
-            if inbox is not None and self.has_change_permission(request, inbox):
-                self._ask(request, inbox, verb)
-        return answer
-
-    def _ask(self, request: HttpRequest, inbox: Inbox, verb: str) -> None:
-        try:
-            level, told = VERBS[verb](inbox, actor_of(request))
-        except HelpdeskError as error:
-            level, told = messages.ERROR, said(error.detail)
-        self.log_change(request, inbox, f"{DONE[verb]} {told}")
-        messages.add_message(request, level, told)
+    def panel(self, row: Inbox) -> Mapping[str, Any]:
+        """How the inbox stands and what is left to do."""
+        return panel_of(row)
 
     def save_model(self, request: HttpRequest, obj: Inbox, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """Saves what was entered; what waits hears of being switched on or off."""
@@ -158,25 +137,6 @@ class InboxAdmin(admin.ModelAdmin[Inbox]):
             posted["_continue"] = "1"
             request.POST = posted  # type: ignore[assignment]
         return super().response_add(request, obj, post_url_continue)
-
-    def response_change(self, request: HttpRequest, obj: Inbox) -> HttpResponse:
-        """Stays on the page for a button that asks the provider."""
-        if pressed(request):
-            return HttpResponseRedirect(request.get_full_path())
-        return super().response_change(request, obj)
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **more: Any
-    ) -> HttpResponse:
-        """Adds how the inbox stands and what is left to do."""
-        inbox = more.get("obj")
-        panel = panel_of(inbox) if inbox is not None else None
-        return super().render_change_form(request, {**context, "panel": panel}, *args, **more)
-
-
-def pressed(request: HttpRequest) -> str:
-    """Returns the button that was pressed, or "" for one of Django's own."""
-    return next((name for name in VERBS if name in request.POST), "")
 
 
 def panel_of(inbox: Inbox) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ class CustomField(models.Model):
     """A field that somebody defined. Its values stand in the `attributes` of what it is about, by its key.
 
     Taken away, it leaves the values where they are: they come back with a field of the same key.
+    It belongs to the whole installation, so all staff and keys see which fields there are; who sees a value
+    is decided by the row in which it stands.
     """
 
     entity = models.CharField(_("about"), max_length=12, choices=FieldEntity)

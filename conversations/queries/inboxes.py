@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Q
 
+from accounts.models import Team
 from conversations.channels import adapter
 from conversations.models import Conversation, Inbox
 from conversations.models.inboxes import InboxQuerySet
@@ -24,6 +25,12 @@ def inboxes_of(actor: Actor) -> InboxQuerySet:
 def inboxes_for(actor: Actor) -> InboxQuerySet:
     """Returns all inboxes that the actor sees, each with its team and how it stands: one query."""
     return InboxQuerySet(Inbox).visible_to(actor).select_related("team", "state")
+
+
+def api_inbox_of(team: Team) -> Inbox | None:
+    """Returns the inbox in use of the channel `api` that a team has, the oldest of several."""
+    rows = Inbox.objects.filter(channel="api", team=team, is_active=True)
+    return rows.order_by("created_at", "pk").first()
 
 
 def webhook_url(inbox: Inbox) -> str:

@@ -58,7 +58,7 @@ def test_new_key_keeps_its_end_and_its_switch(desk: Client) -> None:
 
 
 def test_key_is_switched_off(desk: Client) -> None:
-    row, key = create_api_key(name="Shop", by=Actor.system())
+    row, key = create_api_key(name="Shop", by=Actor.system(), all_teams=True)
     desk.post(
         f"/admin/accounts/apikey/{row.pk}/change/", {"name": "Shop", "scopes": "read", "all_teams": "on"}
     )
@@ -96,7 +96,7 @@ def test_team_list_counts_members(desk: Client, team: Team, bruno: User) -> None
     ("path", "words"), [("user", "bruno@example.com"), ("team", "support"), ("apikey", "Shop")]
 )
 def test_lists_are_searched(desk: Client, bruno: User, path: str, words: str) -> None:
-    create_api_key(name="Shop", by=Actor.system())
+    create_api_key(name="Shop", by=Actor.system(), all_teams=True)
     found = desk.get(f"/admin/accounts/{path}/", {"q": words}).content.decode()
     assert "result_list" in found
     assert "result_list" not in desk.get(f"/admin/accounts/{path}/", {"q": "zzzzz"}).content.decode()
@@ -109,7 +109,7 @@ def test_operator_without_rights_sees_none_of_it(client: Client, bruno: User) ->
 
 
 def test_scopes_are_ticked_not_typed(desk: Client) -> None:
-    row, _ = create_api_key(name="Shop", by=Actor.system(), scopes=["write"])
+    row, _ = create_api_key(name="Shop", by=Actor.system(), scopes=["write"], all_teams=True)
     page = desk.get(f"/admin/accounts/apikey/{row.pk}/change/").content.decode()
     boxes = re.findall(r'<input type="checkbox" name="scopes" value="(\w+)"[^>]*?( checked)?>', page)
     assert boxes == [("read", ""), ("write", " checked"), ("admin", "")]

@@ -105,7 +105,7 @@ def test_new_key_has_the_end_that_was_asked_for(as_ana: Client) -> None:
 
 
 def test_change_keeps_the_key(as_ana: Client, system: Actor) -> None:
-    row, key = create_api_key(name="Old", by=system)
+    row, key = create_api_key(name="Old", by=system, all_teams=True)
     page = as_ana.post(
         f"/admin/accounts/apikey/{row.pk}/change/", key_form(name="New", scopes="read"), follow=True
     )
@@ -116,7 +116,7 @@ def test_change_keeps_the_key(as_ana: Client, system: Actor) -> None:
 
 
 def test_form_offers_neither_hash_nor_prefix(as_ana: Client, system: Actor) -> None:
-    row, _key = create_api_key(name="x", by=system)
+    row, _key = create_api_key(name="x", by=system, all_teams=True)
     page = as_ana.post(
         f"/admin/accounts/apikey/{row.pk}/change/", key_form(key_hash="0" * 64, prefix="hd_mallory")
     )

@@ -24,7 +24,7 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def made(db: None, system: Actor) -> tuple[ApiKey, str]:
     """A key's row, and the key."""
-    return create_api_key(name="Shop", by=system)
+    return create_api_key(name="Shop", by=system, all_teams=True)
 
 
 def test_key_can_read_and_write_unless_said_otherwise(made: tuple[ApiKey, str]) -> None:
@@ -38,7 +38,7 @@ def test_key_can_read_and_write_unless_said_otherwise(made: tuple[ApiKey, str]) 
 def test_key_is_long_random_and_recognisable(made: tuple[ApiKey, str], system: Actor) -> None:
     _row, key = made
     assert re.fullmatch(r"hd_[A-Za-z0-9_-]{43}", key)
-    others = {create_api_key(name="x", by=system)[1] for _ in range(20)}
+    others = {create_api_key(name="x", by=system, all_teams=True)[1] for _ in range(20)}
     assert len(others | {key}) == 21
 
 
@@ -86,7 +86,7 @@ def test_hash_is_64_hex_digits_for_any_text(text: str) -> None:
     "scopes", [[Scope.READ], [Scope.WRITE, Scope.READ], [], list(Scope), ["read", "read"]]
 )
 def test_key_gets_the_scopes_asked_for_once_and_sorted(db: None, system: Actor, scopes: list[str]) -> None:
-    row, _key = create_api_key(name="x", by=system, scopes=scopes)
+    row, _key = create_api_key(name="x", by=system, scopes=scopes, all_teams=True)
     row.refresh_from_db()
     assert row.scopes == sorted(set(scopes))
     assert row.as_actor().scopes == frozenset(scopes)
@@ -95,7 +95,7 @@ def test_key_gets_the_scopes_asked_for_once_and_sorted(db: None, system: Actor, 
 @pytest.mark.parametrize("scopes", [["root"], ["read", "root", "all"], [""], ["READ"]])
 def test_scope_that_does_not_exist_makes_no_key(db: None, system: Actor, scopes: list[str]) -> None:
     with pytest.raises(Invalid) as caught:
-        create_api_key(name="x", by=system, scopes=scopes)
+        create_api_key(name="x", by=system, scopes=scopes, all_teams=True)
     assert caught.value.extra == {"field": "scopes"}
     assert all(scope in caught.value.detail for scope in set(scopes) - {"read"})
     assert not ApiKey.objects.exists()
@@ -105,15 +105,15 @@ def test_only_admins_make_keys(ana: User, bruno: User, team: Team, system: Actor
     limited, _key = create_api_key(name="x", by=system, teams=[team])
     for actor in (bruno.as_actor(), limited.as_actor(), Actor(ActorKind.AGENT, "1", "Lia")):
         with pytest.raises(Forbidden):
-            create_api_key(name="y", by=actor)
-    assert create_api_key(name="y", by=ana.as_actor())[0].name == "y"
+            create_api_key(name="y", by=actor, all_teams=True)
+    assert create_api_key(name="y", by=ana.as_actor(), all_teams=True)[0].name == "y"
 
 
 def test_key_without_team_sees_all_and_with_one_only_that(
     conversation: Conversation, team: Team, other_team: Team, system: Actor
 ) -> None:
     def sees(*teams: Team) -> bool:
-        row, _key = create_api_key(name="x", by=system, teams=teams)
+        row, _key = create_api_key(name="x", by=system, teams=teams, all_teams=not teams)
         return Conversation.objects.visible_to(row.as_actor()).exists()
 
     assert sees()
@@ -158,7 +158,7 @@ def test_key_s_number_opens_no_operator_s_conversation(
 
 
 def test_use_of_one_key_is_not_noted_for_another(made: tuple[ApiKey, str], system: Actor) -> None:
-    other, _key = create_api_key(name="other", by=system)
+    other, _key = create_api_key(name="other", by=system, all_teams=True)
     note_key_use(key=made[0])
     other.refresh_from_db()
     assert other.last_used_at is None
@@ -172,14 +172,14 @@ def test_use_costs_one_write(made: tuple[ApiKey, str], django_assert_num_queries
 def test_keys_are_listed_newest_first(db: None, system: Actor) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         for name in "abc":
-            create_api_key(name=name, by=system)
+            create_api_key(name=name, by=system, all_teams=True)
             clock.shift(1)
     assert list(ApiKey.objects.values_list("name", flat=True)) == ["c", "b", "a"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_keys_made_at_once_are_all_kept(system: Actor) -> None:
-    got = in_parallel([lambda: create_api_key(name="x", by=system)[1]] * 8)
+    got = in_parallel([lambda: create_api_key(name="x", by=system, all_teams=True)[1]] * 8)
     assert len(set(got)) == ApiKey.objects.count() == 8
     assert all(find_api_key(key) for key in got)
 

@@ -1,6 +1,7 @@
 """Keys and people as actors: who makes keys, what a key is worth, when its use is written down."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -20,32 +21,41 @@ from tests.conftest import make_user
 
 
 def test_only_admins_make_keys(ana: User, bruno: User) -> None:
-    create_api_key(name="Shop", by=ana.as_actor())
+    create_api_key(name="Shop", by=ana.as_actor(), all_teams=True)
     for actor in (
         bruno.as_actor(),
         Actor(ActorKind.CONTACT, "x", "Davi"),
         Actor(ActorKind.AGENT, "1", "Lia"),
     ):
         with pytest.raises(Forbidden):
-            create_api_key(name="Shop", by=actor)
+            create_api_key(name="Shop", by=actor, all_teams=True)
     assert ApiKey.objects.count() == 1
 
 
 def test_unknown_scope_makes_no_key(ana: User) -> None:
     with pytest.raises(Invalid, match="root"):
-        create_api_key(name="Shop", by=ana.as_actor(), scopes=["read", "root"])
+        create_api_key(name="Shop", by=ana.as_actor(), scopes=["read", "root"], all_teams=True)
+    assert not ApiKey.objects.exists()
+
+
+def test_key_without_a_word_on_teams_is_not_made(team: Team, system: Actor) -> None:
+    refused: list[dict[str, Any]] = [{}, {"teams": []}, {"teams": [team], "all_teams": True}]
+    for wanted in refused:
+        with pytest.raises(Invalid) as caught:
+            create_api_key(name="Shop", by=system, **wanted)
+        assert caught.value.extra == {"field": "teams"}
     assert not ApiKey.objects.exists()
 
 
 def test_every_key_is_another(system: Actor, db: None) -> None:
-    keys = {create_api_key(name="Shop", by=system)[1] for _ in range(20)}
+    keys = {create_api_key(name="Shop", by=system, all_teams=True)[1] for _ in range(20)}
     assert len({key[:11] for key in keys}) == 20
     # 32 random bytes as text: nothing that could be guessed.
     assert {len(key.removeprefix("hd_")) for key in keys} == {43}
 
 
 def test_key_is_found_while_it_is_good(system: Actor, db: None) -> None:
-    row, key = create_api_key(name="Shop", by=system)
+    row, key = create_api_key(name="Shop", by=system, all_teams=True)
     assert find_api_key(key) == row
     row.expires_at = timezone.now() + timedelta(hours=1)
     row.save(update_fields=["expires_at"])
@@ -60,7 +70,7 @@ def test_key_is_found_while_it_is_good(system: Actor, db: None) -> None:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
 def test_nothing_else_opens(system: Actor, db: None, sent: str) -> None:
-    row, key = create_api_key(name="Shop", by=system)
+    row, key = create_api_key(name="Shop", by=system, all_teams=True)
     for wrong in (sent, key + sent if sent else "", key[:-1], row.prefix, row.key_hash, "", " "):
         assert wrong == key or find_api_key(wrong) is None
 
@@ -72,7 +82,7 @@ def test_key_without_a_hash_cannot_be_stored(db: None) -> None:
 
 
 def test_use_is_written_down_once_a_minute(system: Actor, db: None) -> None:
-    row, _key = create_api_key(name="Shop", by=system)
+    row, _key = create_api_key(name="Shop", by=system, all_teams=True)
     start = timezone.now()
     for seconds, expected in ((0, 0), (30, 0), (59, 0), (61, 61), (90, 61), (125, 125)):
         with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
@@ -82,7 +92,7 @@ def test_use_is_written_down_once_a_minute(system: Actor, db: None) -> None:
 
 
 def test_key_acts_within_its_teams(system: Actor, team: Team, other_team: Team) -> None:
-    everywhere, _ = create_api_key(name="All", by=system)
+    everywhere, _ = create_api_key(name="All", by=system, all_teams=True)
     here, _ = create_api_key(name="One", by=system, teams=[team], scopes=[Scope.READ])
     assert (everywhere.as_actor().is_admin, here.as_actor().is_admin) == (True, False)
     actor = here.as_actor()

@@ -71,7 +71,7 @@ def test_a_sign_in_that_was_there_before_opens_nothing_and_may_end(
 
 
 def test_a_key_is_asked_for_nothing_not_even_beside_a_session(bruno: User) -> None:
-    _row, key = create_api_key(name="Shop", by=Actor.system())
+    _row, key = create_api_key(name="Shop", by=Actor.system(), all_teams=True)
     client = signed_in(bruno)
     assert client.get("/api/v1/tickets/", headers={"X-API-Key": key}).status_code == 200
 

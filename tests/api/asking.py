@@ -35,7 +35,8 @@ def lia(inbox: Inbox, settings: Any) -> Agent:
 
 
 def new_key(*scopes: str, **more: Any) -> str:
-    return create_api_key(name="Shop", by=Actor.system(), scopes=scopes or ("write",), **more)[1]
+    rights = {"scopes": scopes or ("write",), "all_teams": "teams" not in more, **more}
+    return create_api_key(name="Shop", by=Actor.system(), **rights)[1]
 
 
 class Away:

@@ -70,7 +70,8 @@ def as_clara(clara: User) -> APIClient:
 @pytest.fixture
 def with_key(db: None) -> KeyMaker:
     def make(*scopes: str, teams: Iterable[Team] = ()) -> KeyClient:
-        _row, key = create_api_key(name="Shop", by=Actor.system(), scopes=scopes, teams=teams)
+        by = Actor.system()
+        _row, key = create_api_key(name="Shop", by=by, scopes=scopes, teams=teams, all_teams=not teams)
         return KeyClient(key)
 
     return make

@@ -40,7 +40,8 @@ def address(conversation: Conversation) -> str:
 
 
 def program(server: LiveServer, *scopes: str, teams: Any = ()) -> httpx.AsyncClient:
-    _row, key = create_api_key(name="Shop", by=Actor.system(), scopes=scopes or ("read",), teams=teams)
+    rights = {"scopes": scopes or ("read",), "teams": teams, "all_teams": not teams}
+    _row, key = create_api_key(name="Shop", by=Actor.system(), **rights)
     return httpx.AsyncClient(base_url=f"{server.url}/api/v1", headers={"X-API-Key": key}, timeout=30)
 
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from accounts.models import Team
 from accounts.queries import find_api_key
 from api.shapes import Shown
-from api.v1.serializers import ConversationSerializer, TicketSerializer
+from api.shown.common import ConversationSerializer, TicketSerializer
 from conversations.actions import reply
 from conversations.models import Conversation, Inbox, Message
 from core.actor import Actor

@@ -310,7 +310,7 @@ def test_key_that_cannot_be_is_refused(as_ana: APIClient, more: Json) -> None:
 
 
 def test_key_is_changed_from_the_next_request_on(as_ana: APIClient, team: Team) -> None:
-    row, key = create_api_key(name="Shop", by=Actor.system(), scopes=["read", "write"])
+    row, key = create_api_key(name="Shop", by=Actor.system(), scopes=["read", "write"], all_teams=True)
     url, client = f"/api/v1/keys/{row.pk}", KeyClient(key)
     end = "2030-01-01T00:00:00Z"
     body = {"scopes": ["read"], "all_teams": False, "teams": ["support"], "expires_at": end, "per_minute": 5}

@@ -1,11 +1,13 @@
 """The page of an inbox: how it stands, its settings by channel, and the buttons that ask the provider."""
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal
 
+import httpx
 import pytest
 from django import forms
 from django.contrib.admin.models import LogEntry
@@ -27,6 +29,7 @@ from tests.conversations.test_admin import as_ana as as_ana  # noqa: PLC0414 (a 
 from tests.conversations.test_admin import of
 from tests.fakes.api_channel import SECRET
 from tests.integrations.api.case import config
+from tests.live import LiveServer
 
 OTHER = "whsec_" + "QUJD" * 10
 SETTINGS = {"callback_url": "https://shop.example/hook", "signing_secret": SECRET, "previous_secret": OTHER}
@@ -507,6 +510,26 @@ def test_answer_of_the_provider_is_told_and_logged(
     assert entry is not None
     assert entry.user == ana
     assert words in entry.get_change_message()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_button_keeps_no_usual_thread_waiting(
+    as_ana: Client, api: Inbox, quiet_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds: list[str] = []
+
+    def test(_settings: Any) -> Check:
+        kinds.append(threading.current_thread().name.partition("-")[0])
+        return Check(Light.GREEN, "")
+
+    monkeypatch.setattr(adapter("api"), "test", test)
+    page = f"{quiet_server.url}{of('inbox', 'change', api.pk)}"
+    with httpx.Client(cookies={"sessionid": as_ana.cookies["sessionid"].value}) as browser:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(page).text)
+        assert token is not None
+        form = api_form(_test="1", csrfmiddlewaretoken=token[1])
+        assert browser.post(page, data=form).status_code == 302
+    assert kinds == ["waiting"]
 
 
 def test_templates_are_fetched_by_the_button(as_ana: Client, api: Inbox, provider: Answers) -> None:

@@ -46,7 +46,7 @@ def programs(page: Path) -> Iterator[tuple[str, list[str], str]]:
 def shop(transactional_db: None) -> Iterator[dict[str, str]]:
     """The demonstration on a running server, and what the pages take for granted."""
     call_command("load_demo", verbosity=0)
-    _row, key = create_api_key(name="Docs", by=Actor.system(), scopes=[Scope.ADMIN])
+    _row, key = create_api_key(name="Docs", by=Actor.system(), scopes=[Scope.ADMIN], all_teams=True)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with LiveServer(worker=True) as server:
         yield {"API": f"{server.url}/api/v1", "URL": server.url, "KEY": key, "PATH": path}

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpx
@@ -65,8 +66,8 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
 
 urlpatterns = [
     path("plain", plain),
-    path("patient", patient(lambda request: plain(request))),
-    path("sometimes", patient(lambda request: plain(request), when=lambda request: request.method == "POST")),
+    path("patient", patient(partial(plain))),
+    path("sometimes", patient(partial(plain), when=lambda request: request.method == "POST")),
     path("awaited", awaited),
     path("broken", broken),
     path("stream", stream),

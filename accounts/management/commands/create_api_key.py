@@ -47,7 +47,8 @@ class Command(BaseCommand):
             raise CommandError("The name must have 1 to 80 characters.")
         scopes = scope or [Scope.READ, Scope.WRITE, Scope.ADMIN]
         teams = [_team(slug) for slug in team]
-        _row, key = create_api_key(name=name, by=Actor.system("create_api_key"), scopes=scopes, teams=teams)
+        by = Actor.system("create_api_key")
+        _row, key = create_api_key(name=name, by=by, scopes=scopes, teams=teams, all_teams=not teams)
         return key
 
 

@@ -44,7 +44,10 @@ def spare_team() -> Team:
 
 
 def some_key() -> ApiKey:
-    return ApiKey.objects.filter(name="Spare").first() or create_api_key(name="Spare", by=Actor.system())[0]
+    return (
+        ApiKey.objects.filter(name="Spare").first()
+        or create_api_key(name="Spare", by=Actor.system(), all_teams=True)[0]
+    )
 
 
 def some_invitation() -> Invitation:

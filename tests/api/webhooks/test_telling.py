@@ -16,7 +16,7 @@ from api.actions.webhooks import change_webhook, create_webhook, delete_webhook
 from api.enums import CallStatus, EventName
 from api.models import Webhook, WebhookAttempt, WebhookCall, WebhookEvent
 from api.queries import conversations_for, messages_for
-from api.v1.serializers import ConversationSerializer, MessageSerializer
+from api.shown.common import ConversationSerializer, MessageSerializer
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
 from conversations.actions import (
@@ -32,7 +32,7 @@ from conversations.actions import (
     set_priority,
 )
 from conversations.actions.changes import edit, react, take_back
-from conversations.actions.identities import merge_contacts
+from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.receipts import write as write_delivery
 from conversations.enums import DeliveryStatus
 from conversations.exchange import Deleted, Edited, Incoming, Reacted, Sender
@@ -43,6 +43,7 @@ from tests.api.conftest import put_up
 from tests.api.webhooks.conftest import ADMIN, begun, tell, write
 from tickets.actions import create_ticket, update_ticket
 from tickets.enums import TicketStatus
+from tickets.models import TicketEvent
 
 pytestmark = pytest.mark.django_db
 NOWHERE = "https://shop.example/hooks"
@@ -341,6 +342,34 @@ def test_customer_who_is_erased_stays_in_no_log_of_their_tickets(
     update_ticket(ticket=ticket, by=ADMIN, subject="Pedido 3")
     last = told(everything)[-1]["data"]["ticket"]
     assert (last["subject"], last["requester"]) == ("Pedido 3", None)
+
+
+def test_customer_who_is_erased_after_a_split_stays_in_no_log_of_the_other(
+    conversation: Conversation, everything: Webhook, davi: Contact, inbox: Inbox
+) -> None:
+    """While two were taken for one, what happened to either was told under one name."""
+    Contact.objects.filter(pk=davi.pk).update(name="Davi Secreto", email="davi@secret.example")
+    theirs = begun(inbox, "eva")
+    tickets = [
+        create_ticket(by=ADMIN, subject="Pedido", conversation=each) for each in (conversation, theirs)
+    ]
+    merge_contacts(keep=davi, other=theirs.contact, by=ADMIN)
+    for ticket in tickets:
+        update_ticket(ticket=ticket, by=ADMIN, subject="Outro")
+    note(conversation=theirs, by=ADMIN, text="VIP")
+    set_priority(conversation=theirs, by=ADMIN, priority=40)
+    about = {each["data"].get("ticket_id") for each in told(everything) if "secret" in json.dumps(each)}
+    assert about >= {str(ticket.pk) for ticket in tickets}
+    eva = split_identity(identity=theirs.identity, by=ADMIN)
+    erase_contact(contact=davi, by=ADMIN)
+    tell()
+    logs = [*WebhookEvent.objects.values_list("body", flat=True)]
+    logs += [str(row) for row in TicketEvent.objects.values_list("actor_name", "text", "changes")]
+    assert not [each for each in logs if "secret" in each.lower()]
+    tickets[1].refresh_from_db()
+    assert (Contact.objects.get(), tickets[1].requester) == (eva, eva)
+    update_ticket(ticket=tickets[1], by=ADMIN, subject="Mais um")
+    assert told(everything)[-1]["data"]["ticket"]["requester"]["id"] == str(eva.pk)
 
 
 def test_message_that_its_author_took_back_is_told_without_its_words(

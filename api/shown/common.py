@@ -7,6 +7,7 @@ from rest_framework import serializers
 from api.attributes import ShownAttributes
 from api.fields import PriorityWord, TeamSlug
 from api.shapes import Shown
+from api.shown.contacts import ContactFactsSerializer
 from conversations.enums import AuthorKind, Direction, FileStatus, Status, Validation
 from conversations.models import Message
 from conversations.queries.wire import Reader, message_frame
@@ -40,7 +41,7 @@ class InboxSerializer(Shown):
 class ConversationSerializer(Shown):
     """A thread with one customer in one inbox."""
 
-    expandable: ClassVar = {"contact": "api.v1.contact_shapes.ContactFactsSerializer"}
+    expandable: ClassVar = {"contact": ContactFactsSerializer}
 
     id = serializers.UUIDField()
     inbox = InboxSerializer()
@@ -143,7 +144,7 @@ class MessageSerializer(Shown):
 class TicketSerializer(Shown):
     """A piece of work with a number."""
 
-    expandable: ClassVar = {"requester": "api.v1.contact_shapes.ContactFactsSerializer"}
+    expandable: ClassVar = {"requester": ContactFactsSerializer}
 
     id = serializers.UUIDField()
     number = serializers.IntegerField()
