@@ -15,14 +15,14 @@ from core.actor import Actor
 from core.errors import NotFound
 from tickets.models import Ticket
 
+# What a conversation is shown with. Not with an inbox's secrets, which would be decrypted for each row.
+SHOWN = ("inbox", "contact", "assignee", "team")
+UNSHOWN = frozenset({"inbox__config", "inbox__secret"})
+
 
 def conversations_for(actor: Actor) -> "QuerySet[Conversation]":
-    """Returns the conversations the actor may see: one query with inbox, contact, assignee and team.
-
-    Not with an inbox's secrets: no shape shows them, and each row's would be decrypted.
-    """
-    seen = Conversation.objects.visible_to(actor).select_related("inbox", "contact", "assignee", "team")
-    return seen.defer("inbox__config", "inbox__secret")
+    """Returns the conversations the actor may see, with what they are shown with: one query."""
+    return Conversation.objects.visible_to(actor).select_related(*SHOWN).defer(*UNSHOWN)
 
 
 def conversations_about(words: str) -> "QuerySet[Conversation, Any]":
@@ -44,7 +44,7 @@ def tickets_about(words: str) -> "QuerySet[Ticket, Any]":
 
 def conversation_by_id(conversation_id: UUID, *, actor: Actor) -> Conversation:
     """Returns the conversation; raises NotFound when there is none or the actor may not see it."""
-    found = rows.find(Conversation, conversation_id, "inbox", "contact", "assignee", "team")
+    found = rows.find(Conversation, conversation_id, *SHOWN, without=UNSHOWN)
     if found is None or not found.is_visible_to(actor):
         raise NotFound
     return found

@@ -1,6 +1,7 @@
 """What goes out: whole, as chosen fields, or with more than usual about what belongs to it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -15,10 +16,11 @@ from core.errors import Invalid
 MOST_NAMES = 50
 # Ready shapes; callers choose among many combinations of fields, a program among few.
 MOST_READY = 500
-Way = tuple[str, serializers.Field[Any, Any, Any, Any], Callable[[Any], Any]]
+AnyField = serializers.Field[Any, Any, Any, Any]
+Way = tuple[str, AnyField, Callable[[Any], Any], Callable[[Any], Any]]
 Names = frozenset[str]
 NONE: Names = frozenset()
-Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
+Fields = dict[str, AnyField]
 
 
 class Shown(serializers.Serializer[Any]):
@@ -54,7 +56,7 @@ class Shown(serializers.Serializer[Any]):
         if isinstance(instance, Mapping) or not self._is_plain:
             return super().to_representation(instance)
         shown: dict[str, Any] = {}
-        for name, field, get in self._ways:
+        for name, field, get, show in self._ways:
             try:
                 value = get(instance)
                 if callable(value):
@@ -65,7 +67,7 @@ class Shown(serializers.Serializer[Any]):
                     value = field.get_attribute(instance)
                 except SkipField:
                     continue
-            shown[name] = None if value is None else field.to_representation(value)
+            shown[name] = None if value is None else show(value)
         return shown
 
     @cached_property
@@ -76,8 +78,10 @@ class Shown(serializers.Serializer[Any]):
 
     @cached_property
     def _ways(self) -> list[Way]:
-        """Each field with what takes its value from an object."""
-        return [(name, field, _getter(field.source_attrs)) for name, field in self.fields.items()]
+        """Each field with what takes its value from an object, and what shows that."""
+        return [
+            (name, field, _getter(field.source_attrs), _shower(field)) for name, field in self.fields.items()
+        ]
 
     def chosen(self, whole: dict[str, Any]) -> dict[str, Any]:
         """Returns the part that was asked for of what a shape has put together by itself."""
@@ -101,6 +105,15 @@ def _ready(shape: type[Shown], fields: Names, expand: Names) -> Shown:
 def _getter(path: list[str]) -> Callable[[Any], Any]:
     """Returns what reads the value at the end of a path of attributes; of none, the object itself."""
     return attrgetter(".".join(path)) if path else lambda whole: whole
+
+
+def _shower(field: AnyField) -> Callable[[Any], Any]:
+    return _moment if type(field) is serializers.DateTimeField else field.to_representation
+
+
+def _moment(value: datetime) -> str:
+    """Returns a time in UTC, which all have here already: DRF looks for each into whose zone it has to go."""
+    return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def wanted_of(shape: type[Shown], query: dict[str, Any]) -> dict[str, Names]:

@@ -14,6 +14,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
 
 M = TypeVar("M", bound=Model)
+NOTHING: frozenset[str] = frozenset()
 
 
 def prepared_cursor() -> CursorWrapper:
@@ -58,24 +59,22 @@ def update(row: Model, *names: str) -> None:
         cursor.execute(_update_sql(type(row), names), _changed(row, names))
 
 
-def find(model: type[M], key: Any, *related: str, locked: bool = False) -> M | None:
+def find(
+    model: type[M], key: Any, *related: str, without: frozenset[str] = NOTHING, locked: bool = False
+) -> M | None:
     """Returns the row with that key, or None; `related` are the foreign keys whose rows come along.
 
-    `locked`: nobody else changes it, nor its key's references, until the transaction ends.
+    `without` names fields of those that are read when they are asked for, as `defer` would: `inbox__config`.
+    `locked`: nobody else changes the row until the transaction ends.
     """
     with prepared_cursor() as cursor:
-        cursor.execute(_find_sql(model, related, locked=locked), [key])
+        cursor.execute(_find_sql(model, related, without, locked=locked), [key])
         found = cursor.fetchone()
     if found is None:
         return None
     row, rest = from_columns(model, found)
-    for field in _named(model, related):
-        other = _related(field)
-        is_there = rest[_place_of_key(other)] is not None
-        if is_there:
-            joined, rest = from_columns(other, rest)
-        else:
-            joined, rest = None, rest[len(_attributes(other)) :]
+    for field, other, left_out in _joined(model, related, without):
+        joined, rest = _from_columns_or_none(other, rest, left_out)
         field.set_cached_value(row, joined)  # type: ignore[attr-defined]
     return row
 
@@ -94,18 +93,29 @@ def none_belong(row: Model, relation: str) -> None:
     row._prefetched_objects_cache = {**getattr(row, "_prefetched_objects_cache", {}), relation: found}  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def columns(model: type[Model], alias: str) -> str:
+def columns(model: type[Model], alias: str, without: frozenset[str] = NOTHING) -> str:
     """Returns the columns of a model for a SELECT, to be read by `from_columns`."""
-    return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)
+    return ", ".join(f'{alias}."{field.column}"' for field in _read(model, without))
 
 
-def from_columns(model: type[M], values: Sequence[Any]) -> tuple[M, Sequence[Any]]:
+def from_columns(
+    model: type[M], values: Sequence[Any], without: frozenset[str] = NOTHING
+) -> tuple[M, Sequence[Any]]:
     """Returns an object from the first of the values, and the values left for others."""
-    fields = model._meta.concrete_fields
-    read = list(values[: len(fields)])
-    for place, convert in _converters(model):
+    names = _attributes(model, without)
+    read = list(values[: len(names)])
+    for place, convert in _converters(model, without):
         read[place] = convert(read[place], None, connection)
-    return model.from_db("default", _attributes(model), read), values[len(fields) :]
+    return model.from_db("default", names, read), values[len(names) :]
+
+
+def _from_columns_or_none(
+    model: type[M], values: Sequence[Any], without: frozenset[str]
+) -> tuple[M | None, Sequence[Any]]:
+    """The same for a row that may not be there: then all of it is NULL, its key too."""
+    if values[_place_of_key(model, without)] is None:
+        return None, values[len(_attributes(model, without)) :]
+    return from_columns(model, values, without)
 
 
 def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
@@ -115,20 +125,38 @@ def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
 
 
 @cache
-def _converters(model: type[Model]) -> list[tuple[int, Callable[..., Any]]]:
+def _converters(model: type[Model], without: frozenset[str]) -> list[tuple[int, Callable[..., Any]]]:
     """Returns, for the columns that the driver gives otherwise than the ORM would, how they are read."""
-    fields = enumerate(model._meta.concrete_fields)
+    fields = enumerate(_read(model, without))
     return [(place, field.from_db_value) for place, field in fields if hasattr(field, "from_db_value")]
 
 
 @cache
-def _attributes(model: type[Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]
+def _read(model: type[Model], without: frozenset[str]) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.concrete_fields if field.name not in without]
 
 
 @cache
-def _place_of_key(model: type[Model]) -> int:
-    return next(place for place, field in enumerate(model._meta.concrete_fields) if field.primary_key)
+def _attributes(model: type[Model], without: frozenset[str]) -> list[str]:
+    return [field.attname for field in _read(model, without)]
+
+
+@cache
+def _place_of_key(model: type[Model], without: frozenset[str]) -> int:
+    return next(place for place, field in enumerate(_read(model, without)) if field.primary_key)
+
+
+@cache
+def _joined(
+    model: type[Model], related: tuple[str, ...], without: frozenset[str]
+) -> "list[tuple[Field[Any, Any], type[Model], frozenset[str]]]":
+    """Returns each foreign key with the model it leads to, and what is left out of that."""
+    left_out = [name.partition("__")[::2] for name in without]
+    return [
+        (field, field.related_model, frozenset(name for of, name in left_out if of == field.name))
+        for field in _named(model, related)
+        if field.related_model is not None
+    ]
 
 
 @cache
@@ -156,16 +184,15 @@ def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
 
 
 @cache
-def _find_sql(model: type[Model], related: tuple[str, ...], *, locked: bool) -> str:
-    table, key = model._meta.db_table, _column_of_key(model)
+def _find_sql(model: type[Model], related: tuple[str, ...], without: frozenset[str], *, locked: bool) -> str:
     wanted, joins = [columns(model, "this")], []
-    for number, field in enumerate(_named(model, related)):
-        other = _related(field)
-        wanted.append(columns(other, f"other_{number}"))
-        join = "LEFT JOIN" if field.null else "JOIN"
-        met = f'other_{number}."{_column_of_key(other)}" = this."{field.column}"'
-        joins.append(f'{join} "{other._meta.db_table}" other_{number} ON {met}')
-    sql = f'SELECT {", ".join(wanted)} FROM "{table}" this {" ".join(joins)} WHERE this."{key}" = %s'  # noqa: S608 (names of ours)
+    for number, (field, other, left_out) in enumerate(_joined(model, related, without)):
+        alias, join = f"other_{number}", "LEFT JOIN" if field.null else "JOIN"
+        wanted.append(columns(other, alias, left_out))
+        met = f'{alias}."{other._meta.pk.column}" = this."{field.column}"'
+        joins.append(f'{join} "{other._meta.db_table}" {alias} ON {met}')
+    tables = f'"{model._meta.db_table}" this {" ".join(joins)}'
+    sql = f'SELECT {", ".join(wanted)} FROM {tables} WHERE this."{model._meta.pk.column}" = %s'  # noqa: S608 (names of ours)
     return f"{sql} FOR UPDATE OF this" if locked else sql
 
 
@@ -175,13 +202,3 @@ def _those_sql(model: type[Model], name: str, order: str) -> str:
     table = model._meta.db_table
     wanted = columns(model, "this")
     return f'SELECT {wanted} FROM "{table}" this WHERE "{field.column}" = %s ORDER BY "{by.column}"'  # noqa: S608 (names of ours)
-
-
-def _column_of_key(model: type[Model]) -> str:
-    return str(model._meta.concrete_fields[_place_of_key(model)].column)
-
-
-def _related(field: "Field[Any, Any]") -> type[Model]:
-    other = field.related_model
-    assert other is not None, "only foreign keys lead to other rows"  # noqa: S101 (states the contract)
-    return other

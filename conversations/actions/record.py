@@ -22,6 +22,9 @@ from core.html import clean_html, markdown_to_html, plain_to_html
 from core.realtime import publish
 
 ALWAYS_SAVED = ("last_seq", "updated_at")
+# What decisions about a conversation need; an inbox's secrets only whoever talks to the provider.
+NEEDED = ("inbox", "contact", "assignee")
+CLOSED = frozenset({"inbox__config"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
     the present state. Raises NotFound when the actor may not see it. Needs a transaction.
     """
     assert connection.in_atomic_block, "a lock lasts as long as its transaction"  # noqa: S101 (states the contract)
-    found = rows.find(Conversation, conversation_id, "inbox", "contact", "assignee", locked=True)
+    found = rows.find(Conversation, conversation_id, *NEEDED, without=CLOSED, locked=True)
     if found is None or not found.is_visible_to(by):
         raise NotFound
     return found

@@ -133,7 +133,7 @@ class OneClick(ReadOnly, OfInbox[M]):
 
 
 def _is_sent(request: HttpRequest) -> bool:
-    """Says whether this may be a button; which one, only the form's body tells, and that is read in a thread."""
+    """Says whether it may be a button; which one, only the body tells, and that is read in a thread."""
     return request.method == "POST"
 
 

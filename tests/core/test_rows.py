@@ -1,12 +1,14 @@
 """Rows past the ORM's compiler: the same rows as the ORM would write and read."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ApiKey, Team
+from accounts.models import ApiKey, Team, User
 from conversations.enums import AuthorKind, Direction, EventType
 from conversations.models import Contact, ContactIdentity, Conversation, Event, Inbox, Message
 from core import rows
@@ -157,3 +159,65 @@ def test_columns_of_every_model_are_read_back_as_the_orm_reads_them(conversation
         assert not rest
         for field in model._meta.concrete_fields:
             assert getattr(ours, field.attname) == getattr(theirs, field.attname), field.name
+
+
+RELATED = ("inbox", "contact", "assignee", "team")
+
+
+@pytest.mark.parametrize("whom", [None, "bruno"])
+def test_find_reads_what_the_orm_reads(
+    conversation: Conversation, bruno: User, whom: str | None, django_assert_num_queries
+) -> None:
+    Conversation.objects.filter(pk=conversation.pk).update(assignee=bruno if whom else None)
+    expected = Conversation.objects.select_related(*RELATED).get(pk=conversation.pk)
+    with django_assert_num_queries(1):
+        found = rows.find(Conversation, conversation.pk, *RELATED)
+        assert found is not None
+        pairs = [(found, expected), *((getattr(found, name), getattr(expected, name)) for name in RELATED)]
+    assert (found.assignee is None) == (whom is None)
+    for ours, theirs in pairs:
+        fields = type(theirs)._meta.concrete_fields if theirs else ()
+        assert type(ours) is type(theirs)
+        assert [getattr(ours, f.attname) for f in fields] == [getattr(theirs, f.attname) for f in fields]
+
+
+def test_find_leaves_out_what_is_not_wanted_until_it_is(
+    conversation: Conversation, django_assert_num_queries
+) -> None:
+    found = rows.find(Conversation, conversation.pk, "inbox", without=frozenset({"inbox__config"}))
+    assert found is not None
+    with django_assert_num_queries(0):
+        assert found.inbox.name == conversation.inbox.name
+    with django_assert_num_queries(1):
+        assert found.inbox.config == conversation.inbox.config
+
+
+def test_find_of_nothing_is_none(db: None) -> None:
+    assert rows.find(Conversation, uuid4(), "inbox") is None
+
+
+def test_find_that_locks_keeps_others_from_changing(conversation: Conversation) -> None:
+    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
+        rows.find(Conversation, conversation.pk, "inbox", "assignee", locked=True)
+    assert asked.captured_queries[-1]["sql"].endswith("FOR UPDATE OF this")
+
+
+def test_those_are_all_with_a_value_in_their_order(conversation: Conversation) -> None:
+    for seq in (3, 2, 4):
+        rows.insert(*said(conversation, seq))
+    found = rows.those(Event, "conversation", conversation.pk, order="seq")
+    assert found == list(Event.objects.filter(conversation=conversation).order_by("seq"))
+    assert [event.seq for event in found][-3:] == [2, 3, 4]
+    assert rows.those(Event, "conversation", uuid4(), order="seq") == []
+
+
+def test_relation_of_which_nothing_belongs_is_not_asked_for(
+    conversation: Conversation, django_assert_num_queries
+) -> None:
+    message, _event = said(conversation, 2)
+    rows.insert(message)
+    rows.none_belong(message, "attachments")
+    with django_assert_num_queries(0):
+        assert list(message.attachments.all()) == []
+    with django_assert_num_queries(1):
+        assert not message.attachments.filter(name="x").exists()

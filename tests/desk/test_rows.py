@@ -9,14 +9,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.asserts import assertNumQueries
 
-from accounts.models import ApiKey, Team, User
-from accounts.queries import sees_as_staff
+from accounts.models import Team, User
 from conversations.actions import assign, hand_back, reply, resolve
 from conversations.models import Contact, Conversation, Inbox
-from core.actor import Actor, ActorKind
 from core.errors import Invalid
 from desk.enums import Queue
-from desk.queries.rows import behind, counts, groups, in_queue, page, visible
+from desk.queries.rows import behind, counts, groups, in_queue, page
 from tests.desk.conftest import said
 
 pytestmark = pytest.mark.django_db
@@ -37,20 +35,6 @@ def mixed(inbox: Inbox, team: Team, other_team: Team, bruno: User, clara: User) 
         moved(said(inbox, f"customer{number}"), team=where, assignee=who)
         for number, (where, who) in enumerate(combinations)
     ]
-
-
-def test_sees_is_the_rule_of_visible_to(
-    mixed: list[Conversation], ana: User, bruno: User, clara: User
-) -> None:
-    system = Actor.system()
-    key = ApiKey.objects.create(name="shop", prefix="hd_", key_hash="x", scopes=["read"])
-    key.teams.set(bruno.teams.all())
-    agent = Actor(ActorKind.AGENT, "1", "Lia")
-    for actor in (ana.as_actor(), bruno.as_actor(), clara.as_actor(), system, key.as_actor(), agent):
-        seen = set(visible(actor).values_list("pk", flat=True))
-        for row in mixed:
-            shared = sees_as_staff(actor, team_id=row.team_id, assignee_id=row.assignee_id)
-            assert shared == (row.pk in seen), (actor.name, row.team, row.assignee)
 
 
 def test_counts_are_the_lengths_of_the_queues(
