@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
+from django.db.models.expressions import DatabaseDefault
 
 M = TypeVar("M", bound=Model)
 NOTHING: frozenset[str] = frozenset()
@@ -33,24 +34,30 @@ def prepared_cursor() -> CursorWrapper:
 def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] = ()) -> None:
     """Inserts rows in one statement, in any order that deferred foreign keys allow.
 
-    The same statement writes the named fields of the row that is `updating`. A key that the database makes is
-    not read back. Sends no signals.
+    The same statement writes the named fields of the row that is `updating`. What the database makes is read
+    back of the last row only, where nothing is updated, and a key never. Sends no signals.
     """
     values: list[Any] = []
     parts = []
     here = connections[DEFAULT_DB_ALIAS]  # the proxy would be asked for each field
     for row in rows:
-        fields = _fields(type(row), with_key=row.pk is not None)
+        fields = _given(row)
         values += (field.get_db_prep_save(field.pre_save(row, True), here) for field in fields)  # noqa: FBT003
-        row._state.adding, row._state.db = False, "default"  # noqa: SLF001 (as `save()` does)
-        parts.append(_insert_sql(type(row), with_key=row.pk is not None))
+        parts.append(_insert_sql(type(row), tuple(field.name for field in fields)))
+    made: list[Field[Any, Any]] = []
     if updating is not None:
         values += _changed(updating, names)
         parts.append(_update_sql(type(updating), names))
+    elif made := _made(rows[-1]):
+        parts[-1] += f" RETURNING {', '.join(str(field.column) for field in made)}"
     *before, last = parts
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(before))
     with prepared_cursor() as cursor:
         cursor.execute(f"WITH {named} {last}" if named else last, values)
+        for field, value in zip(made, cursor.fetchone() if made else (), strict=True):
+            setattr(rows[-1], field.attname, value)
+    for row in rows:
+        row._state.adding, row._state.db = False, "default"  # noqa: SLF001 (as `save()` does)
 
 
 def update(row: Model, *names: str) -> None:
@@ -70,20 +77,14 @@ def find(
     with prepared_cursor() as cursor:
         cursor.execute(_find_sql(model, related, without, locked=locked), [key])
         found = cursor.fetchone()
-    if found is None:
-        return None
-    row, rest = from_columns(model, found)
-    for field, other, left_out in _joined(model, related, without):
-        joined, rest = _from_columns_or_none(other, rest, left_out)
-        field.set_cached_value(row, joined)  # type: ignore[attr-defined]
-    return row
+    return None if found is None else _with_related(model, found, related, without)
 
 
-def those(model: type[M], name: str, value: Any, *, order: str) -> list[M]:
-    """Returns all rows with that value in the named column, in the order of another."""
+def those(model: type[M], name: str, value: Any, *related: str, order: str) -> list[M]:
+    """Returns all rows with that value in the named field, in the order of another; `related` as above."""
     with prepared_cursor() as cursor:
-        cursor.execute(_those_sql(model, name, order), [value])
-        return [from_columns(model, found)[0] for found in cursor.fetchall()]
+        cursor.execute(_those_sql(model, name, related, order), [value])
+        return [_with_related(model, found, related) for found in cursor.fetchall()]
 
 
 def none_belong(row: Model, relation: str) -> None:
@@ -107,6 +108,16 @@ def from_columns(
     for place, convert in _converters(model, without):
         read[place] = convert(read[place], None, connection)
     return model.from_db("default", names, read), values[len(names) :]
+
+
+def _with_related(
+    model: type[M], values: Sequence[Any], related: tuple[str, ...], without: frozenset[str] = NOTHING
+) -> M:
+    row, rest = from_columns(model, values)
+    for field, other, left_out in _joined(model, related, without):
+        joined, rest = _from_columns_or_none(other, rest, left_out)
+        field.set_cached_value(row, joined)  # type: ignore[attr-defined]
+    return row
 
 
 def _from_columns_or_none(
@@ -159,6 +170,24 @@ def _joined(
     ]
 
 
+def _given(row: Model) -> "list[Field[Any, Any]]":
+    """Returns the fields whose values the row brings along."""
+    fields, made = _fields(type(row), with_key=row.pk is not None), _made(row)
+    return [field for field in fields if field not in made] if made else fields
+
+
+def _made(row: Model) -> "list[Field[Any, Any]]":
+    """Returns the fields whose values the database makes."""
+    return [
+        field for field in _defaulted(type(row)) if isinstance(getattr(row, field.attname), DatabaseDefault)
+    ]
+
+
+@cache
+def _defaulted(model: type[Model]) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.concrete_fields if field.has_db_default()]
+
+
 @cache
 def _fields(model: type[Model], *, with_key: bool) -> "list[Field[Any, Any]]":
     return [field for field in model._meta.concrete_fields if with_key or not field.primary_key]
@@ -170,10 +199,10 @@ def _named(model: type[Model], names: tuple[str, ...]) -> "list[Field[Any, Any]]
 
 
 @cache
-def _insert_sql(model: type[Model], *, with_key: bool) -> str:
-    names = [f'"{field.column}"' for field in _fields(model, with_key=with_key)]
+def _insert_sql(model: type[Model], names: tuple[str, ...]) -> str:
     places = ", ".join(["%s"] * len(names))
-    return f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) VALUES ({places})'  # noqa: S608 (names of ours)
+    named = ", ".join(f'"{field.column}"' for field in _named(model, names))
+    return f'INSERT INTO "{model._meta.db_table}" ({named}) VALUES ({places})'  # noqa: S608 (names of ours)
 
 
 @cache
@@ -185,20 +214,22 @@ def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
 
 @cache
 def _find_sql(model: type[Model], related: tuple[str, ...], without: frozenset[str], *, locked: bool) -> str:
+    sql = f'{_select(model, related, without)} WHERE this."{model._meta.pk.column}" = %s'
+    return f"{sql} FOR UPDATE OF this" if locked else sql
+
+
+@cache
+def _those_sql(model: type[Model], name: str, related: tuple[str, ...], order: str) -> str:
+    (field,), (by,) = _named(model, (name,)), _named(model, (order,))
+    return f'{_select(model, related)} WHERE this."{field.column}" = %s ORDER BY this."{by.column}"'
+
+
+def _select(model: type[Model], related: tuple[str, ...], without: frozenset[str] = NOTHING) -> str:
+    """Returns a SELECT of a model, as `this`, with its related rows."""
     wanted, joins = [columns(model, "this")], []
     for number, (field, other, left_out) in enumerate(_joined(model, related, without)):
         alias, join = f"other_{number}", "LEFT JOIN" if field.null else "JOIN"
         wanted.append(columns(other, alias, left_out))
         met = f'{alias}."{other._meta.pk.column}" = this."{field.column}"'
         joins.append(f'{join} "{other._meta.db_table}" {alias} ON {met}')
-    tables = f'"{model._meta.db_table}" this {" ".join(joins)}'
-    sql = f'SELECT {", ".join(wanted)} FROM {tables} WHERE this."{model._meta.pk.column}" = %s'  # noqa: S608 (names of ours)
-    return f"{sql} FOR UPDATE OF this" if locked else sql
-
-
-@cache
-def _those_sql(model: type[Model], name: str, order: str) -> str:
-    (field,), (by,) = _named(model, (name,)), _named(model, (order,))
-    table = model._meta.db_table
-    wanted = columns(model, "this")
-    return f'SELECT {wanted} FROM "{table}" this WHERE "{field.column}" = %s ORDER BY "{by.column}"'  # noqa: S608 (names of ours)
+    return f'SELECT {", ".join(wanted)} FROM "{model._meta.db_table}" this {" ".join(joins)}'  # noqa: S608 (names of ours)

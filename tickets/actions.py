@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
 from conversations.actions import add_event, lock
-from conversations.actions.record import require_staff, save_locked
+from conversations.actions.record import ALWAYS_SAVED, require_staff, save_locked
 from conversations.enums import EventType, FieldEntity, Priority
 from conversations.groups import DESK_ALL, desk_group
 from conversations.models import Contact, Conversation
@@ -142,14 +142,13 @@ def _insert(wish: _Wish, requester: Contact | None, *, by: Actor) -> Ticket:
     try:
         # Only a key can be there already, and only then is anything done after a failure.
         with transaction.atomic(savepoint=wish.key is not None):
-            ticket.save(force_insert=True)
+            rows.insert(_line(ticket, TicketEventType.CREATED, by=by), ticket)
     except IntegrityError:
         known = Ticket.objects.filter(idempotency_key=wish.key).first() if wish.key else None
         if known is None:
             raise
         return known
     ticket.just_created = True
-    _append(ticket, TicketEventType.CREATED, by=by)
     _wake(ticket)
     return ticket
 
@@ -163,8 +162,8 @@ def _repeat(ticket: Ticket, wish: _Wish, *, by: Actor) -> None:
     if same_words(wish.description, [row.description, *told]):
         return
     row.last_seq += 1
-    _append(row, TicketEventType.REPEATED, by=by, text=wish.description)
-    row.save(update_fields=["last_seq", "updated_at"])
+    told_now = _line(row, TicketEventType.REPEATED, by=by, text=wish.description)
+    rows.insert(told_now, updating=row, names=ALWAYS_SAVED)
     _wake(row)
 
 
@@ -191,8 +190,8 @@ def update_ticket(
     """
     require_staff(by)
     # Conversations first, then the ticket: the order in which `create_ticket` takes its locks.
-    linked = sorted(ticket.conversations.values_list("pk", flat=True))
-    conversations = [lock(pk, by=Actor.system()) for pk in linked]
+    linked = rows.those(Ticket.conversations.through, "ticket", ticket.pk, order="conversation")
+    conversations = [lock(link.conversation_id, by=Actor.system()) for link in linked]
     row = lock_ticket(ticket, by=by)
     require_version(row, expected)
     old_team = row.team_id
@@ -209,9 +208,9 @@ def update_ticket(
         wanted["status"] = TicketStatus.OPEN
     changes = _apply(row, wanted)
     if changes:
-        names = {name.partition(".")[0] for name in changes}
-        row.save(update_fields=[*names, "solved_at", "last_seq", "updated_at"])
-        _append(row, TicketEventType.UPDATED, by=by, changes=changes)
+        names = sorted({name.partition(".")[0] for name in changes})
+        changed = _line(row, TicketEventType.UPDATED, by=by, changes=changes)
+        rows.insert(changed, updating=row, names=(*names, "solved_at", *ALWAYS_SAVED))
         for conversation in conversations:
             _tell_conversation(
                 conversation, row, EventType.TICKET_UPDATED, by=by, is_internal=True, changes=changes
@@ -257,11 +256,11 @@ def _attributes(row: Ticket, given: Mapping[str, Any]) -> dict[str, Any]:
     return merged_attributes(FieldEntity.TICKET, row.attributes, given)
 
 
-def _append(
+def _line(
     ticket: Ticket, kind: TicketEventType, *, by: Actor, changes: dict[str, Any] | None = None, text: str = ""
-) -> None:
-    """Writes the history line under the number the ticket's row already carries."""
-    event = TicketEvent(
+) -> TicketEvent:
+    """Returns a line of the history under the number that the ticket's row already carries."""
+    return TicketEvent(
         ticket=ticket,
         seq=ticket.last_seq,
         type=kind,
@@ -270,7 +269,6 @@ def _append(
         actor_kind=by.kind,
         actor_name=by.name[:120],
     )
-    rows.insert(event)
 
 
 def _tell_conversation(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from uuid import UUID
 
 from django.contrib.postgres.lookups import Unaccent
@@ -51,10 +52,10 @@ def ticket_by_id(ticket_id: UUID | str, *, actor: Actor) -> Ticket:
 
 def ticket_file(ticket: Ticket, *, actor: Actor) -> TicketFile:
     """Returns the ticket with everything that belongs to it: two queries, none of them about the ticket."""
-    seen = Conversation.objects.visible_to(actor).filter(tickets=ticket)
-    return TicketFile(
-        ticket, timeline(ticket), list(seen.order_by("created_at").values_list("pk", flat=True))
-    )
+    links = rows.those(Ticket.conversations.through, "ticket", ticket.pk, "conversation", order="id")
+    seen = [link.conversation for link in links if link.conversation.is_visible_to(actor)]
+    seen.sort(key=attrgetter("created_at"))
+    return TicketFile(ticket, timeline(ticket), [conversation.pk for conversation in seen])
 
 
 def tickets_of(conversation: Conversation, *, actor: Actor) -> list[Ticket]:
