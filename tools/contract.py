@@ -9,6 +9,7 @@ known here go to it.
 import argparse
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,18 @@ PHASES = ("examples", "coverage", "fuzzing", "stateful")
 WALK_SECONDS = 120
 # To schemathesis, an id of another system is that of something nobody makes: it begins no walk with one.
 CUSTOMERS = "^/api/v1/(contacts|conversations)"
-# The description's links alone, not those that schemathesis finds besides.
-DECLARED = "[phases.stateful.inference]\nalgorithms = []\n"
+# The description's links alone, not those that schemathesis finds besides; and who can be written to.
+DECLARED = """
+[phases.stateful.inference]
+algorithms = []
+
+[dictionaries.customers]
+values = ["{customer}"]
+
+[parameters."body.contact"]
+dictionary = "customers"
+probability = 0.8
+"""
 # Nobody waits for a minute to pass, nor for a token.
 WITHOUT_PACE = {
     "API_REQUESTS_PER_MINUTE": "0",
@@ -73,7 +84,9 @@ def main(arguments: list[str]) -> int:
                 sys.stdout.write(f"\n── {caller} ──\n")
                 sys.stdout.flush()
                 options = ["--max-examples", str(chosen.examples), *more]
-                turns = turns_of(phases if credentials[caller] else asking(phases), chosen.walk, home)
+                wanted = phases if credentials[caller] else asking(phases)
+                customer = new_customer(stack.base_url, credentials["admin"])
+                turns = turns_of(wanted, home, seconds=chosen.walk, customer=customer)
                 if not judged(stack.base_url, described, credentials[caller], turns, *options):
                     failed.append(caller)
         embedded.destroy(home)
@@ -97,14 +110,15 @@ def judged(
             *turn,
             *(str(described), "--url", url),
             *(f"--header={name}: {value}" for name, value in credential.items()),
-            *("--checks", "all", "--request-timeout", "30", "--warnings", "off", "--no-color"),
+            # No `--checks all`: all are made anyway, and the configuration would not be listened to.
+            *("--request-timeout", "30", "--warnings", "off", "--no-color"),
             *options,
         ]
         is_well = subprocess.run(command, cwd=described.parent, check=False).returncode == 0 and is_well
     return is_well
 
 
-def turns_of(phases: Iterable[str], seconds: int, home: Path) -> Iterator[list[str]]:
+def turns_of(phases: Iterable[str], home: Path, *, seconds: int, customer: str) -> Iterator[list[str]]:
     """Returns how each turn begins: what asks one thing at a time, the walks, and last the farewells.
 
     schemathesis ends a walk, and says nothing, as soon as the same request is answered otherwise than before;
@@ -116,7 +130,8 @@ def turns_of(phases: Iterable[str], seconds: int, home: Path) -> Iterator[list[s
         yield [*_run(CONFIG), f"--phases={asked}", *staying]
     if "stateful" in phases:
         declared = home / "declared.toml"
-        declared.write_text(f"{CONFIG.read_text(encoding='utf-8')}\n{DECLARED}", encoding="utf-8")
+        more = DECLARED.format(customer=customer)
+        declared.write_text(CONFIG.read_text(encoding="utf-8") + more, encoding="utf-8")
         walk = ["--phases=stateful", f"--max-time={seconds}"]
         yield [*_run(declared), *walk, *staying, f"--exclude-path-regex={CUSTOMERS}"]
         yield [*_run(declared), *walk, f"--include-path-regex={CUSTOMERS}"]
@@ -153,6 +168,12 @@ def signed_in(url: str) -> dict[str, dict[str, str]]:
     wanted = {"name": "Contract", "scopes": ["read", "write"], "all_teams": True}
     key = _post(f"{url}/api/v1/keys", wanted, bearer["admin"])["key"]
     return {**bearer, "key": {"Authorization": f"Api-Key {key}"}, "anonymous": {}}
+
+
+def new_customer(url: str, credential: Mapping[str, str]) -> str:
+    """Makes a customer who can be written to through the demonstration's second inbox; returns their id."""
+    wanted = {"name": "Contract", "identities": [{"inbox": 2, "external_id": secrets.token_hex(8)}]}
+    return str(_post(f"{url}/api/v1/contacts", wanted, credential)["id"])
 
 
 def get(url: str, headers: Mapping[str, str]) -> bytes:

@@ -29,7 +29,7 @@ def test_the_server_answers_as_it_is_described(settings: Any, tmp_path: Path, ca
                 server.url,
                 described,
                 credentials[caller],
-                contract.turns_of(["fuzzing"], 0, tmp_path),
+                contract.turns_of(["fuzzing"], tmp_path, seconds=0, customer=""),
                 "--max-examples=1",
                 "--seed=1",
             )
@@ -43,7 +43,7 @@ def _walks(turn: list[str]) -> bool:
 
 def test_walks_along_links_have_a_time_to_fill_and_know_no_farewell(tmp_path: Path) -> None:
     """Without one, a walk is over at the first answer that is not the one from before."""
-    turns = list(contract.turns_of(contract.PHASES, 7, tmp_path))
+    turns = list(contract.turns_of(contract.PHASES, tmp_path, seconds=7, customer="1"))
     first, *walks, last = turns
     assert [_walks(turn) for turn in turns] == [False, True, True, True, False]
     assert all("--max-time=7" in turn for turn in walks)
@@ -52,7 +52,8 @@ def test_walks_along_links_have_a_time_to_fill_and_know_no_farewell(tmp_path: Pa
 
 
 def test_walks_alone_are_followed_by_no_turn_in_which_nothing_is_left(tmp_path: Path) -> None:
-    assert all(_walks(turn) for turn in contract.turns_of(["stateful"], 7, tmp_path))
+    turns = contract.turns_of(["stateful"], tmp_path, seconds=7, customer="1")
+    assert all(_walks(turn) for turn in turns)
 
 
 def test_names_that_walks_are_told_by_are_described() -> None:
