@@ -171,7 +171,11 @@ def signed_in(url: str) -> dict[str, dict[str, str]]:
 
 
 def new_customer(url: str, credential: Mapping[str, str]) -> str:
-    """Makes a customer who can be written to through the demonstration's second inbox; returns their id."""
+    """Makes a customer who can be written to and returns their id."""
+    # The first message of a program makes the demonstration's second inbox.
+    _post(
+        f"{url}/api/v1/messages", {"message": "Oi", "client_id": "contract", "sector": "suporte"}, credential
+    )
     wanted = {"name": "Contract", "identities": [{"inbox": 2, "external_id": secrets.token_hex(8)}]}
     return str(_post(f"{url}/api/v1/contacts", wanted, credential)["id"])
 
