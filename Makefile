@@ -56,7 +56,7 @@ clients: $(DEV) ## Make API clients for Python, TypeScript (needs Node.js) and P
 	@exec $(PY) -m tools.clients $(ARGS)
 
 .PHONY: contract
-contract: $(DEV) ## Ask a running server all that its description allows, and what it does not (an hour); ARGS="--as key"
+contract: $(DEV) ## Ask a running server all that its description allows, and what it does not (an hour); ARGS="--as key --phases stateful"
 	@exec $(PY) -m tools.contract $(ARGS)
 
 .PHONY: messages

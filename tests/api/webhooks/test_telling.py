@@ -41,6 +41,7 @@ from core.actor import Actor, ActorKind
 from core.errors import Forbidden, Invalid
 from tests.api.conftest import put_up
 from tests.api.webhooks.conftest import ADMIN, begun, tell, write
+from tests.conversations.test_locks import meeting
 from tickets.actions import create_ticket, update_ticket
 from tickets.enums import TicketStatus
 from tickets.models import TicketEvent
@@ -320,6 +321,18 @@ def test_what_is_erased_is_not_told_and_stays_in_no_log(
     tell()
     assert not WebhookEvent.objects.exists()
     assert not WebhookAttempt.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_erased_while_it_is_told_of_them_is_erased(davi: Contact, everything: Webhook) -> None:
+    """Found by `make contract`: the calls were not there yet when the erasing looked for them."""
+    Contact.objects.filter(pk=davi.pk).update(name="Davi Secreto")
+    with meeting(
+        WebhookEvent.objects.all(), tell_some, lambda: erase_contact(contact=davi, by=ADMIN)
+    ) as both:
+        assert [each.result() for each in both] == [1, True]
+    assert not WebhookEvent.objects.exists()
+    assert not WebhookCall.objects.exists()
 
 
 def test_customer_who_is_erased_stays_in_no_log_of_their_tickets(
