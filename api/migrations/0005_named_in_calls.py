@@ -1,10 +1,13 @@
-"""A customer who is erased disappears as well from what was told of things that are another's by now."""
+"""A customer who is erased disappears as well from what was told of things that are another's by now.
+
+And waits for what is just being told of them, and takes the calls that came of it along.
+"""
 
 from django.db import migrations, models
 
 FUNCTION = """
 CREATE OR REPLACE FUNCTION api_erase_webhook_events() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
+BEGIN{lock}
     DELETE FROM api_webhookattempt WHERE call_id IN (
         SELECT call.id FROM api_webhookcall call
         JOIN api_webhookevent event ON event.number = call.event_id WHERE {gone});
@@ -14,9 +17,13 @@ BEGIN
     RETURN NULL;
 END $$;
 """
+# Whoever makes calls of an event holds its row: they are not to be seen before it is let go.
+LOCK = """
+    PERFORM FROM api_webhookevent event WHERE {gone} ORDER BY number FOR UPDATE;"""
 # The trigger of contacts gives the id of a person, the others that of a thing.
-ERASE = FUNCTION.format(gone="(event.subject = OLD.id OR event.person = OLD.id)")
-KEEP_NAMED = FUNCTION.format(gone="event.subject = OLD.id")
+BOTH = "(event.subject = OLD.id OR event.person = OLD.id)"
+ERASE = FUNCTION.format(lock=LOCK.format(gone=BOTH), gone=BOTH)
+KEEP_NAMED = FUNCTION.format(lock="", gone="event.subject = OLD.id")
 
 
 class Migration(migrations.Migration):
