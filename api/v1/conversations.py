@@ -39,12 +39,11 @@ from conversations.actions import (
     assign,
     begin,
     edit_conversation,
+    give_to_people,
     hand_back,
-    hand_over,
     identity_in,
     note,
     read_by_operator,
-    reopen,
     reply,
     resolve,
 )
@@ -251,15 +250,8 @@ def _change(actor: Actor, wanted: dict[str, Any], pk: UUID) -> None:
         assign(conversation=conversation, by=actor, to=to, team=wanted.get("team"))
 
 
-def _open(*, conversation: Conversation, by: Actor, expected: str | None = None) -> Conversation:
-    """Gives it to people, from wherever it is; the customer is told when the agent had it."""
-    if conversation.status == Status.RESOLVED:
-        return reopen(conversation=conversation, by=by, expected=expected)
-    return hand_over(conversation=conversation, by=by, reason=f"Opened by {by.name}.", expected=expected)
-
-
 TRANSITIONS: dict[str, Callable[..., Conversation]] = {
-    Status.OPEN: _open,
+    Status.OPEN: give_to_people,
     Status.RESOLVED: resolve,
     Status.BOT: hand_back,
 }

@@ -16,7 +16,7 @@ from conversations.actions.outbound import note, reply, send_template
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
 from conversations.actions.replaying import delete_old_receipts, replay, replay_now
-from conversations.actions.resolution import reopen, resolve
+from conversations.actions.resolution import give_to_people, reopen, resolve
 from conversations.actions.settling import retry_delivery, retry_message
 from conversations.actions.streaming import (
     forget_text,
@@ -53,6 +53,7 @@ __all__ = [
     "edit_field",
     "erase_contact",
     "forget_text",
+    "give_to_people",
     "hand_back",
     "hand_over",
     "identity_in",

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations import signals
+from conversations.actions.assignment import hand_over
 from conversations.actions.record import announce, lock, save_locked
 from conversations.enums import Status
 from conversations.models import Conversation
@@ -42,6 +43,15 @@ def reopen(*, conversation: Conversation, by: Actor, expected: str | None = None
         reopen_locked(row, by=by)
         save_locked(row)
     return row
+
+
+@transaction.atomic
+def give_to_people(*, conversation: Conversation, by: Actor, expected: str | None = None) -> Conversation:
+    """Gives it to people, from wherever it is; the customer is told when the agent had it. Idempotent."""
+    row = lock(conversation.pk, by=by)
+    if row.status == Status.RESOLVED:
+        return reopen(conversation=row, by=by, expected=expected)
+    return hand_over(conversation=row, by=by, reason=f"Opened by {by.name}.", expected=expected)
 
 
 def reopen_locked(row: Conversation, *, by: Actor) -> None:

@@ -7,12 +7,14 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.models import Team, User
 from conversations import signals
 from conversations.actions import (
     Sender,
     assign,
+    give_to_people,
     hand_back,
     hand_over,
     note,
@@ -190,6 +192,18 @@ def test_resolve_twice_is_once_and_reopen_makes_it_peoples(conversation: Convers
     assert types(conversation).count(EventType.CONVERSATION_UPDATED) == 1
     opened = reopen(conversation=conversation, by=bruno.as_actor())
     assert (opened.status, opened.resolved_at) == (Status.OPEN, None)
+
+
+@pytest.mark.parametrize("meanwhile", [Status.RESOLVED, Status.BOT, Status.OPEN])
+def test_give_to_people_goes_by_how_it_is_not_by_how_it_was_read(
+    conversation: Conversation, bruno: User, meanwhile: Status
+) -> None:
+    """Somebody may have resolved it, or given it to the agent, since it was looked up."""
+    resolved_at = timezone.now() if meanwhile == Status.RESOLVED else None
+    Conversation.objects.update(status=meanwhile, resolved_at=resolved_at, assignee=None)
+    assert conversation.status == Status.OPEN
+    assert give_to_people(conversation=conversation, by=bruno.as_actor()).status == Status.OPEN
+    assert Conversation.objects.get().status == Status.OPEN
 
 
 def test_resolve_by_contact_is_forbidden(conversation: Conversation, davi: Contact) -> None:
