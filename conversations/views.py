@@ -1,8 +1,8 @@
 """Files by signed, short-lived address, for those who may still read them."""
 
+from functools import partial
 from typing import cast
 
-from asgiref.sync import sync_to_async
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.utils.http import content_disposition_header
@@ -14,7 +14,7 @@ from conversations.enums import Direction, FileStatus
 from conversations.models import Attachment, Conversation
 from conversations.queries.wire import ATTACHMENT_SALT, Reader
 from core.pictures import FORMATS, OPAQUE, PLAYED
-from core.threads import in_network_thread
+from core.threads import Kind, patient
 
 # Long enough for a page left open; what anybody may follow who holds it, only for those it was made for.
 LINK_SECONDS = {Reader.CUSTOMER: 24 * 3600, Reader.STAFF: 24 * 3600, Reader.HOLDER: 3600}
@@ -26,19 +26,20 @@ POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox"
 RETRY_SECONDS = 10
 
 
+@partial(patient, kind=Kind.FILES)
 @require_safe
-async def attachment(request: HttpRequest, signed: str) -> HttpResponse:
+def attachment(request: HttpRequest, signed: str) -> HttpResponse:
     """Serves a file as a download, whatever it is; pictures that we wrote, sound and film are shown in place.
 
     404 for a file that its reader may not have (any more) or whose content is not here, with why in words;
     503 while the place where files lie does not answer.
     """
-    row = await sync_to_async(found)(request, *named(signed))
+    row = found(request, *named(signed))
     if row.status != FileStatus.READY or not row.file:
         return absent(row)
     try:
         # Whole, since files are small by limit, and Django would gather a file's stream under ASGI anyway.
-        content = await in_network_thread(content_of, row)
+        content = content_of(row)
     except FileNotFoundError as error:  # the disk was restored to an earlier day than the database
         raise Http404 from error
     except OSError:

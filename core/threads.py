@@ -31,8 +31,8 @@ NETWORK_THREADS = 256
 # Of each kind but the usual one.
 FEW_THREADS = 2
 TURN_SECONDS = 0.001
-# The mark of a view that asks somebody else's server.
-PATIENT = "is_patient"
+# The mark of a view that asks somebody else's server: which kind of thread a request for it needs.
+PATIENT = "kind_of_thread"
 
 
 class Kind(StrEnum):
@@ -45,6 +45,8 @@ class Kind(StrEnum):
     URGENT = "urgent"
     # Requests that wait for somebody else's server, and would keep all others of a usual thread waiting.
     WAITING = "waiting"
+    # The same for files, which may lie with somebody else: pages are full of them.
+    FILES = "files"
 
 
 _executors: dict[Kind, list[ThreadPoolExecutor]] = {}
@@ -111,19 +113,21 @@ def serving_loop() -> asyncio.AbstractEventLoop | None:
     return _loop.get()
 
 
-def patient(view: View, *, when: Callable[[HttpRequest], bool] = lambda _request: True) -> View:
+def patient(
+    view: View, *, when: Callable[[HttpRequest], bool] = lambda _request: True, kind: Kind = Kind.WAITING
+) -> View:
     """Has requests for a view wait on threads of their own, since they ask somebody else's server.
 
     Where only some of them do, `when` tells which; it must not touch the database.
     """
-    setattr(view, PATIENT, when)
+    setattr(view, PATIENT, lambda request: kind if when(request) else Kind.DATABASE)
     return view
 
 
 def kind_for(view: Callable[..., Any], request: HttpRequest) -> Kind:
     """Returns which thread a request for a view needs."""
-    is_patient = getattr(view, PATIENT, None)
-    return Kind.WAITING if is_patient is not None and is_patient(request) else Kind.DATABASE
+    chosen: Callable[[HttpRequest], Kind] | None = getattr(view, PATIENT, None)
+    return Kind.DATABASE if chosen is None else chosen(request)
 
 
 def look_after_connections() -> None:

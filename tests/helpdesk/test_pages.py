@@ -22,7 +22,7 @@ from conversations.channels import adapter
 from conversations.enums import Light
 from conversations.exchange import Check
 from conversations.models import Inbox
-from core.threads import FEW_THREADS, patient
+from core.threads import FEW_THREADS, Kind, patient
 from helpdesk.asgi import routes
 from tests.integrations.api.case import config
 from tests.live import LiveServer
@@ -72,6 +72,7 @@ urlpatterns = [
     path("plain", plain),
     path("patient", patient(csrf_exempt(partial(plain)))),
     path("sometimes", patient(csrf_exempt(partial(plain)), when=lambda request: request.method == "POST")),
+    path("file", patient(csrf_exempt(partial(plain)), kind=Kind.FILES)),
     path("awaited", awaited),
     path("broken", broken),
     path("stream", stream),
@@ -124,6 +125,7 @@ async def test_body_that_comes_in_parts_is_read_whole() -> None:
     [
         ("/plain", "GET", "database"), ("/patient", "GET", "waiting"), ("/patient", "POST", "waiting"),
         ("/sometimes", "GET", "database"), ("/sometimes", "POST", "waiting"),
+        ("/file", "GET", "files"),
     ],
 )  # fmt: skip
 async def test_view_runs_in_the_kind_of_thread_that_it_needs(address: str, method: str, kind: str) -> None:
