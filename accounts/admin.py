@@ -9,7 +9,7 @@ from django.contrib.auth.forms import UserChangeForm
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -124,6 +124,14 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
     list_select_related = ("created_by",)
     search_fields = ("email",)
     filter_horizontal = ("teams",)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Says why nobody can be invited, where that is so."""
+        if settings.REGISTRATION == Registering.OFF and request.method == "GET":
+            messages.info(request, _("To invite people, set REGISTRATION=invite and restart the server."))
+        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody is invited where nobody may register; and only admins invite, as in the action."""

@@ -89,6 +89,7 @@ def test_known_address_is_not_invited_and_nobody_where_it_is_off(
     assert "Somebody has this e-mail address already." in page.content.decode()
     settings.REGISTRATION = "off"
     assert desk.get("/admin/accounts/invitation/add/").status_code == 403
+    assert "REGISTRATION=invite" in desk.get("/admin/accounts/invitation/").content.decode()
     assert not Invitation.objects.exists()
 
 
