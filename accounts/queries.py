@@ -77,6 +77,23 @@ def seen_by_staff(actor: Actor) -> Q:
     return seen | Q(assignee_id=actor.id) if actor.kind == ActorKind.OPERATOR else seen
 
 
+def sight(actor: Actor, *, customer: str) -> rows.Where:
+    """Returns the rule of `visible_to` for a row with a `team` and an `assignee`, for `rows.find`.
+
+    `customer` is the column in which the row's own customer stands.
+    """
+    if actor.is_admin:
+        return rows.Where()
+    if actor.kind == ActorKind.CONTACT:
+        return rows.Where(f"this.{customer} = %s", (actor.id,))
+    if not actor.is_staff:
+        return rows.Where("FALSE")
+    team, values = "this.team_id IS NULL OR this.team_id = ANY(%s)", (sorted(actor.team_ids),)
+    if actor.kind != ActorKind.OPERATOR:
+        return rows.Where(team, values)
+    return rows.Where(f"{team} OR this.assignee_id = %s", (*values, int(actor.id)))
+
+
 def sees_as_staff(actor: Actor, *, team_id: int | None, assignee_id: int | None) -> bool:
     """Says of one row that was read already what `seen_by_staff` says in a query, administrators included."""
     if actor.is_admin:

@@ -44,8 +44,9 @@ def tickets_about(words: str) -> "QuerySet[Ticket, Any]":
 
 def conversation_by_id(conversation_id: UUID, *, actor: Actor) -> Conversation:
     """Returns the conversation; raises NotFound when there is none or the actor may not see it."""
-    found = rows.find(Conversation, conversation_id, *SHOWN, without=UNSHOWN)
-    if found is None or not found.is_visible_to(actor):
+    seen = Conversation.sight(actor)
+    found = rows.find(Conversation, conversation_id, *SHOWN, where=seen, without=UNSHOWN)
+    if found is None:
         raise NotFound
     return found
 
@@ -57,8 +58,8 @@ def named_conversation(conversation_id: UUID) -> Conversation:
 
 def seen_conversation(conversation_id: UUID, *, actor: Actor) -> Conversation:
     """Returns the conversation alone, for whom that is enough; raises NotFound as above."""
-    found = rows.find(Conversation, conversation_id)
-    if found is None or not found.is_visible_to(actor):
+    found = rows.find(Conversation, conversation_id, where=Conversation.sight(actor))
+    if found is None:
         raise NotFound
     return found
 

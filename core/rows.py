@@ -5,6 +5,7 @@ stay the only place that names tables and columns; relations, choices and valida
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -37,6 +38,8 @@ def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] =
     The same statement writes the named fields of the row that is `updating`. What the database makes is read
     back of the last row only, where nothing is updated, and a key never. Sends no signals.
     """
+    missing = [field.name for row in (rows if updating else rows[:-1]) for field in _made(row)]
+    assert not missing, f"nobody would read back {missing}"  # noqa: S101 (states the contract)
     values: list[Any] = []
     parts = []
     here = connections[DEFAULT_DB_ALIAS]  # the proxy would be asked for each field
@@ -49,7 +52,7 @@ def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] =
         values += _changed(updating, names)
         parts.append(_update_sql(type(updating), names))
     elif made := _made(rows[-1]):
-        parts[-1] += f" RETURNING {', '.join(str(field.column) for field in made)}"
+        parts[-1] += " RETURNING " + ", ".join(f'"{field.column}"' for field in made)
     *before, last = parts
     named = ", ".join(f"part_{number} AS ({part})" for number, part in enumerate(before))
     with prepared_cursor() as cursor:
@@ -66,16 +69,31 @@ def update(row: Model, *names: str) -> None:
         cursor.execute(_update_sql(type(row), names), _changed(row, names))
 
 
-def find(
-    model: type[M], key: Any, *related: str, without: frozenset[str] = NOTHING, locked: bool = False
-) -> M | None:
-    """Returns the row with that key, or None; `related` are the foreign keys whose rows come along.
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A condition on a row, which it calls `this`, with its values."""
 
-    `without` names fields of those that are read when they are asked for, as `defer` would: `inbox__config`.
-    `locked`: nobody else changes the row until the transaction ends.
+    sql: str = "TRUE"
+    values: tuple[Any, ...] = ()
+
+
+def find(
+    model: type[M],
+    key: Any,
+    *related: str,
+    where: Where,
+    without: frozenset[str] = NOTHING,
+    locked: bool = False,
+) -> M | None:
+    """Returns the row with that key, or None where there is none for which `where` is true.
+
+    `related` are the foreign keys whose rows come along, `without` names fields of those that are read when
+    they are asked for, as `defer` would: `inbox__config`. `locked`: nobody else changes the row until the
+    transaction ends; for a row that is not to be seen nobody waits.
     """
+    sql = _find_sql(model, related, where.sql, without, locked=locked)
     with prepared_cursor() as cursor:
-        cursor.execute(_find_sql(model, related, without, locked=locked), [key])
+        cursor.execute(sql, [key, *where.values])
         found = cursor.fetchone()
     return None if found is None else _with_related(model, found, related, without)
 
@@ -116,7 +134,9 @@ def _with_related(
     row, rest = from_columns(model, values)
     for field, other, left_out in _joined(model, related, without):
         joined, rest = _from_columns_or_none(other, rest, left_out)
-        field.set_cached_value(row, joined)  # type: ignore[attr-defined]
+        # What somebody made while the lock was waited for this statement does not see yet; the next one does.
+        if joined is not None or getattr(row, field.attname) is None:
+            field.set_cached_value(row, joined)  # type: ignore[attr-defined]
     return row
 
 
@@ -213,23 +233,28 @@ def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
 
 
 @cache
-def _find_sql(model: type[Model], related: tuple[str, ...], without: frozenset[str], *, locked: bool) -> str:
-    sql = f'{_select(model, related, without)} WHERE this."{model._meta.pk.column}" = %s'
-    return f"{sql} FOR UPDATE OF this" if locked else sql
+def _find_sql(
+    model: type[Model], related: tuple[str, ...], where: str, without: frozenset[str], *, locked: bool
+) -> str:
+    # Locked before it is joined: whoever waits for the lock gets what belongs to the row as it is then.
+    key, lock = model._meta.pk.column, "FOR UPDATE OF this" if locked else ""
+    one = f'SELECT this.* FROM "{model._meta.db_table}" this WHERE this."{key}" = %s AND ({where}) {lock}'  # noqa: S608 (names of ours)
+    return _select(model, related, without, f"({one})")
 
 
 @cache
 def _those_sql(model: type[Model], name: str, related: tuple[str, ...], order: str) -> str:
     (field,), (by,) = _named(model, (name,)), _named(model, (order,))
-    return f'{_select(model, related)} WHERE this."{field.column}" = %s ORDER BY this."{by.column}"'
+    every = _select(model, related, NOTHING, f'"{model._meta.db_table}"')
+    return f'{every} WHERE this."{field.column}" = %s ORDER BY this."{by.column}"'
 
 
-def _select(model: type[Model], related: tuple[str, ...], without: frozenset[str] = NOTHING) -> str:
-    """Returns a SELECT of a model, as `this`, with its related rows."""
+def _select(model: type[Model], related: tuple[str, ...], without: frozenset[str], source: str) -> str:
+    """Returns a SELECT of a model from its table or some of its rows, as `this`, with its related rows."""
     wanted, joins = [columns(model, "this")], []
     for number, (field, other, left_out) in enumerate(_joined(model, related, without)):
-        alias, join = f"other_{number}", "LEFT JOIN" if field.null else "JOIN"
+        alias = f"other_{number}"
         wanted.append(columns(other, alias, left_out))
         met = f'{alias}."{other._meta.pk.column}" = this."{field.column}"'
-        joins.append(f'{join} "{other._meta.db_table}" {alias} ON {met}')
-    return f'SELECT {", ".join(wanted)} FROM "{model._meta.db_table}" this {" ".join(joins)}'  # noqa: S608 (names of ours)
+        joins.append(f'LEFT JOIN "{other._meta.db_table}" {alias} ON {met}')
+    return f"SELECT {', '.join(wanted)} FROM {source} this {' '.join(joins)}"  # noqa: S608 (names of ours)

@@ -231,8 +231,9 @@ def hold_conversations(ids: Iterable[UUID]) -> None:
 
 def lock_ticket(ticket: Ticket, *, by: Actor) -> Ticket:
     """Returns the ticket with its row locked until the transaction ends; raises NotFound if not visible."""
-    found = rows.find(Ticket, ticket.pk, "team", "assignee", "requester", locked=True)
-    if found is None or not found.is_visible_to(by):
+    related = ("team", "assignee", "requester")
+    found = rows.find(Ticket, ticket.pk, *related, where=Ticket.sight(by), locked=True)
+    if found is None:
         raise NotFound
     return found
 

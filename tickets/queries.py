@@ -44,8 +44,8 @@ def ticket_by_id(ticket_id: UUID | str, *, actor: Actor) -> Ticket:
 
     Raises NotFound when there is none or the actor may not see it.
     """
-    found = rows.find(Ticket, ticket_id, "team", "assignee", "requester")
-    if found is None or not found.is_visible_to(actor):
+    found = rows.find(Ticket, ticket_id, "team", "assignee", "requester", where=Ticket.sight(actor))
+    if found is None:
         raise NotFound
     return found
 

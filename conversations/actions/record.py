@@ -24,7 +24,7 @@ from core.realtime import publish
 ALWAYS_SAVED = ("last_seq", "updated_at")
 # What decisions about a conversation need; an inbox's secrets only whoever talks to the provider.
 NEEDED = ("inbox", "contact", "assignee")
-CLOSED = frozenset({"inbox__config"})
+CLOSED = frozenset({"inbox__config", "inbox__secret"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ def lock(conversation_id: UUID | str, *, by: Actor) -> Conversation:
     the present state. Raises NotFound when the actor may not see it. Needs a transaction.
     """
     assert connection.in_atomic_block, "a lock lasts as long as its transaction"  # noqa: S101 (states the contract)
-    found = rows.find(Conversation, conversation_id, *NEEDED, without=CLOSED, locked=True)
-    if found is None or not found.is_visible_to(by):
+    seen = Conversation.sight(by)
+    found = rows.find(Conversation, conversation_id, *NEEDED, where=seen, without=CLOSED, locked=True)
+    if found is None:
         raise NotFound
     return found
 

@@ -10,6 +10,7 @@ from accounts.queries import sees_as_staff
 from agents.models import Agent
 from conversations.actions import Sender, receive
 from conversations.models import Conversation, Inbox
+from core import rows
 from core.actor import Actor
 from tickets.models import Ticket
 
@@ -62,6 +63,7 @@ def test_row_that_was_read_is_seen_by_whom_the_query_gives_it(
         seen: set[Conversation | Ticket] = {*Conversation.objects.visible_to(actor)}
         seen.update(Ticket.objects.all().visible_to(actor))
         assert {row for row in both if row.is_visible_to(actor)} == seen, actor.name
+        assert {rows.find(type(row), row.pk, where=row.sight(actor)) for row in both} - {None} == seen
         if actor.is_staff:
             assert {row for row in both if _is_staffs(row, actor)} == seen, actor.name
 

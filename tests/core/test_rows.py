@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import ApiKey, Team, User
@@ -171,7 +170,7 @@ def test_find_reads_what_the_orm_reads(
     Conversation.objects.filter(pk=conversation.pk).update(assignee=bruno if whom else None)
     expected = Conversation.objects.select_related(*RELATED).get(pk=conversation.pk)
     with django_assert_num_queries(1):
-        found = rows.find(Conversation, conversation.pk, *RELATED)
+        found = rows.find(Conversation, conversation.pk, *RELATED, where=rows.Where())
         assert found is not None
         pairs = [(found, expected), *((getattr(found, name), getattr(expected, name)) for name in RELATED)]
     assert (found.assignee is None) == (whom is None)
@@ -184,7 +183,9 @@ def test_find_reads_what_the_orm_reads(
 def test_find_leaves_out_what_is_not_wanted_until_it_is(
     conversation: Conversation, django_assert_num_queries
 ) -> None:
-    found = rows.find(Conversation, conversation.pk, "inbox", without=frozenset({"inbox__config"}))
+    found = rows.find(
+        Conversation, conversation.pk, "inbox", where=rows.Where(), without=frozenset({"inbox__config"})
+    )
     assert found is not None
     with django_assert_num_queries(0):
         assert found.inbox.name == conversation.inbox.name
@@ -193,13 +194,13 @@ def test_find_leaves_out_what_is_not_wanted_until_it_is(
 
 
 def test_find_of_nothing_is_none(db: None) -> None:
-    assert rows.find(Conversation, uuid4(), "inbox") is None
+    assert rows.find(Conversation, uuid4(), "inbox", where=rows.Where()) is None
 
 
-def test_find_that_locks_keeps_others_from_changing(conversation: Conversation) -> None:
-    with transaction.atomic(), CaptureQueriesContext(connection) as asked:
-        rows.find(Conversation, conversation.pk, "inbox", "assignee", locked=True)
-    assert asked.captured_queries[-1]["sql"].endswith("FOR UPDATE OF this")
+def test_find_of_what_is_not_meant_is_none(conversation: Conversation) -> None:
+    assert rows.find(Conversation, conversation.pk, where=rows.Where("FALSE")) is None
+    mine = rows.Where("this.inbox_id = %s", (conversation.inbox_id,))
+    assert rows.find(Conversation, conversation.pk, where=mine) == conversation
 
 
 def test_those_are_all_with_a_value_in_their_order(conversation: Conversation) -> None:
