@@ -23,7 +23,7 @@ ITS_OWN = {"content-type", "content-length"}
 
 
 class Later(HttpResponse):
-    """Stands for an answer that is not known yet; `helpdesk.asgi` waits for it before it sends anything."""
+    """Stands for an answer that is not known yet; `helpdesk.pages` waits for it before it sends anything."""
 
     def __init__(self, request: HttpRequest, answer: Answer) -> None:
         """Takes the request, and what is awaited on the event loop."""

@@ -10,12 +10,13 @@ import asyncio
 import itertools
 import select
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.conf import settings
@@ -49,8 +50,11 @@ class Kind(StrEnum):
     FILES = "files"
 
 
+# Threads cost a connection once they are used, and the first free one is.
+COUNTS = {Kind.WAITING: 8, Kind.FILES: 8}
 _executors: dict[Kind, list[ThreadPoolExecutor]] = {}
-_turns: "dict[Kind, itertools.count[int]]" = {}
+_turns = itertools.count()
+_borrowers: Counter[ThreadPoolExecutor] = Counter()
 _loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("loop", default=None)
 
 
@@ -65,14 +69,36 @@ def take_short_turns() -> None:
 
 
 def borrowed(kind: Kind = Kind.DATABASE) -> ThreadSensitiveContext:
-    """Returns a context in which blocking calls run on the next executor in turn; enter it once."""
+    """Returns a context in which blocking calls run on one executor; enter it once.
+
+    The usual ones come in turn, since a socket borrows one for hours and hardly uses it; of the others, which
+    are borrowed for one thing that takes its time, it is the one that fewest have.
+    """
     _loop.set(asyncio.get_running_loop())
     if kind not in _executors:
-        count = settings.DATABASE_THREADS if kind == Kind.DATABASE else FEW_THREADS
+        count = settings.DATABASE_THREADS if kind == Kind.DATABASE else COUNTS.get(kind, FEW_THREADS)
         _executors[kind] = [ThreadPoolExecutor(1, f"{kind}-{number}") for number in range(count)]
-        _turns[kind] = itertools.count()
     executors = _executors[kind]
-    return ThreadSensitiveContext(executor=executors[next(_turns[kind]) % len(executors)])
+    if kind == Kind.DATABASE:
+        return ThreadSensitiveContext(executor=executors[next(_turns) % len(executors)])
+    return _Counted(min(executors, key=lambda executor: _borrowers[executor]))
+
+
+class _Counted(ThreadSensitiveContext):
+    """Notes who has borrowed an executor."""
+
+    def __init__(self, executor: ThreadPoolExecutor) -> None:
+        super().__init__(executor=executor)
+        self.lent = executor
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()  # type: ignore[no-untyped-call]
+        _borrowers[self.lent] += 1
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        _borrowers[self.lent] -= 1
+        await super().__aexit__(*raised)  # type: ignore[no-untyped-call]
 
 
 async def in_thread(call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,5 +1,7 @@
 """Writing first: what the form for a new conversation asks for, and its sending."""
 
+from functools import partial
+
 from django.db import transaction
 from django.http import HttpRequest
 from django.views.decorators.http import require_GET, require_POST
@@ -10,6 +12,7 @@ from conversations.models import ContactIdentity, Inbox
 from conversations.queries.inboxes import inboxes_of
 from core.actor import Actor
 from core.errors import NotFound
+from core.threads import Kind, patient
 from desk.queries import channels
 from desk.queries.rows import row_frame, visible, with_row
 from desk.verbs import keep_upload, number, reply, send_template, uuid_or_none, word
@@ -39,6 +42,7 @@ def templates(_request: HttpRequest, actor: Actor, inbox_id: int) -> Json:
     return {"templates": channels.templates(own_inbox(actor, inbox_id).pk)}
 
 
+@partial(patient, kind=Kind.FILES)
 @require_POST
 @json_view
 def upload(request: HttpRequest, actor: Actor, inbox_id: int) -> Json:

@@ -1,5 +1,6 @@
 """The inbox: one page, and what its script asks for."""
 
+from functools import partial
 from uuid import UUID
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from accounts.json_views import Json, body, json_view, staff_user
 from accounts.models import User
 from core.actor import Actor
 from core.errors import Invalid, NotFound
+from core.threads import Kind, patient
 from desk.enums import Queue
 from desk.queries.channels import inboxes, lights, writing
 from desk.queries.context import context
@@ -172,6 +174,7 @@ def act(request: HttpRequest, actor: Actor, conversation_id: UUID, verb: str) ->
     return {**result, "row": row_frame(row) if row else None}
 
 
+@partial(patient, kind=Kind.FILES)
 @require_POST
 @json_view
 def upload(request: HttpRequest, actor: Actor, conversation_id: UUID) -> Json:

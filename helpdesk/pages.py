@@ -74,6 +74,7 @@ class Pages(ASGIHandler):
 
     def _visit(self, request: HttpRequest) -> HttpResponseBase:
         request_started.send(sender=type(self), scope=request.scope)  # type: ignore[attr-defined]
+        # Again: of connections as old as these Django has just said that they have to be asked.
         look_after_connections()
         response = self.get_response(request)
         if not _takes_time(response):

@@ -19,8 +19,7 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
     """Serves a file from memory, read and closed in the thread that opened it.
 
-    WhiteNoise hands the open file on. Over ASGI nobody closes it when the browser went away meanwhile, and
-    of one that stayed Django reads the whole in a further thread anyway.
+    WhiteNoise hands the open file on, of which Django would read the whole in a further thread anyway.
     """
 
     @staticmethod

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext as _
 
 from accounts.json_views import problem
@@ -19,17 +17,8 @@ from accounts.signing_in.factors import SecondFactorRequired, lacks_second_facto
 FREE = ("/accounts/", "/api/v1/", "/health", settings.STATIC_URL)
 
 
-@sync_and_async_middleware
 def require_second_factor(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Lets such a user reach nothing but the pages of their account; costs nothing while no role is named."""
-    if iscoroutinefunction(get_response):
-
-        async def answer_later(request: HttpRequest) -> HttpResponse:
-            refusal = await sync_to_async(_refusal)(request) if _is_asked(request) else None
-            answered: HttpResponse = refusal or await get_response(request)
-            return answered
-
-        return answer_later
 
     def answer(request: HttpRequest) -> Any:
         refusal = _refusal(request) if _is_asked(request) else None

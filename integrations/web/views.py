@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 from uuid import uuid4
 
@@ -24,7 +24,7 @@ from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavai
 from core.language import spoken
 from core.outages import DatabaseFailure
 from core.sse import event_stream, json_event, text_event
-from core.threads import in_own_thread, in_thread
+from core.threads import Kind, in_thread, patient
 from integrations.web import feed
 from integrations.web.consumers import error_frame
 from integrations.web.errors import BadFrame, UnknownInbox
@@ -151,13 +151,14 @@ async def widget_messages(request: HttpRequest, key: str) -> HttpResponse:
     return JsonResponse(answer or {"type": "ok"})
 
 
+@partial(patient, kind=Kind.FILES)
 @open_to_sites
 @require_http_methods(["POST"])
 async def widget_attachments(request: HttpRequest, key: str) -> HttpResponse:
     """Takes one file of a visitor; the message that names its id carries it."""
     token = bearer(request)
-    # Writing a picture anew takes long, and so may the place where files lie.
-    return JsonResponse(await in_own_thread(_store_upload, request, key, token), status=201)
+    # Writing a picture anew takes long, and so may the place where files lie: it has a thread for that.
+    return JsonResponse(await in_thread(_store_upload, request, key, token), status=201)
 
 
 def _store_upload(request: HttpRequest, key: str, token: str) -> Json:

@@ -218,7 +218,7 @@ async def test_each_connection_gets_a_borrowed_thread(seen: list[Any], kind: str
 
 async def test_lifespan_is_passed_on_and_borrows_nothing(seen: list[Any]) -> None:
     threads.borrowed()
-    turns = threads._turns[threads.Kind.DATABASE]
+    turns = threads._turns
     before = next(turns)
     await wrapped(seen)({"type": "lifespan"}, len, print)
     assert next(turns) == before + 1

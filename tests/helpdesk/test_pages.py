@@ -28,7 +28,7 @@ from tests.integrations.api.case import config
 from tests.live import LiveServer
 
 visits: list[str] = []
-closed = threading.Event()
+closed, begun, go_on = threading.Event(), threading.Event(), threading.Event()
 
 
 def _thread() -> str:
@@ -47,6 +47,13 @@ async def awaited(request: HttpRequest) -> HttpResponse:
     del request
     await asyncio.sleep(0)
     return HttpResponse("awaited")
+
+
+def slow(request: HttpRequest) -> HttpResponse:
+    """Waits for a file that does not come."""
+    begun.set()
+    assert go_on.wait(30)
+    return plain(request)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -73,6 +80,8 @@ urlpatterns = [
     path("patient", patient(csrf_exempt(partial(plain)))),
     path("sometimes", patient(csrf_exempt(partial(plain)), when=lambda request: request.method == "POST")),
     path("file", patient(csrf_exempt(partial(plain)), kind=Kind.FILES)),
+    path("slow", slow),
+    path("slow-file", patient(partial(slow), kind=Kind.FILES)),
     path("awaited", awaited),
     path("broken", broken),
     path("stream", stream),
@@ -81,12 +90,14 @@ here = pytest.mark.urls(__name__)
 
 
 async def ask(
-    address: str, *, method: str = "GET", parts: tuple[bytes, ...] = (b"",), leaves: bool = False
+    address: str, *, method: str = "GET", parts: tuple[bytes, ...] = (b"",), leaves: str = ""
 ) -> list[dict[str, Any]]:
-    """Asks as a server does and returns what was sent; whoever `leaves` is gone when the first piece is."""
+    """Asks as a server does and returns what was sent; who `leaves` does so "at once" or "having heard"."""
     coming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     coming[-1]["more_body"] = False
     gone = asyncio.Event()
+    if leaves == "at once":
+        gone.set()
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -97,7 +108,7 @@ async def ask(
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
-        if leaves and message.get("body"):
+        if leaves == "having heard" and message.get("body"):
             gone.set()
 
     scope = {
@@ -163,7 +174,7 @@ async def test_request_begins_and_ends_once(address: str) -> None:
     request_started.connect(begins)
     request_finished.connect(ends)
     try:
-        await ask(address, leaves=address == "/stream")
+        await ask(address, leaves="having heard" if address == "/stream" else "")
     finally:
         request_started.disconnect(begins)
         request_finished.disconnect(ends)
@@ -171,9 +182,35 @@ async def test_request_begins_and_ends_once(address: str) -> None:
 
 
 @here
+async def test_file_that_does_not_come_holds_up_no_other() -> None:
+    begun.clear()
+    go_on.clear()
+    hung = asyncio.create_task(ask("/slow-file"))
+    try:
+        await asyncio.to_thread(begun.wait, 20)
+        for _ in range(6):
+            await asyncio.wait_for(ask("/file"), 10)
+    finally:
+        go_on.set()
+        await hung
+
+
+@here
+async def test_what_was_asked_for_is_done_even_if_its_sender_goes_away() -> None:
+    visits.clear()
+    begun.clear()
+    go_on.clear()
+    asked = asyncio.create_task(ask("/slow", leaves="at once"))
+    await asyncio.to_thread(begun.wait, 20)
+    go_on.set()
+    await asked
+    assert visits == ["database"]
+
+
+@here
 async def test_stream_ends_when_its_reader_has_gone() -> None:
     closed.clear()
-    sent = await asyncio.wait_for(ask("/stream", leaves=True), 20)
+    sent = await asyncio.wait_for(ask("/stream", leaves="having heard"), 20)
     assert closed.is_set()
     assert body_of(sent) == b"first"
 
