@@ -17,12 +17,13 @@ BEGIN{lock}
     RETURN NULL;
 END $$;
 """
-# Whoever makes calls of an event holds its row: they are not to be seen before it is let go.
+# Whoever makes calls of events holds this: they are not to be seen before it is let go. One lock for all, since an
+# erasing goes from one thing to the next in an order of its own.
 LOCK = """
-    PERFORM FROM api_webhookevent event WHERE {gone} ORDER BY number FOR UPDATE;"""
+    PERFORM pg_advisory_xact_lock(hashtext('api.telling'));"""
 # The trigger of contacts gives the id of a person, the others that of a thing.
 BOTH = "(event.subject = OLD.id OR event.person = OLD.id)"
-ERASE = FUNCTION.format(lock=LOCK.format(gone=BOTH), gone=BOTH)
+ERASE = FUNCTION.format(lock=LOCK, gone=BOTH)
 KEEP_NAMED = FUNCTION.format(lock="", gone="event.subject = OLD.id")
 
 
