@@ -41,6 +41,16 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class Number(serializers.FloatField):
+    """A JSON number; neither a text nor a truth value is turned into one."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Returns the number."""
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        return float(super().to_internal_value(data))
+
+
 class Text(serializers.CharField):
     """A JSON string; numbers are not turned into one. Lone surrogates, which nobody can store, fail."""
 

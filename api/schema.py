@@ -125,16 +125,24 @@ def with_segments(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
 
 
 def with_strict_bodies(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
-    """Says that a body is needed and that it, and what is in it, may hold nothing but what is listed."""
+    """Says which bodies are needed, and that they, and what is in them, may hold nothing but what is listed.
+
+    No body at all is one in which everything is left out, where that may be.
+    """
     schemas = result["components"]["schemas"]
     for verbs in result["paths"].values():
         for verb in verbs.values():
             if body := verb.get("requestBody"):
-                body["required"] = True
+                body["required"] = any(schemas[name].get("required") for name in _shapes_of(body))
                 for name in _names_in(body, schemas, set()):
                     if "properties" in schemas[name]:
                         schemas[name]["additionalProperties"] = False
     return result
+
+
+def _shapes_of(body: dict[str, Any]) -> set[str]:
+    """Returns the names of the schemas that a body itself may have."""
+    return {media["schema"].get("$ref", "").rpartition("/")[2] for media in body["content"].values()}
 
 
 def _names_in(part: Any, schemas: dict[str, Any], found: set[str]) -> set[str]:

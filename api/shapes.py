@@ -39,8 +39,11 @@ class Shown(serializers.Serializer[Any]):
         return _ready(cls, fields, expand).to_representation(shown)
 
     def get_fields(self) -> Fields:
-        """Returns the fields that were asked for."""
+        """Returns the fields that were asked for, with times in UTC wherever the server stands."""
         fields = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.DateTimeField):
+                field.timezone = UTC
         if not self._is_outermost():
             return fields
         for name in self.context.get("expand", ()):
@@ -108,11 +111,11 @@ def _getter(path: list[str]) -> Callable[[Any], Any]:
 
 
 def _shower(field: AnyField) -> Callable[[Any], Any]:
-    return _moment if type(field) is serializers.DateTimeField else field.to_representation
+    return moment if type(field) is serializers.DateTimeField else field.to_representation
 
 
-def _moment(value: datetime) -> str:
-    """Returns a time in UTC, which all have here already: DRF looks for each into whose zone it has to go."""
+def moment(value: datetime) -> str:
+    """Returns a time in UTC, where all are already: DRF looks up for each into which zone it has to go."""
     return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 

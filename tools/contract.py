@@ -71,6 +71,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--walk", type=int, default=WALK_SECONDS, help="seconds of each walk along links")
     chosen, more = parser.parse_known_args([each for each in arguments if each != "--"])
     phases = chosen.phases.split(",")
+    if "anonymous" in (chosen.callers or ()) and not asking(phases):
+        parser.error("strangers do not walk: of them there is nothing else to ask")
     failed = []
     with tempfile.TemporaryDirectory(prefix="helpdesk-contract-") as name:
         home = Path(name).resolve()

@@ -141,8 +141,8 @@ class WebhookAdmin(WithButtons[Webhook]):
 
     @admin.display(description=_("address"), ordering="url")
     def short_url(self, webhook: Webhook) -> str:
-        """The beginning of the address."""
-        return short(webhook.url, 60)
+        """The beginning of the address, where the webhook is not called by it."""
+        return short(webhook.url, 60) if webhook.description else ""
 
     @admin.display(description=_("waiting calls"), ordering="waiting_counted")
     def waiting(self, webhook: Webhook) -> int:

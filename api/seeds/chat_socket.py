@@ -144,21 +144,21 @@ class OlderChatSocket(AsyncWebsocketConsumer):
 
     async def _say(self, text: str, client_id: UUID | None) -> None:
         """Stores what was said; what is answered to it is told by the one who follows."""
-        question = await in_thread(self._stored, text, client_id)
+        question, status = await in_thread(self._stored, text, client_id)
         self.is_admitted, self.interaction = True, str(question.pk)
         if client_id:
             acknowledged = {"client_id": str(client_id), "interaction_id": self.interaction}
             await self._tell({"type": "ack", **acknowledged})
-        if question.conversation.status != Status.BOT:
-            await self._tell({"type": "status", "status": question.conversation.status})
+        if status != Status.BOT:
+            await self._tell({"type": "status", "status": status})
         if self.conversation_id != question.conversation_id:
             self.conversation_id = question.conversation_id
             if self.following:
                 self.following.cancel()
             self.following = asyncio.create_task(self._follow(question.conversation_id, question.seq))
 
-    def _stored(self, text: str, client_id: UUID | None) -> Message:
-        return put(
+    def _stored(self, text: str, client_id: UUID | None) -> tuple[Message, str]:
+        question = put(
             self._admitted(),
             address=self.address,
             user_id=self.user_id,
@@ -166,6 +166,8 @@ class OlderChatSocket(AsyncWebsocketConsumer):
             client_id=client_id,
             seed=self.seed,
         )
+        # What was said before comes without its conversation, and that is asked for here, in a thread.
+        return question, question.conversation.status
 
     async def _follow(self, conversation_id: UUID, cursor: int) -> None:
         """Tells what is written and what was said to the customer after a number, until the socket ends."""

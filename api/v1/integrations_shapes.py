@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Count, Flag, PageQuery, Strict, TeamSlug, Text
-from api.shapes import Shown
+from api.shapes import Shown, moment
 from conversations import channel_settings
 from conversations.enums import Light
 from conversations.models import Inbox, InboxState
@@ -108,12 +108,14 @@ class HealthSerializer(Shown):
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_paused_until(self, state: InboxState) -> Any:
         """Returns when the pause ends."""
-        return _moment(paused_until(state))
+        paused = paused_until(state)
+        return moment(paused) if paused else None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_refused_at(self, state: InboxState) -> Any:
         """Returns the time of the refusal."""
-        return _moment(refused_of_late(state))
+        refused = refused_of_late(state)
+        return moment(refused) if refused else None
 
 
 class IntegrationSerializer(Shown):
@@ -184,7 +186,3 @@ class ChannelSerializer(Shown):
 def _is_open(inbox: Inbox) -> bool:
     """Says whether whoever asks may see the settings, as `api.queries.integrations_for` found."""
     return bool(getattr(inbox, "shows_settings", False))
-
-
-def _moment(value: Any) -> Any:
-    return serializers.DateTimeField().to_representation(value) if value else None

@@ -136,6 +136,8 @@ def test_messages_are_found_by_meaning_with_their_scores(key: KeyClient, inbox: 
         ({"query": " "}, "query"),
         ({"query": "x", "limit": 51}, "limit"),
         ({"query": "x", "threshold": 2}, "threshold"),
+        ({"query": "x", "threshold": True}, "threshold"),
+        ({"query": "x", "threshold": "0.5"}, "threshold"),
         ({"query": "x", "team": "nobody"}, "team"),
         ({"query": "x", "sector": "support", "team": "support"}, "sector"),
         ({"query": "x", "sector": "nobody"}, "sector"),

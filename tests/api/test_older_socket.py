@@ -86,6 +86,22 @@ async def test_what_is_said_is_answered_piece_by_piece_and_whole(
     assert await Message.objects.filter(direction="in", text="olá").acount() == 5
 
 
+async def test_what_was_answered_is_told_again_to_whoever_asks_again_on_a_new_line(
+    server: LiveServer, lia: Agent, plain: str
+) -> None:
+    """As a client does whose line broke before it knew."""
+    frame = {"message": "olá", "client_id": str(uuid4())}
+    answers = []
+    for _ in range(2):
+        async with opened(server, key=plain) as socket:
+            await socket.say(frame)
+            assert (await socket.until("ack"))[-1]["client_id"] == frame["client_id"]
+            answers.append((await socket.until("message"))[-1])
+    assert answers[0]["interaction_id"] == answers[1]["interaction_id"]
+    assert answers[0]["response"] == answers[1]["response"]
+    assert await Message.objects.filter(direction="in").acount() == 1
+
+
 async def test_people_take_over_and_answer_on_the_same_socket(
     server: LiveServer, lia: Agent, plain: str
 ) -> None:
