@@ -17,6 +17,8 @@ WITHOUT_DATABASE = frozenset(
         *("makemessages", "compilemessages", "startapp", "spectacular"),
     )
 )
+# What PostgreSQL calls a table that there is not.
+NO_TABLE = "42P01"
 
 
 def main() -> int:
@@ -34,14 +36,29 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except Exception as error:
-        # Its class cannot be imported before it is known that it has a chance.
-        if type(error).__name__ != "ImproperlyConfigured":
+        told = _told(error)
+        if told is None:
             raise
-        sys.stderr.write(f"The settings are not right: {error}\n")
+        sys.stderr.write(f"{told}\n")
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _told(error: Exception) -> str | None:
+    """Returns what to do about an error, None for one that is a fault of ours."""
+    # Its class cannot be imported before it is known that it has a chance.
+    if type(error).__name__ == "ImproperlyConfigured":
+        return f"The settings are not right: {error}"
+    if getattr(error.__cause__, "sqlstate", None) == NO_TABLE:
+        place = "DATABASE_URL" if os.environ.get("DATABASE_URL") else _home()
+        return f"There is no helpdesk yet in {place}. Start it once, or set HELPDESK_HOME to where it is."
+    return None
+
+
+def _home() -> Path:
+    return Path(os.environ.get("HELPDESK_HOME") or ROOT / "var").resolve()
 
 
 def _database(arguments: list[str]) -> contextlib.AbstractContextManager[bool]:
@@ -50,7 +67,7 @@ def _database(arguments: list[str]) -> contextlib.AbstractContextManager[bool]:
     without = not arguments or arguments[0].startswith("-") or arguments[0] in WITHOUT_DATABASE
     if given or without or {"-h", "--help"} & set(arguments):
         return contextlib.nullcontext(enter_result=False)
-    return embedded.used(Path(os.environ.get("HELPDESK_HOME") or ROOT / "var").resolve())
+    return embedded.used(_home())
 
 
 def _terminate(number: int, _frame: object) -> None:

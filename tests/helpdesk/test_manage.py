@@ -115,3 +115,14 @@ def test_value_that_cannot_be_read_is_named_in_one_line(
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_command_where_no_helpdesk_is_says_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    try:
+        done = run(tmp_path, "create_api_key", "Shop")
+    finally:
+        embedded.destroy(tmp_path)
+    assert done.returncode == 1
+    assert "There is no helpdesk yet in" in done.stderr
+    assert "Traceback" not in done.stderr
