@@ -31,14 +31,19 @@ Get = Callable[[str], Any]
 @cache
 def places(sql: str) -> dict[str, int]:
     """Returns where the columns of a SELECT stand in its rows, by table and name."""
+    named = {alias: table for table, alias in re.findall(r'"(\w+)" (this|other_\d+)\b', sql)}
     listed = re.findall(r'"?(\w+)"?\."(\w+)"', sql.partition(" FROM ")[0])
-    return {f"{table.partition('_')[2]}.{name}": number for number, (table, name) in enumerate(listed)}
+    return {
+        f"{named.get(table, table).partition('_')[2]}.{name}": number
+        for number, (table, name) in enumerate(listed)
+    }
 
 
 @cache
-def written(sql: str) -> dict[str, int]:
-    """Returns which value of an INSERT is which column's."""
-    _, names, values = re.search(r"INSERT INTO \"(\w+)\" \((.*?)\) VALUES \((.*?)\)", sql).groups()  # type: ignore[union-attr]
+def written(sql: str, table: str) -> dict[str, int]:
+    """Returns which value of an INSERT into a table is which column's."""
+    listed = r"\((.*?)\) VALUES \((.*?)\)"
+    names, values = re.search(f'INTO "{table}" {listed}', sql).groups()  # type: ignore[union-attr]
     pairs = zip(names.split(", "), values.split(", "), strict=True)
     return {name.strip('"'): int(value[1:]) - 1 for name, value in pairs if value.startswith("$")}
 
@@ -140,7 +145,7 @@ class Done:
         """Returns the row that was inserted into a table, with what the database gave it."""
         for step, rows, values in zip(self.steps, self.rows, self.values, strict=True):
             if f'INSERT INTO "{table}" ' in step["sql"]:
-                at, given = written(step["sql"]), dict(rows[0]) if rows else {}
+                at, given = written(step["sql"], table), dict(rows[0]) if rows else {}
                 kind = table.partition("_")[2]
                 return lambda name: _of(name, kind, at, values, given)
         raise LookupError(table)
@@ -159,7 +164,7 @@ def _of(name: str, kind: str, at: dict[str, int], values: list[Any], given: Json
 
 def whole(found: Get, done: Done) -> Json:
     """Returns a ticket with its history and its conversations."""
-    links = [str(row("conversation.id")) for row in done.read("_conversation")]
+    links = [str(row("conversation.id")) for row in done.read("_conversations")]
     return {
         **ticket(found),
         "conversations": links,
