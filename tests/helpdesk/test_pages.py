@@ -22,7 +22,7 @@ from conversations.channels import adapter
 from conversations.enums import Light
 from conversations.exchange import Check
 from conversations.models import Inbox
-from core.threads import FEW_THREADS, Kind, patient
+from core.threads import COUNTS, Kind, patient
 from helpdesk.asgi import routes
 from tests.integrations.api.case import config
 from tests.live import LiveServer
@@ -246,9 +246,10 @@ def test_waiting_for_a_provider_keeps_nobody_else_waiting(
     scopes = [Scope.READ, Scope.WRITE, Scope.ADMIN]
     _row, key = create_api_key(name="Shop", scopes=scopes, all_teams=True, by=ana.as_actor())
     headers = {"X-API-Key": key}
-    with ThreadPoolExecutor(FEW_THREADS) as askers:
+    many = COUNTS[Kind.WAITING]
+    with ThreadPoolExecutor(many) as askers:
         address = f"{quiet_server.url}/api/v1/integrations/{api.pk}/test"
-        asked = [askers.submit(httpx.post, address, headers=headers, timeout=60) for _ in range(FEW_THREADS)]
+        asked = [askers.submit(httpx.post, address, headers=headers, timeout=60) for _ in range(many)]
         try:
             for _ in asked:
                 assert waiting.acquire(timeout=20)
@@ -257,4 +258,4 @@ def test_waiting_for_a_provider_keeps_nobody_else_waiting(
                 assert answer.status_code == 200
         finally:
             go_on.set()
-        assert [answer.result().status_code for answer in asked] == [200] * FEW_THREADS
+        assert [answer.result().status_code for answer in asked] == [200] * many

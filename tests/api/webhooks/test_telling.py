@@ -34,14 +34,14 @@ from conversations.actions import (
 from conversations.actions.changes import edit, react, take_back
 from conversations.actions.identities import merge_contacts, split_identity
 from conversations.actions.receipts import write as write_delivery
-from conversations.enums import DeliveryStatus
+from conversations.enums import DeliveryStatus, Priority
 from conversations.exchange import Deleted, Edited, Incoming, Reacted, Sender
 from conversations.models import Contact, Conversation, Delivery, Inbox
 from core.actor import Actor, ActorKind
 from core.errors import Forbidden, Invalid
 from tests.api.conftest import put_up
 from tests.api.webhooks.conftest import ADMIN, begun, tell, write
-from tests.conversations.test_locks import meeting
+from tests.conversations.test_locks import meanwhile, meeting
 from tickets.actions import create_ticket, update_ticket
 from tickets.enums import TicketStatus
 from tickets.models import TicketEvent
@@ -331,6 +331,19 @@ def test_who_is_erased_while_it_is_told_of_them_is_erased(davi: Contact, everyth
         WebhookEvent.objects.all(), tell_some, lambda: erase_contact(contact=davi, by=ADMIN)
     ) as both:
         assert [each.result() for each in both] == [1, True]
+    assert not WebhookEvent.objects.exists()
+    assert not WebhookCall.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_telling_that_meets_an_erasing_halfway_ends_in_no_deadlock(
+    conversation: Conversation, everything: Webhook, davi: Contact
+) -> None:
+    """What was noted of the customer is older than what was noted of the conversation, which goes first."""
+    Contact.objects.filter(pk=davi.pk).update(name="Davi Secreto")
+    set_priority(conversation=conversation, priority=Priority.HIGH, by=ADMIN)
+    _told, waited = meanwhile(conversation.delete, tell_some, davi.delete)
+    assert waited
     assert not WebhookEvent.objects.exists()
     assert not WebhookCall.objects.exists()
 
