@@ -44,9 +44,7 @@ def parameters_of(request: Request, query: type[Strict]) -> dict[str, Any]:
 @cache
 def unasked(query: type[Strict]) -> dict[str, Any]:
     """Returns the values of a query without parameters, which are always the same."""
-    serializer = query(data={})
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
+    return query.checked({})
 
 
 class JsonAlways(DefaultContentNegotiation):
@@ -139,10 +137,7 @@ class ApiViewSet(ViewSet):
 
     def read(self, serializer_class: type[Strict], data: Any) -> dict[str, Any]:
         """Returns what was sent as checked values."""
-        serializer = serializer_class(data=data, context={"actor": actor_of(self.request)})
-        serializer.is_valid(raise_exception=True)
-        values: dict[str, Any] = serializer.validated_data
-        return values
+        return serializer_class.checked(data, actor=actor_of(self.request))
 
     def body(self, serializer_class: type[Strict]) -> dict[str, Any]:
         """Returns the body as checked values."""

@@ -52,8 +52,11 @@ def conversation_by_id(conversation_id: UUID, *, actor: Actor) -> Conversation:
 
 
 def named_conversation(conversation_id: UUID) -> Conversation:
-    """Returns what names a conversation to an action, which looks under its lock whether it may be seen."""
-    return Conversation(pk=conversation_id)
+    """Returns what names a conversation to an action, which looks under its lock whether it may be seen.
+
+    All but its id would be read if somebody asked for it.
+    """
+    return Conversation.from_db("default", ["id"], [conversation_id])
 
 
 def seen_conversation(conversation_id: UUID, *, actor: Actor) -> Conversation:

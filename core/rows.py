@@ -8,15 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Field, Model
+from django.db.models import BooleanField, CharField, Field, Model, TextField, UUIDField
 from django.db.models.expressions import DatabaseDefault
 
 M = TypeVar("M", bound=Model)
 NOTHING: frozenset[str] = frozenset()
+# What the driver takes from a field as it is, and Django would hand on after a dozen calls.
+PLAIN: dict[type, type] = {CharField: str, TextField: str, BooleanField: bool, UUIDField: UUID}
 
 
 def prepared_cursor() -> CursorWrapper:
@@ -45,7 +49,7 @@ def insert(*rows: Model, updating: Model | None = None, names: tuple[str, ...] =
     here = connections[DEFAULT_DB_ALIAS]  # the proxy would be asked for each field
     for row in rows:
         fields = _given(row)
-        values += (field.get_db_prep_save(field.pre_save(row, True), here) for field in fields)  # noqa: FBT003
+        values += [_written(row, field, here, adding=True) for field in fields]
         parts.append(_insert_sql(type(row), tuple(field.name for field in fields)))
     made: list[Field[Any, Any]] = []
     if updating is not None:
@@ -152,7 +156,17 @@ def _from_columns_or_none(
 def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
     """Returns the values of the named fields and the key, as the statement below wants them."""
     fields, here = _named(type(row), names), connections[DEFAULT_DB_ALIAS]
-    return [*(field.get_db_prep_save(field.pre_save(row, False), here) for field in fields), row.pk]  # noqa: FBT003
+    return [*[_written(row, field, here, adding=False) for field in fields], row.pk]
+
+
+def _written(row: Model, field: "Field[Any, Any]", here: BaseDatabaseWrapper, *, adding: bool) -> Any:
+    """Returns the value of a field as the driver wants it: most are so already, and nobody is asked."""
+    plain = PLAIN.get(type(field))
+    if plain is not None:
+        value = getattr(row, field.attname)
+        if value is None or isinstance(value, plain):
+            return value
+    return field.get_db_prep_save(field.pre_save(row, adding), here)
 
 
 @cache

@@ -30,7 +30,12 @@ from api.v1 import (
 )
 
 app_name = "v1"
+# What is asked most stands first: Django tries one after the other, 0.2 ms for the last.
 urlpatterns: list[URLPattern] = [
+    *conversations.addresses,
+    *tickets.addresses,
+    *contacts.addresses,
+    *messages.addresses,
     *agents.addresses,
     *articles.addresses,
     *auth.addresses,
@@ -38,21 +43,17 @@ urlpatterns: list[URLPattern] = [
     *campaigns.addresses,
     *canned_replies.addresses,
     *chat.addresses,
-    *contacts.addresses,
     *conversation_events.addresses,
-    *conversations.addresses,
     *custom_fields.addresses,
     *events.addresses,
     *integrations.addresses,
     *invitations.addresses,
     *keys.addresses,
     *me.addresses,
-    *messages.addresses,
     *reports.addresses,
     *search.addresses,
     *tags.addresses,
     *teams.addresses,
-    *tickets.addresses,
     *users.addresses,
     *webhooks.addresses,
 ]

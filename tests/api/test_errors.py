@@ -118,6 +118,18 @@ def test_refusal_speaks_the_readers_language(key: APIClient) -> None:
     assert body["errors"][0]["detail"] == "Este campo é obrigatório."
 
 
+def test_what_was_refused_before_is_refused_in_ones_own_language(key: APIClient) -> None:
+    """What reads bodies is kept from one request to the next."""
+
+    def refusal(language: str) -> str:
+        answer = key.post(TICKETS, {"subject": "x" * 2000}, format="json", HTTP_ACCEPT_LANGUAGE=language)
+        message: str = answer.json()["errors"][0]["detail"]
+        return message
+
+    assert len({refusal("en"), refusal("pt-BR"), refusal("es")}) == 3
+    assert refusal("en") == refusal("en")
+
+
 def test_accept_header_changes_nothing(key: APIClient) -> None:
     for accept in ("text/html", "application/xml", "garbage", "*/*;q=x"):
         response = key.get(TICKETS, HTTP_ACCEPT=accept)
