@@ -6,6 +6,7 @@ stay the only place that names tables and columns; relations, choices and valida
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,13 +15,28 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
-from django.db.models import BooleanField, CharField, Field, Model, TextField, UUIDField
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    Field,
+    ForeignKey,
+    Model,
+    TextField,
+    UUIDField,
+)
 from django.db.models.expressions import DatabaseDefault
 
 M = TypeVar("M", bound=Model)
 NOTHING: frozenset[str] = frozenset()
 # What the driver takes from a field as it is, and Django would hand on after a dozen calls.
-PLAIN: dict[type, type] = {CharField: str, TextField: str, BooleanField: bool, UUIDField: UUID}
+PLAIN: dict[type, type] = {
+    CharField: str,
+    TextField: str,
+    BooleanField: bool,
+    UUIDField: UUID,
+    DateTimeField: datetime,
+}
 
 
 def prepared_cursor() -> CursorWrapper:
@@ -29,10 +45,11 @@ def prepared_cursor() -> CursorWrapper:
     Django's own writes the values into the text, which is parsed and planned anew each time. Values need a
     type that the statement tells: a bare `SELECT %s` has none.
     """
-    connection.ensure_connection()
+    here: Any = connections[DEFAULT_DB_ALIAS]  # the proxy would be asked each time
+    here.ensure_connection()
     # Django has no public way to choose for one cursor what it chooses for a whole connection.
-    made = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
-    cursor: CursorWrapper = connection._prepare_cursor(made)  # type: ignore[attr-defined]  # noqa: SLF001
+    made = ServerBindingCursor(here.connection)  # type: ignore[call-arg]
+    cursor: CursorWrapper = here._prepare_cursor(made)  # noqa: SLF001
     return cursor
 
 
@@ -161,12 +178,24 @@ def _changed(row: Model, names: tuple[str, ...]) -> list[Any]:
 
 def _written(row: Model, field: "Field[Any, Any]", here: BaseDatabaseWrapper, *, adding: bool) -> Any:
     """Returns the value of a field as the driver wants it: most are so already, and nobody is asked."""
-    plain = PLAIN.get(type(field))
+    plain = _plain(type(row)).get(field.attname)
     if plain is not None:
         value = getattr(row, field.attname)
         if value is None or isinstance(value, plain):
             return value
     return field.get_db_prep_save(field.pre_save(row, adding), here)
+
+
+@cache
+def _plain(model: type[Model]) -> dict[str, type]:
+    """Returns of which type the value of an attribute has to be to need no more than that."""
+    found = {}
+    for field in model._meta.concrete_fields:
+        makes_its_own = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+        of = field.target_field if isinstance(field, ForeignKey) else field
+        if type(of) in PLAIN and not makes_its_own:
+            found[field.attname] = PLAIN[type(of)]
+    return found
 
 
 @cache
@@ -206,8 +235,8 @@ def _joined(
 
 def _given(row: Model) -> "list[Field[Any, Any]]":
     """Returns the fields whose values the row brings along."""
-    fields, made = _fields(type(row), with_key=row.pk is not None), _made(row)
-    return [field for field in fields if field not in made] if made else fields
+    fields, made = _fields(type(row), with_key=row.pk is not None), {field.attname for field in _made(row)}
+    return [field for field in fields if field.attname not in made] if made else fields
 
 
 def _made(row: Model) -> "list[Field[Any, Any]]":

@@ -142,13 +142,14 @@ def _insert(wish: _Wish, requester: Contact | None, *, by: Actor) -> Ticket:
     try:
         # Only a key can be there already, and only then is anything done after a failure.
         with transaction.atomic(savepoint=wish.key is not None):
-            rows.insert(_line(ticket, TicketEventType.CREATED, by=by), ticket)
+            opened = _line(ticket, TicketEventType.CREATED, by=by)
+            rows.insert(opened, ticket)
     except IntegrityError:
         known = Ticket.objects.filter(idempotency_key=wish.key).first() if wish.key else None
         if known is None:
             raise
         return known
-    ticket.just_created = True
+    ticket.opened = opened
     _wake(ticket)
     return ticket
 

@@ -95,8 +95,8 @@ class Ticket(models.Model):
 
     objects = TicketQuerySet.as_manager()
 
-    # True on the object that `create_ticket` returns when it made the row; not stored.
-    just_created = False
+    # The first line of its history, on the object that `create_ticket` returns when it made the row.
+    opened: "TicketEvent | None" = None
 
     class Meta:
         verbose_name = _("ticket")
@@ -124,6 +124,11 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference} {self.subject}"
+
+    @property
+    def just_created(self) -> bool:
+        """True on the object that `create_ticket` returns when it made the row; not stored."""
+        return self.opened is not None
 
     @staticmethod
     def sight(actor: Actor) -> rows.Where:

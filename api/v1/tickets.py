@@ -36,7 +36,7 @@ from tickets.actions import create_ticket, hold_conversations, update_ticket
 from tickets.checks import MAX_DESCRIPTION, MAX_SUBJECT
 from tickets.enums import TicketSource, TicketStatus
 from tickets.models import Ticket
-from tickets.queries import ticket_by_id, ticket_file, tickets_for
+from tickets.queries import TicketFile, ticket_by_id, ticket_file, tickets_for
 
 AT_ONCE = 100
 
@@ -140,6 +140,9 @@ class Tickets(ApiViewSet):
         del request
         wanted = self.body(NewTicket)
         ticket = create_ticket(by=self.actor, source=TicketSource.API, **wanted)
+        if ticket.opened and "conversation" not in wanted:
+            # All that belongs to it is known.
+            return self._told(TicketFile(ticket, [ticket.opened], []), status=201)
         return self._answer(ticket, status=201 if ticket.just_created else 200)
 
     @extend_schema(operation_id="tickets_read", summary="Read a ticket", responses=TicketFileSerializer)
@@ -178,9 +181,10 @@ class Tickets(ApiViewSet):
         return self.show({"results": results}, EachResultSerializer)
 
     def _answer(self, ticket: Ticket, *, status: int = 200) -> Response:
-        return self.show(
-            ticket_file(ticket, actor=self.actor), TicketFileSerializer, status=status, of=ticket
-        )
+        return self._told(ticket_file(ticket, actor=self.actor), status=status)
+
+    def _told(self, file: TicketFile, *, status: int) -> Response:
+        return self.show(file, TicketFileSerializer, status=status, of=file.ticket)
 
 
 def _change(actor: Actor, wanted: dict[str, Any], pk: UUID) -> None:

@@ -40,6 +40,13 @@ def test_ticket_is_opened_and_told_whole(
     assert listed == {name: answer[name] for name in listed}
 
 
+def test_opening_is_answered_as_reading_it_is(as_bruno: APIClient, conversation: Conversation) -> None:
+    for wanted in ({}, {"conversation": str(conversation.pk)}):
+        made = as_bruno.post(LIST, {"subject": "Order 1", **wanted}, format="json")
+        read = as_bruno.get(f"{LIST}/{made.json()['id']}")
+        assert (made.json(), made["ETag"]) == (read.json(), read["ETag"])
+
+
 def test_change_leaves_its_line_in_the_history(as_bruno: APIClient, ticket: Ticket, bruno: User) -> None:
     url = f"{LIST}/{ticket.pk}"
     answer = as_bruno.patch(url, {"assignee": bruno.pk, "priority": "high"}, format="json").json()
