@@ -31,7 +31,10 @@ SLUG = re.compile(r"[-\w]{1,50}", re.ASCII)
 class Strict(serializers.Serializer[Any]):
     """A body or query in which an unknown field is an error."""
 
-    default_error_messages = {"unknown": _("There is no such field.")}
+    default_error_messages = {
+        "unknown": _("There is nothing of this name."),
+        "invalid": _("This has to be a JSON object."),
+    }
 
     @classmethod
     def checked(cls, data: Any, **context: Any) -> dict[str, Any]:
@@ -89,12 +92,24 @@ class Text(serializers.CharField):
         self.validators = [each for each in self.validators if not isinstance(each, Surrogates)]
 
     def to_internal_value(self, data: Any) -> str:
-        """Returns the text."""
+        """Returns the text without space around it, which counts like the rest: so says the description."""
         if not isinstance(data, str):
             self.fail("invalid")
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
         try:
             data.encode()
         except UnicodeEncodeError:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Slug(serializers.SlugField):
+    """A short name, as a JSON string."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Returns the name."""
+        if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
 

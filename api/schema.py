@@ -58,6 +58,10 @@ STREAM = "text/event-stream"
 UNVERSIONED = re.compile(r"/api/(?!v[0-9]+/)")
 
 
+# In the order in which the documentation offers them.
+WAYS_IN = ("XApiKey", "ApiKey", "Bearer", "cookieAuth", "ChatKey")
+
+
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes the two headers in which a key may come."""
 
@@ -114,6 +118,8 @@ def with_introduction(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Adds what there is to know before the first call."""
     result["info"]["description"] = DESCRIPTION
     result["tags"] = TAGS
+    schemes = result["components"]["securitySchemes"]
+    result["components"]["securitySchemes"] = {name: schemes[name] for name in WAYS_IN}
     return result
 
 

@@ -26,6 +26,7 @@ class InboxIds(serializers.Field[list[Inbox], Any, list[int], Any]):
 
     default_error_messages = {
         "not_a_list": _("Send a list of numbers."),
+        "twice": _("Name each of them once."),
         "missing": _("There is no such inbox, or you may not see it."),
     }
 
@@ -36,7 +37,9 @@ class InboxIds(serializers.Field[list[Inbox], Any, list[int], Any]):
         if not all(_is_number(each) for each in data):
             self.fail("missing")
         found = list(Inbox.objects.visible_to(self.context["actor"]).filter(pk__in=data))
-        if len(found) != len(set(data)):
+        if len(set(data)) != len(data):
+            self.fail("twice")
+        if len(found) != len(data):
             self.fail("missing")
         return found
 

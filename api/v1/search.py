@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accounts.models import Team
 from api.base import ApiViewSet
-from api.fields import Number, Strict, TeamSlug, Text
+from api.fields import Count, Number, Strict, TeamSlug, Text
 from api.queries import contacts_for, conversations_about, conversations_for, tickets_about
 from api.routes import both
 from api.sectors import team_of
@@ -57,7 +57,7 @@ class Question(Strict):
     query = Text(max_length=2_000)
     team = TeamSlug(required=False, help_text="Only conversations of this team.")
     sector = Sector(max_length=50, required=False, help_text=f"The same for sectors: {SECTORS}")
-    limit = serializers.IntegerField(default=10, min_value=1, max_value=MOST_SIMILAR)
+    limit = Count(default=10, min_value=1, max_value=MOST_SIMILAR)
     threshold = Number(required=False, min_value=-1, max_value=1, help_text="Nothing with a lower score.")
     similarity_threshold = Number(
         required=False, min_value=-1, max_value=1, help_text="The same under another name."

@@ -11,7 +11,7 @@ from accounts import actions
 from accounts.models import Team
 from accounts.queries import teams_for
 from api.base import ApiViewSet
-from api.fields import PageQuery, Strict, Text
+from api.fields import PageQuery, Slug, Strict, Text
 from api.routes import both
 from api.shapes import Shown
 from core.errors import NotFound
@@ -28,14 +28,14 @@ class TeamQuery(PageQuery):
 class NewTeam(Strict):
     """A team to be."""
 
-    slug = serializers.SlugField(max_length=MAX_SLUG)
+    slug = Slug(max_length=MAX_SLUG)
     name = Text(max_length=80)
 
 
 class TeamChange(Strict):
     """What shall be different; what is left out stays."""
 
-    slug = serializers.SlugField(max_length=MAX_SLUG, required=False)
+    slug = Slug(max_length=MAX_SLUG, required=False)
     name = Text(max_length=80, required=False)
 
 

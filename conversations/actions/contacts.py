@@ -48,15 +48,17 @@ class Told:
 def create_contact(*, by: Actor, told: Told, identities: Sequence[Known] = ()) -> Contact:
     """Makes a customer, known in inboxes under the given ids. It writes to nobody and finds no double.
 
-    Raises Forbidden for all but staff, Invalid for a value that is none, NotFound for an inbox of other
-    teams, Conflict for an id that the inbox knows. Who does not see every team must name an inbox of theirs:
-    nobody else would see the customer.
+    Raises Forbidden for all but staff, Invalid for a value that is none and for nobody at all, NotFound for
+    an inbox of other teams, Conflict for an id that the inbox knows. Who does not see every team must name an
+    inbox of theirs: nobody else would see the customer.
     """
     require_staff(by)
     if not identities and not by.is_admin:
         raise Invalid(_("Say in which inbox of your teams they are known."), field="identities")
     contact = Contact()
     apply(contact, told)
+    if not (contact.name or contact.email or contact.phone or identities):
+        raise Invalid(_("Say who they are: a name, an e-mail address, a phone number."), field="name")
     contact.save(force_insert=True)
     for number, known in enumerate(identities):
         known_as(contact, known, by=by, path=f"identities.{number}")

@@ -74,6 +74,11 @@ def test_names_may_repeat_and_what_has_answered_is_kept(
     assert Run.objects.exists()
 
 
+def test_inbox_is_named_once(admin: APIClient, agent: Agent, inbox: Inbox) -> None:
+    refused = admin.patch(f"{URL}/{agent.pk}", {"inboxes": [inbox.pk, inbox.pk]}, format="json")
+    assert [error["code"] for error in refused.json()["errors"]] == ["twice"]
+
+
 def test_inboxes_of_other_teams_are_neither_named_nor_found(
     as_bruno: APIClient, agent: Agent, till: Inbox, inbox: Inbox
 ) -> None:

@@ -31,6 +31,13 @@ def errors(response: Any) -> list[str]:
     return [each["field"] for each in response.json()["errors"]]
 
 
+def test_nobody_at_all_is_no_customer(key: APIClient) -> None:
+    for body in ({}, {"name": "  ", "tags": ["vip"]}):
+        answer = key.post(LIST, body, format="json")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
+    assert not Contact.objects.exists()
+
+
 def test_customer_is_made_whole_and_told_whole(key: APIClient, app: Inbox) -> None:
     CustomField.objects.create(entity="contact", key="orders", label="Orders", kind="number")
     body = {

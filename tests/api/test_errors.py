@@ -113,6 +113,12 @@ def test_wrong_values_name_their_fields(key: APIClient) -> None:
     assert body["detail"] == body["errors"][0]["detail"]
 
 
+def test_space_around_a_text_counts_as_described(key: APIClient) -> None:
+    assert key.post(TICKETS, {"subject": " " + "x" * 199}, format="json").json()["subject"] == "x" * 199
+    body = is_problem(key.post(TICKETS, {"subject": " " + "x" * 200}, format="json"), 422, "invalid")
+    assert [(error["field"], error["code"]) for error in body["errors"]] == [("subject", "max_length")]
+
+
 def test_refusal_speaks_the_readers_language(key: APIClient) -> None:
     body = key.post(TICKETS, {}, format="json", HTTP_ACCEPT_LANGUAGE="pt-BR").json()
     assert body["errors"][0]["detail"] == "Este campo é obrigatório."

@@ -135,6 +135,7 @@ def test_messages_are_found_by_meaning_with_their_scores(key: KeyClient, inbox: 
         ({}, "query"),
         ({"query": " "}, "query"),
         ({"query": "x", "limit": 51}, "limit"),
+        ({"query": "x", "limit": "5"}, "limit"),
         ({"query": "x", "threshold": 2}, "threshold"),
         ({"query": "x", "threshold": True}, "threshold"),
         ({"query": "x", "threshold": "0.5"}, "threshold"),

@@ -254,6 +254,7 @@ def test_team_that_something_belongs_to_is_not_deleted(
         {"slug": "é", "name": "x"},
         {"slug": "x"},
         {"slug": "x", "name": ""},
+        {"slug": 0, "name": "x"},
         {"slug": "x", "name": "x", "members": []},
     ],
 )
