@@ -23,6 +23,7 @@ from django.urls import path  # noqa: E402
 from api.seeds.chat_socket import OlderChatSocket  # noqa: E402
 from conversations.door import PREFIX, door  # noqa: E402
 from core import queue  # noqa: E402
+from core.lines import FewForEach  # noqa: E402
 from core.threads import BorrowedThreads  # noqa: E402
 from desk.consumers import DeskConsumer  # noqa: E402
 from helpdesk.pages import Pages  # noqa: E402
@@ -43,7 +44,7 @@ sockets = URLRouter(
         path("ws/desk/", staff_socket),
     ]
 )
-routes = BorrowedThreads(ProtocolTypeRouter({"http": pages, "websocket": sockets}))
+routes = BorrowedThreads(ProtocolTypeRouter({"http": pages, "websocket": FewForEach(sockets)}))
 
 
 def settle_memory() -> None:

@@ -364,6 +364,8 @@ WEBHOOK_SECRET_OVERLAP_HOURS = env.int("WEBHOOK_SECRET_OVERLAP_HOURS", default=2
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1_200)
 # How many conversations each key, user and address may follow at once, in one process.
 API_STREAMS = env.int("API_STREAMS", default=200)
+# How many sockets and streams of the chat one address may hold open, in one process. 0: as many as it likes.
+LINES_PER_ADDRESS = env.int("LINES_PER_ADDRESS", default=1_000)
 # Wrong keys and tokens from one address.
 API_REFUSALS_PER_MINUTE = env.int("API_REFUSALS_PER_MINUTE", default=60)
 REST_FRAMEWORK: dict[str, Any] = {

@@ -71,6 +71,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--walk", type=int, default=WALK_SECONDS, help="seconds of each walk along links")
     chosen, more = parser.parse_known_args([each for each in arguments if each != "--"])
     phases = chosen.phases.split(",")
+    callers = [caller for caller in CALLERS if caller in (chosen.callers or CALLERS)]
     if "anonymous" in (chosen.callers or ()) and not asking(phases):
         parser.error("strangers do not walk: of them there is nothing else to ask")
     failed = []
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> int:
             credentials = signed_in(stack.base_url)
             described = home / "openapi.json"
             described.write_bytes(get(f"{stack.base_url}/api/schema?format=json", credentials["admin"]))
-            for caller in chosen.callers or CALLERS:
+            for caller in callers:
                 sys.stdout.write(f"\n── {caller} ──\n")
                 sys.stdout.flush()
                 options = ["--max-examples", str(chosen.examples), *more]
@@ -92,7 +93,7 @@ def main(arguments: list[str]) -> int:
                 if not judged(stack.base_url, described, credentials[caller], turns, *options):
                     failed.append(caller)
         embedded.destroy(home)
-    sys.stdout.write(f"{len(failed)} of {len(chosen.callers or CALLERS)} callers saw something wrong.\n")
+    sys.stdout.write(f"{len(failed)} of {len(callers)} callers saw something wrong.\n")
     return bool(failed)
 
 

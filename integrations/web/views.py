@@ -22,6 +22,7 @@ from conversations.queries.wire import Reader, attachment_frame
 from core import limits
 from core.errors import HelpdeskError, Invalid, TooMany, Unauthenticated, Unavailable
 from core.language import spoken
+from core.lines import line_held, require_line
 from core.outages import DatabaseFailure
 from core.sse import event_stream, json_event, text_event
 from core.threads import Kind, in_thread, patient
@@ -122,16 +123,19 @@ async def widget_events(request: HttpRequest, key: str) -> StreamingHttpResponse
     given = request.headers.get("Last-Event-ID") or request.GET.get("since")
     if given is not None and not (given.isdecimal() and len(given) <= LONGEST_NUMBER):
         raise BadFrame(field="since")
+    address = request.META.get("REMOTE_ADDR", "")
+    require_line(address)
     session = VisitorSession(request.headers.get("Origin"))
     locale = get_language_from_request(request)
     since = int(given) if given else None
     missed = await session.hello(Hello(inbox=key, token=bearer(request), locale=locale, since=since))
 
     async def pieces() -> AsyncIterator[str]:
-        for frame in missed:
-            yield sse(frame)
-        async for frame in feed.frames(session):
-            yield sse(frame)
+        with line_held(address):
+            for frame in missed:
+                yield sse(frame)
+            async for frame in feed.frames(session):
+                yield sse(frame)
 
     return event_stream(pieces())
 
