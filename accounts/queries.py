@@ -68,40 +68,6 @@ def require_set_up(by: Actor) -> None:
         raise Forbidden
 
 
-def seen_by_staff(actor: Actor) -> Q:
-    """Returns the condition under which an operator or a key sees rows that have a `team` and an `assignee`.
-
-    Those of the actor's teams, those without a team, and those assigned to the operator.
-    """
-    seen = seen_by_team(actor)
-    return seen | Q(assignee_id=actor.id) if actor.kind == ActorKind.OPERATOR else seen
-
-
-def sight(actor: Actor, *, customer: str) -> rows.Where:
-    """Returns the rule of `visible_to` for a row with a `team` and an `assignee`, for `rows.find`.
-
-    `customer` is the column in which the row's own customer stands.
-    """
-    if actor.is_admin:
-        return rows.Where()
-    if actor.kind == ActorKind.CONTACT:
-        return rows.Where(f"this.{customer} = %s", (actor.id,))
-    if not actor.is_staff:
-        return rows.Where("FALSE")
-    team, values = "this.team_id IS NULL OR this.team_id = ANY(%s)", (sorted(actor.team_ids),)
-    if actor.kind != ActorKind.OPERATOR:
-        return rows.Where(team, values)
-    return rows.Where(f"{team} OR this.assignee_id = %s", (*values, int(actor.id)))
-
-
-def sees_as_staff(actor: Actor, *, team_id: int | None, assignee_id: int | None) -> bool:
-    """Says of one row that was read already what `seen_by_staff` says in a query, administrators included."""
-    if actor.is_admin:
-        return True
-    is_own = actor.kind == ActorKind.OPERATOR and str(assignee_id) == actor.id
-    return actor.is_staff and (team_id is None or team_id in actor.team_ids or is_own)
-
-
 def seen_by_team(actor: Actor) -> Q:
     """Returns the condition for rows that have a `team`: those of the actor's teams, those without one."""
     return Q(team=None) | Q(team__in=actor.team_ids)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from accounts.queries import sees_as_staff
+from accounts.sight import sees_as_staff
 from core.actor import Actor
 from core.threads import borrowed, in_thread
 from desk.queries.rows import row_frame, rows_by_id

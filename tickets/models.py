@@ -11,35 +11,21 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
-from accounts.queries import seen_by_staff, sees_as_staff, sight
+from accounts.sight import Sighted, SightedQuerySet
 from conversations.enums import Priority
 from conversations.models import Contact, Conversation
-from core import rows
-from core.actor import Actor, ActorKind
 from tickets.enums import DONE, TicketEventType, TicketSource, TicketStatus
 
 
-class TicketQuerySet(models.QuerySet["Ticket"]):
+class TicketQuerySet(SightedQuerySet["Ticket"]):
     """The one door to tickets for an actor, and the sets people work on."""
-
-    def visible_to(self, actor: Actor) -> Self:
-        """Narrows to what the actor may see, by the same rule as conversations.
-
-        Admins see all; operators and keys those of their teams, those without a team and those assigned to
-        them; a contact those it asked for; anybody else nothing.
-        """
-        if actor.is_admin:
-            return self
-        if actor.kind == ActorKind.CONTACT:
-            return self.filter(requester_id=actor.id)
-        return self.filter(seen_by_staff(actor)) if actor.is_staff else self.none()
 
     def unsolved(self) -> Self:
         """Narrows to those on which work is left."""
         return self.exclude(status__in=DONE)
 
 
-class Ticket(models.Model):
+class Ticket(Sighted, models.Model):
     """A piece of work with a number that a customer can quote; it groups conversations about one matter."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -95,6 +81,8 @@ class Ticket(models.Model):
 
     objects = TicketQuerySet.as_manager()
 
+    customer_key = "requester_id"
+
     # The first line of its history, on the object that `create_ticket` returns when it made the row.
     opened: "TicketEvent | None" = None
 
@@ -129,17 +117,6 @@ class Ticket(models.Model):
     def just_created(self) -> bool:
         """True on the object that `create_ticket` returns when it made the row; not stored."""
         return self.opened is not None
-
-    @staticmethod
-    def sight(actor: Actor) -> rows.Where:
-        """Returns what `visible_to` narrows to, for `rows.find`."""
-        return sight(actor, customer="requester_id")
-
-    def is_visible_to(self, actor: Actor) -> bool:
-        """Says of one row that was read already what `visible_to` says in a query."""
-        if actor.kind == ActorKind.CONTACT and not actor.is_admin:
-            return str(self.requester_id) == actor.id
-        return sees_as_staff(actor, team_id=self.team_id, assignee_id=self.assignee_id)
 
     @property
     def reference(self) -> str:

@@ -11,35 +11,21 @@ from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team, User
-from accounts.queries import seen_by_staff, sees_as_staff, sight
+from accounts.sight import Sighted, SightedQuerySet
 from conversations.enums import Priority, Status
 from conversations.models.contacts import Contact, ContactIdentity
 from conversations.models.inboxes import Inbox
-from core import rows
-from core.actor import Actor, ActorKind
 
 
-class ConversationQuerySet(models.QuerySet["Conversation"]):
+class ConversationQuerySet(SightedQuerySet["Conversation"]):
     """The one door to conversations for an actor, and the orders people work in."""
-
-    def visible_to(self, actor: Actor) -> Self:
-        """Narrows to what the actor may see.
-
-        Admins see all; operators and keys those of their teams, those without a team and those assigned to
-        them; a contact its own; anybody else nothing.
-        """
-        if actor.is_admin:
-            return self
-        if actor.kind == ActorKind.CONTACT:
-            return self.filter(contact_id=actor.id)
-        return self.filter(seen_by_staff(actor)) if actor.is_staff else self.none()
 
     def longest_waiting(self) -> Self:
         """Orders by how long the customer waits, then by the newest activity."""
         return self.order_by(F("waiting_since").asc(nulls_last=True), "-updated_at", "id")
 
 
-class Conversation(models.Model):
+class Conversation(Sighted, models.Model):
     """A thread with one contact in one inbox. Its row lock makes `seq` gapless and in commit order."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -86,6 +72,8 @@ class Conversation(models.Model):
 
     objects: ClassVar[models.Manager["Conversation"]] = ConversationQuerySet.as_manager()
 
+    customer_key = "contact_id"
+
     class Meta:
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
@@ -125,17 +113,6 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject or self.preview or self.pk}"
-
-    @staticmethod
-    def sight(actor: Actor) -> rows.Where:
-        """Returns what `visible_to` narrows to, for `rows.find`."""
-        return sight(actor, customer="contact_id")
-
-    def is_visible_to(self, actor: Actor) -> bool:
-        """Says of one row that was read already what `visible_to` says in a query."""
-        if actor.kind == ActorKind.CONTACT and not actor.is_admin:
-            return str(self.contact_id) == actor.id
-        return sees_as_staff(actor, team_id=self.team_id, assignee_id=self.assignee_id)
 
     @property
     def is_unread(self) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 from django.utils.dateparse import parse_datetime
 
-from accounts.queries import sees_as_staff
+from accounts.sight import sees_as_staff
 from conversations.enums import Light, Status
 from conversations.models import Conversation, ConversationQuerySet, Inbox, InboxState
 from conversations.queries.windows import channel_frame, window_frame

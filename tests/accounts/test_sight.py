@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import ApiKey, Team, User
-from accounts.queries import sees_as_staff
+from accounts.sight import sees_as_staff
 from agents.models import Agent
 from conversations.actions import Sender, receive
 from conversations.models import Conversation, Inbox
