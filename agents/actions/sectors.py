@@ -26,9 +26,9 @@ def open_sector(*, slug: str, name: str, by: Actor) -> Inbox:
     if known := api_inbox_of(team):
         return known
     secret = PREFIX + base64.b64encode(secrets.token_bytes(LONGEST_KEY)).decode()
-    inbox = Inbox.objects.create(
-        name=f"API: {team.name}", channel="api", team=team, config={"signing_secret": secret}
-    )
+    # A team's name may be as long as an inbox's.
+    name = f"API: {team.name}"[: Inbox._meta.get_field("name").max_length]
+    inbox = Inbox.objects.create(name=name, channel="api", team=team, config={"signing_secret": secret})
     if agent := Agent.objects.filter(is_active=True).order_by("name").first():
         agent.inboxes.add(inbox)
     return inbox

@@ -53,6 +53,11 @@ def test_message_is_stored_in_the_conversation_of_its_client_and_sector(key: Key
     assert (stored.inbox.channel, stored.conversation.team) == ("api", Team.objects.get(slug="suporte"))
 
 
+def test_team_whose_name_is_as_long_as_may_be_is_a_sector(key: KeyClient, team: Team) -> None:
+    Team.objects.filter(pk=team.pk).update(name="x" * 80)
+    assert write(key, sector=team.slug)["client_id"] == "c-1"
+
+
 def test_team_that_is_there_is_the_sector_under_either_name(key: KeyClient, team: Team) -> None:
     """The team has the short name `support`."""
     by_name, by_slug = write(key), write(key, sector=team.slug)
