@@ -278,6 +278,7 @@ def test_tag_is_not_renamed_to_what_is_none(with_key: KeyMaker, davi: Contact, n
 )
 @pytest.mark.parametrize("entity", ["contact", "conversation", "ticket"])
 def test_value_fits_its_kind_wherever_it_stands(
+    *,
     key: APIClient,
     ticket: Ticket,
     conversation: Conversation,

@@ -370,6 +370,7 @@ def test_moment_with_any_distance_from_utc_is_the_same_moment(
 
 
 def test_messages_that_colleagues_write_come_only_to_who_sees_them(
+    *,
     as_clara: APIClient,
     with_key: KeyMaker,
     key: APIClient,
