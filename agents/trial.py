@@ -7,11 +7,12 @@ from accounts.queries import require_set_up
 from agents.citations import cite, shifted
 from agents.models import Agent
 from agents.prompt import build
+from agents.queries import sees_all_inboxes
 from conversations.enums import AuthorKind
 from conversations.models import Contact, Message
 from core import limits
 from core.actor import Actor
-from core.errors import TooMany
+from core.errors import Forbidden, TooMany
 from core.threads import in_thread
 from llm.loop import EndedBy, LoopResult, tool_loop
 from llm.tools import ToolContext, ToolResult, all_tools, get_tool
@@ -49,10 +50,12 @@ async def try_agent(*, agent: Agent, message: str, by: Actor) -> Tried:
     """Has an agent answer one message as a customer's first, with those of its tools that only read.
 
     It sees no conversation and opens none, so that nobody is handed over and no ticket is made. It asks a
-    model, and must not be called in a transaction. Raises Forbidden for whoever may not set up agents,
+    model, and must not be called in a transaction. Raises Forbidden for whoever may not change the agent,
     TooMany after `PER_MINUTE` trials, ModelError when no model answers.
     """
     require_set_up(by)
+    if not await in_thread(sees_all_inboxes, agent, by):
+        raise Forbidden
     if await in_thread(limits.count, f"try:{by.kind}:{by.id}") > PER_MINUTE:
         raise TooMany(retry_after=limits.seconds_left())
     trial = _Trial(agent)

@@ -42,6 +42,7 @@ class Rows(serializers.ListField):
 
     def __init__(self, *, child: Strict, **kwargs: Any) -> None:
         """Takes the body of one, and what any list takes."""
+        self.child: Strict
         super().__init__(child=child, min_length=1, **kwargs)
 
     def run_child_validation(self, data: list[Any]) -> list[Any]:
@@ -50,7 +51,8 @@ class Rows(serializers.ListField):
 
     def _one(self, item: Any) -> Any:
         try:
-            return self.child.run_validation(item)
+            # By a reader of its own: this one may say what is wrong in the language of another request.
+            return type(self.child).checked(item, **self.context)
         except ValidationError as error:
             return error
 

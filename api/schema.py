@@ -119,7 +119,7 @@ def with_introduction(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     result["info"]["description"] = DESCRIPTION
     result["tags"] = TAGS
     schemes = result["components"]["securitySchemes"]
-    result["components"]["securitySchemes"] = {name: schemes[name] for name in WAYS_IN}
+    result["components"]["securitySchemes"] = {name: schemes[name] for name in WAYS_IN} | schemes
     return result
 
 

@@ -181,7 +181,8 @@ def _written(row: Model, field: "Field[Any, Any]", here: BaseDatabaseWrapper, *,
     plain = _plain(type(row)).get(field.attname)
     if plain is not None:
         value = getattr(row, field.attname)
-        if value is None or isinstance(value, plain):
+        # A time that does not say where it is meant Django reads in the zone of the settings, and warns.
+        if value is None or (isinstance(value, plain) and getattr(value, "tzinfo", value) is not None):
             return value
     return field.get_db_prep_save(field.pre_save(row, adding), here)
 

@@ -23,7 +23,7 @@ from django.urls import path  # noqa: E402
 from api.seeds.chat_socket import OlderChatSocket  # noqa: E402
 from conversations.door import PREFIX, door  # noqa: E402
 from core import queue  # noqa: E402
-from core.lines import FewForEach  # noqa: E402
+from core.lines import few_for_each  # noqa: E402
 from core.threads import BorrowedThreads  # noqa: E402
 from desk.consumers import DeskConsumer  # noqa: E402
 from helpdesk.pages import Pages  # noqa: E402
@@ -38,13 +38,13 @@ staff_socket = AllowedHostsOriginValidator(AuthMiddlewareStack(DeskConsumer.as_a
 sockets = URLRouter(
     [
         # The widget lives on other sites by design: each inbox has its own list of them.
-        path("ws/chat/", ChatConsumer.as_asgi()),
+        path("ws/chat/", few_for_each(ChatConsumer.as_asgi())),
         # Without the slash it is the chat of an older system.
-        path("ws/chat", OlderChatSocket.as_asgi()),
+        path("ws/chat", few_for_each(OlderChatSocket.as_asgi())),
         path("ws/desk/", staff_socket),
     ]
 )
-routes = BorrowedThreads(ProtocolTypeRouter({"http": pages, "websocket": FewForEach(sockets)}))
+routes = BorrowedThreads(ProtocolTypeRouter({"http": pages, "websocket": sockets}))
 
 
 def settle_memory() -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 # What a view that needs another policy leaves on its answer.
-OTHER = {"_csp_config", "_csp_update", "_csp_replace", "_csp_exempt"}
+OTHER = {f"_csp_{what}{kind}" for what in ("config", "update", "replace", "exempt") for kind in ("", "_ro")}
 
 
 class PolicyMiddleware(CSPMiddleware):

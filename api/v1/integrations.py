@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from accounts.queries import may_set_up, require_set_up
 from api.base import ApiViewSet
+from api.fields import Strict
 from api.queries import narrowed
 from api.routes import both
 from api.v1.integrations_shapes import (
@@ -111,6 +112,7 @@ class Integrations(ApiViewSet):
         del request
         inbox = self._found(integration_id)
         require_set_up(self.actor)
+        self.body(Strict)
         return self.show(test_inbox(inbox=inbox, by=self.actor), HealthSerializer)
 
     def _rows(self) -> "QuerySet[Inbox]":

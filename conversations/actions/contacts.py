@@ -57,8 +57,8 @@ def create_contact(*, by: Actor, told: Told, identities: Sequence[Known] = ()) -
         raise Invalid(_("Say in which inbox of your teams they are known."), field="identities")
     contact = Contact()
     apply(contact, told)
-    if not (contact.name or contact.email or contact.phone or identities):
-        raise Invalid(_("Say who they are: a name, an e-mail address, a phone number."), field="name")
+    if not identities:
+        _require_somebody(contact)
     contact.save(force_insert=True)
     for number, known in enumerate(identities):
         known_as(contact, known, by=by, path=f"identities.{number}")
@@ -75,8 +75,16 @@ def edit_contact(*, contact: Contact, by: Actor, told: Told, expected: str | Non
     """
     row = locked_contact(contact, by=by, expected=expected)
     if names := apply(row, told):
+        if not row.identities.exists():
+            _require_somebody(row)
         row.save(update_fields=names)
     return row
+
+
+def _require_somebody(contact: Contact) -> None:
+    """Raises Invalid for whom nobody could call, write to, or find again."""
+    if not (contact.name or contact.email or contact.phone):
+        raise Invalid(_("Say who they are: a name, an e-mail address, a phone number."), field="name")
 
 
 @transaction.atomic

@@ -223,6 +223,8 @@ async def chat_stream(request: HttpRequest) -> StreamingHttpResponse:
     and carries the whole message as JSON. A new visitor each time; paced by key, and without one by address.
     A key in `X-API-Key` is looked at when one is sent, and wanted when REQUIRE_API_KEY is on.
     """
+    address = request.META.get("REMOTE_ADDR", "")
+    require_line(address)
     await in_thread(_check_caller, request)
     inbox = await in_thread(first_inbox)
     check_origin(inbox, request.headers.get("Origin"))
@@ -230,7 +232,7 @@ async def chat_stream(request: HttpRequest) -> StreamingHttpResponse:
     await session.hello(Hello(inbox=inbox.key, locale=get_language_from_request(request)))
     question = Send(uuid4(), request.GET.get("message", "")[: MAX_FRAME_BYTES // 8])
     await session.handle(question)
-    return event_stream(_answer(session))
+    return event_stream(_answer(session, address))
 
 
 def _check_caller(request: HttpRequest) -> None:
@@ -241,18 +243,19 @@ def _check_caller(request: HttpRequest) -> None:
     check_caller_pace(caller, address=address)
 
 
-async def _answer(session: VisitorSession) -> AsyncIterator[str]:
+async def _answer(session: VisitorSession, address: str) -> AsyncIterator[str]:
     """Yields the text as it grows and ends with the first message that is not the visitor's own."""
     told = 0
-    async for frame in feed.frames(session):
-        if frame["type"] == "delta":
-            so_far = told if frame["offset"] else 0
-            piece = cast("str", frame["text"])[max(0, so_far - frame["offset"]) :]
-            told = frame["offset"] + len(frame["text"])
-            yield text_event(piece)
-        message = frame.get("message")
-        if message and message["author"]["kind"] != "contact":
-            if told == 0:
-                yield text_event(message["text"])
-            yield json_event(message, name="done")
-            return
+    with line_held(address):
+        async for frame in feed.frames(session):
+            if frame["type"] == "delta":
+                so_far = told if frame["offset"] else 0
+                piece = cast("str", frame["text"])[max(0, so_far - frame["offset"]) :]
+                told = frame["offset"] + len(frame["text"])
+                yield text_event(piece)
+            message = frame.get("message")
+            if message and message["author"]["kind"] != "contact":
+                if told == 0:
+                    yield text_event(message["text"])
+                yield json_event(message, name="done")
+                return

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
+from conversations.tags import checked_tags
 from core.actor import Actor
 from core.errors import Forbidden, NotFound
 from core.queue import defer
@@ -35,19 +36,22 @@ def require_lead(by: Actor) -> None:
 
 @transaction.atomic
 def write_article(*, by: Actor, **values: Any) -> Article:
-    """Makes an article of these values, a draft unless they say otherwise. Raises Forbidden for operators."""
+    """Makes an article of these values, a draft unless they say otherwise.
+
+    Raises Forbidden for operators, Invalid for tags that are none.
+    """
     require_lead(by)
-    return save_article(article=Article(**values), by=by)
+    return save_article(article=Article(**_checked(values)), by=by)
 
 
 @transaction.atomic
 def change_article(*, article: Article, by: Actor, expected: str | None = None, **values: Any) -> Article:
     """Changes what is named and leaves the rest; `status` publishes, takes back or puts away.
 
-    Raises Forbidden for operators, Changed where the article is not as it was read.
+    Raises as `write_article` does, and Changed where the article is not as it was read.
     """
     row = _locked(article, by, expected)
-    for name, value in values.items():
+    for name, value in _checked(values).items():
         setattr(row, name, value)
     return save_article(article=row, by=by)
 
@@ -56,6 +60,10 @@ def change_article(*, article: Article, by: Actor, expected: str | None = None, 
 def delete_article(*, article: Article, by: Actor, expected: str | None = None) -> None:
     """Deletes an article for good. Raises as `change_article` does."""
     delete_articles(articles=[_locked(article, by, expected)], by=by)
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "tags": checked_tags(values["tags"])} if "tags" in values else values
 
 
 def _locked(article: Article, by: Actor, expected: str | None) -> Article:

@@ -379,3 +379,27 @@ def test_title_of_the_inbox_or_else_its_name_and_the_id_are_said(
     assert key.post(url, body, format="json").json()["text"] == f"Shop {conversation.pk}"
     for wrong in ({}, {"conversation": str(uuid4())}, {"conversation": 7}):
         assert fields_of(key.post(url, wrong, format="json")) == ["conversation"]
+
+
+def test_one_of_many_is_refused_in_the_language_of_who_asks(as_ana: APIClient) -> None:
+    """What reads the rows is kept from one request to the next."""
+    body = {"contacts": [{"email": "a@example.com", "tags": ["x"] * 500}]}
+
+    def refusal(language: str) -> str:
+        answer = as_ana.post(f"{LIST}/bulk", body, format="json", HTTP_ACCEPT_LANGUAGE=language)
+        detail: str = answer.json()["results"][0]["error"]["detail"]
+        return detail
+
+    assert len({refusal("pt-BR"), refusal("en"), refusal("es")}) == 3
+
+
+def test_nobody_becomes_of_a_customer_whom_no_inbox_knows(as_ana: APIClient) -> None:
+    made = as_ana.post(LIST, {"name": "Eva"}, format="json").json()
+    refused = as_ana.patch(f"{LIST}/{made['id']}", {"name": ""}, format="json")
+    assert [error["field"] for error in refused.json()["errors"]] == ["name"]
+    assert (
+        as_ana.patch(
+            f"{LIST}/{made['id']}", {"name": "", "phone": "+5511900000001"}, format="json"
+        ).status_code
+        == 200
+    )

@@ -338,3 +338,14 @@ def test_client_of_a_sector_keeps_one_conversation_in_each(key: KeyClient, db: N
     assert Contact.objects.filter(identities__external_id="6f6c2a3e").distinct().count() == 3
     history = key.get("/api/v1/messages/client/6f6c2a3e?page=1&per_page=100").json()
     assert (history["total"], history["pages"]) == (4, 1)
+
+
+def test_tags_of_articles_are_tags_as_all_are(as_ana: APIClient) -> None:
+    def article(*tags: str) -> Any:
+        return as_ana.post(ARTICLES, {"title": "x", "language": "en", "tags": tags}, format="json")
+
+    assert article("a,b").json()["errors"][0]["field"] == "tags"
+    made = article("Order", "order", " gold ").json()
+    assert made["tags"] == ["Order", "gold"]
+    changed = as_ana.patch(f"{ARTICLES}/{made['id']}", {"tags": ["a", "A"]}, format="json")
+    assert changed.json()["tags"] == ["a"]

@@ -147,6 +147,7 @@ def test_lead_changes_an_agent_only_where_they_see_all_its_inboxes(
     for answer in (
         as_elsa.patch(url, {"persona": "Rude"}, format="json"),
         as_elsa.patch(url, {"inboxes": [inbox.pk]}, format="json"),
+        as_elsa.post(f"{url}/try", {"message": "Oi"}, format="json"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     agent.refresh_from_db()

@@ -1,6 +1,6 @@
 """Rows past the ORM's compiler: the same rows as the ORM would write and read."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -222,3 +222,12 @@ def test_relation_of_which_nothing_belongs_is_not_asked_for(
         assert list(message.attachments.all()) == []
     with django_assert_num_queries(1):
         assert not message.attachments.filter(name="x").exists()
+
+
+def test_time_without_a_zone_is_read_as_django_reads_it(conversation: Conversation, settings) -> None:
+    settings.TIME_ZONE = "America/Sao_Paulo"
+    conversation.waiting_since = datetime(2026, 11, 22, 12)  # noqa: DTZ001 (that is what it is about)
+    with pytest.warns(RuntimeWarning, match="naive"):
+        rows.update(conversation, "waiting_since")
+    conversation.refresh_from_db()
+    assert conversation.waiting_since == datetime(2026, 11, 22, 15, tzinfo=UTC)
