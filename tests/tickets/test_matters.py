@@ -1,11 +1,13 @@
 """Which requests of one conversation are one matter, in the alphabets and with the numbers people write."""
 
+from functools import partial
+
 import pytest
-from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
+from conversations.actions import Sender, receive
 from conversations.models import Conversation
 from core.actor import Actor
 from tests.conversations.test_receive import in_parallel
@@ -159,21 +161,21 @@ def test_subject_that_staff_changed_is_the_one_that_is_compared(
 def test_what_many_add_at_once_is_kept_once_each_and_in_one_row_of_numbers(
     conversation: Conversation, agent: Actor
 ) -> None:
-    texts = ["Veio na cor errada", "E rasgado", "veio na cor errada!", "E rasgado."] * 2
+    """From two conversations of one ticket: neither waits for the other's lock, both for the ticket's."""
+    other = receive(inbox=conversation.inbox, sender=Sender("eva"), text="Oi").conversation
     ticket = create_ticket(by=agent, subject="Troca", conversation=conversation)
+    ticket.conversations.add(other)
+    texts = [f"Veio na cor errada, e é a vez {number}" for number in range(8)]
 
-    def add(text: str) -> object:
-        try:
-            again = create_ticket(by=agent, subject="Troca", description=text, conversation=conversation)
-            return again.pk
-        finally:
-            connection.close()
+    def add(text: str, where: Conversation) -> object:
+        return create_ticket(by=agent, subject="Troca", description=text, conversation=where).pk
 
-    assert set(in_parallel([lambda text=text: add(text) for text in texts])) == {ticket.pk}  # type: ignore[misc]
+    calls = [partial(add, text, where) for text in texts for where in (conversation, other)]
+    assert set(in_parallel(calls)) == {ticket.pk}
     history = timeline(ticket)
-    assert [line.seq for line in history] == [1, 2, 3]
-    assert {normalised(line.text) for line in history[1:]} == {"veio na cor errada", "e rasgado"}
-    assert Ticket.objects.get().last_seq == 3
+    assert [line.seq for line in history] == list(range(1, 10))
+    assert sorted(line.text for line in history[1:]) == texts
+    assert Ticket.objects.get().last_seq == 9
 
 
 @given(st.text(max_size=200))
