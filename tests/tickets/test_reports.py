@@ -62,3 +62,39 @@ def test_operators_count_what_is_theirs_and_see_none_of_others(
     assert sum(row[0] for row in figures(bruno.as_actor())) == 1
     assert figures(clara.as_actor()) == [(0, 0, 0)] * 3
     assert unsolved_now(actor=bruno.as_actor(), narrowed=Narrowed()) == {"new": 1, "open": 0, "pending": 0}
+
+
+def test_ticket_that_was_opened_again_counts_as_never_solved() -> None:
+    ticket = made(2, solved=2)
+    assert figures() == [(1, 1, 0), (0, 0, 0), (0, 0, 0)]
+    update_ticket(ticket=ticket, by=SYSTEM, status="open")
+    assert figures() == [(1, 0, 1), (0, 0, 1), (0, 0, 1)]
+
+
+def test_moment_at_midnight_is_of_the_day_that_begins() -> None:
+    ticket = made(2)
+    for at, days in (
+        (datetime(2026, 10, 2, 23, 59, 59, 999_999, tzinfo=UTC), [1, 0, 0]),
+        (datetime(2026, 10, 3, tzinfo=UTC), [0, 1, 0]),
+        (datetime(2026, 10, 1, 23, 59, 59, 999_999, tzinfo=UTC), [0, 0, 0]),
+        (datetime(2026, 10, 5, tzinfo=UTC), [0, 0, 0]),
+    ):
+        Ticket.objects.filter(pk=ticket.pk).update(created_at=at)
+        assert [opened for opened, _solved, _left in figures()] == days
+
+
+def test_backlog_is_of_the_narrowed_team_alone_and_of_no_group(team: Team, other_team: Team) -> None:
+    made(1, team=team)
+    made(3, team=team)
+    made(1, team=other_team)
+    assert [left for _opened, _solved, left in figures(team=team)] == [1, 2, 2]
+    lines = opened_and_solved(DAYS, actor=SYSTEM, narrowed=Narrowed(by="team"))
+    assert {line.figures["backlog"] for line in lines} == {None}
+
+
+def test_what_is_left_now_counts_each_status_in_which_work_is_left(team: Team, other_team: Team) -> None:
+    for number, status in enumerate(["new", "open", "open", "pending", "solved", "closed"]):
+        ticket = made(2, team=team if number % 2 else other_team)
+        update_ticket(ticket=ticket, by=SYSTEM, status=status)
+    assert unsolved_now(actor=SYSTEM, narrowed=Narrowed()) == {"new": 1, "open": 2, "pending": 1}
+    assert unsolved_now(actor=SYSTEM, narrowed=Narrowed(team=team)) == {"new": 0, "open": 1, "pending": 1}
