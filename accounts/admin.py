@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from accounts.actions import create_api_key, invite
 from accounts.actions.people import require_admin_besides
 from accounts.actions.sign_ins import end_sign_ins
+from accounts.actions.teams import delete_team, what_is_left
 from accounts.enums import Registering, Role, Scope
 from accounts.models import ApiKey, Invitation, SignIn, Team, User
 from accounts.queries import user_by_email
@@ -66,6 +67,19 @@ class UserAdmin(SigningInAdmin, DjangoUserAdmin[User]):
         *DjangoUserAdmin.add_fieldsets,
         (_("Helpdesk"), {"fields": ("role", "teams", "is_staff")}),
     )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only administrators say who works here, whatever permissions somebody was given."""
+        return getattr(request.user, "is_admin", False) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """The same: who may change a user could make themselves an administrator."""
+        return getattr(request.user, "is_admin", False) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Users are switched off: what they wrote keeps its author."""
+        del request, obj
+        return False
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """Ends the sign-ins of whoever is switched off."""
@@ -166,6 +180,21 @@ class TeamAdmin(admin.ModelAdmin[Team]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         """Counts the members in the same query."""
         return super().get_queryset(request).annotate(members_counted=Count("members"))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
+        """Says what keeps a team: without it, that would be everybody's."""
+        *told, kept = super().get_deleted_objects(objs, request)
+        left = [f"{team}: {name}" for team in objs for name in what_is_left(team)]
+        return told[0], told[1], told[2], [*kept, *left]
+
+    def delete_model(self, request: HttpRequest, obj: Team) -> None:
+        """Deletes through the action, which asks once more under the lock."""
+        delete_team(team=obj, by=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Team]) -> None:
+        """The same for several."""
+        for team in queryset:
+            delete_team(team=team, by=actor_of(request))
 
     @admin.display(description=_("members"), ordering="members_counted")
     def member_count(self, team: Team) -> int:

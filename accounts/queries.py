@@ -2,7 +2,8 @@
 
 import hashlib
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.enums import Scope
@@ -78,9 +79,17 @@ def team_by_slug(slug: str) -> Team | None:
     return Team.objects.filter(slug=slug).first()
 
 
+def users_with_email(email: str) -> "QuerySet[User]":
+    """Returns the user with that e-mail address, in whichever case it is written, as a query.
+
+    Compared in small letters, as the constraint does: in capitals the i without a dot is an I.
+    """
+    return User.objects.alias(compared=Lower("email")).filter(compared=Lower(Value(email)))
+
+
 def user_by_email(email: str) -> User | None:
-    """Returns the user with that e-mail address, in whichever case it is written, or None."""
-    return User.objects.filter(email__iexact=email).first() if email else None
+    """Returns that user, or None."""
+    return users_with_email(email).first() if email else None
 
 
 def user_or_none(actor: Actor) -> User | None:

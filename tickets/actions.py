@@ -92,7 +92,7 @@ def create_ticket(
         return known
     if row is None:
         return _insert(wish, requester, by=by)
-    if known := same_matter(row, subject=wish.subject, description=wish.description):
+    if known := same_matter(row, subject=wish.subject, description=wish.description, actor=by):
         _repeat(known, wish, by=by)
         return known
     ticket = _insert(replace(wish, team=team or row.team or row.inbox.team), requester, by=by)

@@ -131,7 +131,13 @@ def _set_plain(row: User, wanted: dict[str, Any]) -> None:
         # One field, as people write it: who knows which part of a name is which?
         row.first_name, row.last_name = wanted["name"].strip()[:MAX_NAME], ""
     if "email" in wanted:
+        # Some capitals are two small letters, and it is the name to sign in with.
+        if len(wanted["email"].lower()) > MAX_NAME:
+            raise Invalid(_("This e-mail address is too long."), field="email")
         _require_free(wanted["email"], row)
+        if row.username == row.email.lower():
+            # They sign in with the new one, and the old one can be somebody else's.
+            row.username = wanted["email"].lower()
         row.email = wanted["email"]
     if "language" in wanted:
         row.language = checked_language(wanted["language"])

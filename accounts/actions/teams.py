@@ -1,5 +1,6 @@
 """Making teams, changing them, deleting those that nothing belongs to."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,10 +12,16 @@ from core.actor import Actor
 from core.errors import Conflict, Invalid, NotFound
 from core.versions import require_version
 
+# In a filter it stands for those of no team.
+NO_TEAM = "none"
+
 
 @transaction.atomic
 def create_team(*, slug: str, name: str, by: Actor) -> Team:
-    """Makes a team without members. Raises Forbidden for non-admins, Invalid for a slug that is taken."""
+    """Makes a team without members.
+
+    Raises Forbidden for non-admins, Invalid for a slug that is taken or stands for no team.
+    """
     require_admin(by)
     return _saved(Team(slug=slug, name=name))
 
@@ -39,11 +46,17 @@ def delete_team(*, team: Team, by: Actor, expected: str | None = None) -> None:
     team's: without one, everybody sees them.
     """
     row = _locked(team, by=by, expected=expected)
+    for kept in what_is_left(row):
+        raise Conflict(_("The team still has %s.") % kept)
+    row.delete()
+
+
+def what_is_left(team: Team) -> Iterator[str]:
+    """Yields the names of what still is the team's, and would be everybody's without it."""
     for relation in Team._meta.related_objects:
         rows = relation.related_model._default_manager  # noqa: SLF001 (any model's)
-        if relation.one_to_many and rows.filter(**{relation.field.name: row}).exists():
-            raise Conflict(_("The team still has %s.") % relation.related_model._meta.verbose_name_plural)
-    row.delete()
+        if relation.one_to_many and rows.filter(**{relation.field.name: team}).exists():
+            yield str(relation.related_model._meta.verbose_name_plural)
 
 
 def _locked(team: Team, *, by: Actor, expected: str | None) -> Team:
@@ -56,6 +69,8 @@ def _locked(team: Team, *, by: Actor, expected: str | None) -> Team:
 
 
 def _saved(row: Team) -> Team:
+    if row.slug == NO_TEAM:
+        raise Invalid(_("This short name stands for no team."), field="slug")
     try:
         with transaction.atomic():
             row.save()

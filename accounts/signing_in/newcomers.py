@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.enums import Role
 from accounts.models import User
+from accounts.queries import users_with_email
 from core.errors import Forbidden
 
 # From the least to the most.
@@ -48,7 +49,7 @@ def _known(claims: Claims) -> User | None:
     email = verified_email(claims)
     if not email:
         return None
-    rows = User.objects.select_for_update().filter(email__iexact=email, is_active=True, is_staff=True)
+    rows = users_with_email(email).select_for_update().filter(is_active=True, is_staff=True)
     user = rows.first()
     if user and SocialAccount.objects.filter(user=user, extra_data__iss=claims["iss"]).exists():
         # An address that was given to somebody else since.
@@ -62,7 +63,7 @@ def _made(claims: Claims) -> User:
         raise Forbidden(_("Nobody here has this account. Ask an administrator to add your e-mail address."))
     if not email:
         raise Forbidden(_("The sign-on does not say that your e-mail address is verified."))
-    if User.objects.filter(email__iexact=email).exists() or User.objects.filter(username=email).exists():
+    if users_with_email(email).exists() or User.objects.filter(username=email).exists():
         raise Forbidden(_("This account is switched off."))
     name = str(claims.get("name") or "")[:150]
     user = User(username=email, email=email, first_name=name, is_staff=True, role=Role.OPERATOR)

@@ -17,6 +17,7 @@ from tests.accounts.entrance import knock
 from tests.accounts.mailbox import delivered
 from tests.accounts.test_admin_ways_in import form_of
 from tests.conftest import make_user
+from tickets.actions import create_ticket
 
 KEY = {"name": "Shop", "scopes": "read", "is_active": "on"}
 
@@ -173,3 +174,36 @@ def test_search_takes_any_words_as_words(desk: Client, ana: User, system: Actor,
     for words in ("%", "' OR 1=1 --", "\\", "é", "0" * 300):
         page = desk.get(f"/admin/accounts/{path}/", {"q": words})
         assert (page.status_code, page.context["cl"].result_count) == (200, 0), words
+
+
+def test_users_are_never_deleted(desk: Client, ana: User, bruno: User) -> None:
+    for user in (ana, bruno):
+        assert desk.post(f"/admin/accounts/user/{user.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [ana.pk, bruno.pk], "post": "yes"}
+    desk.post("/admin/accounts/user/", chosen)
+    assert set(User.objects.all()) == {ana, bruno}
+
+
+def test_permission_alone_makes_nobody_an_administrator(client: Client, bruno: User) -> None:
+    bruno.user_permissions.set(Permission.objects.filter(content_type__model="user"))
+    client.force_login(bruno)
+    form = form_of(bruno, role="admin", is_superuser="on")
+    assert client.post(f"/admin/accounts/user/{bruno.pk}/change/", form).status_code == 403
+    assert client.post("/admin/accounts/user/add/", form).status_code == 403
+    bruno.refresh_from_db()
+    assert (bruno.role, bruno.is_superuser) == ("operator", False)
+
+
+def test_team_that_something_belongs_to_is_not_deleted(desk: Client, team: Team, other_team: Team) -> None:
+    """Without its team, a ticket would be everybody's."""
+    ticket = create_ticket(by=Actor.system(), subject="x", team=team)
+    one = f"/admin/accounts/team/{team.pk}/delete/"
+    assert "Support: tickets" in told(desk.post(one, {"post": "yes"}))
+    both = {"action": "delete_selected", "_selected_action": [team.pk, other_team.pk], "post": "yes"}
+    desk.post("/admin/accounts/team/", both)
+    ticket.refresh_from_db()
+    assert (ticket.team, Team.objects.count()) == (team, 2)
+    desk.post("/admin/accounts/team/", {**both, "_selected_action": [other_team.pk]})
+    ticket.delete()
+    desk.post(one, {"post": "yes"})
+    assert not Team.objects.exists()

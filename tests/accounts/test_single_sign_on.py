@@ -14,9 +14,12 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.test import Client
 
+from accounts.enums import Role
 from accounts.models import User
+from accounts.queries import user_by_email
 from accounts.signing_in.newcomers import role_of, verified_email
 from tests.accounts.entrance import CODE, ME, give_app, is_in, show_again, shown, signed_in, words
+from tests.conftest import make_user
 from tests.fakes.oidc import CLIENT_ID, CLIENT_SECRET, OidcProvider, new_key
 from tests.live import LiveServer
 
@@ -461,3 +464,14 @@ def test_with_sign_on_only_a_passkey_does_not_do(bruno: User, provider: OidcProv
     refusal = AccountAdapter().pre_login(request, bruno)
     assert refusal is not None
     assert refusal.status_code == 403
+
+
+def test_letter_whose_capital_is_anothers_is_another_letter(provider: OidcProvider, db: None) -> None:
+    """In capitals, the i without a dot and the other are the same."""
+    vitor = make_user("vitor", Role.ADMIN)
+    provider.person |= {"email": "v\u0131tor@example.com", "email_verified": True, "sub": "u-77"}
+    client = Client()
+    sign_on(client)
+    assert client.session.get("_auth_user_id") != str(vitor.pk)
+    assert user_by_email("V\u0131tor@example.com") is None
+    assert user_by_email("VITOR@example.com") == vitor

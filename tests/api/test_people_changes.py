@@ -253,3 +253,18 @@ def test_thief_of_a_token_does_not_find_the_password_with_it(bruno: User, still_
     right = client.post("/api/v1/auth/password", {**body, "old_password": "bruno"}, format="json")
     assert right.status_code == 429
     assert bruno.check_password("bruno")
+
+
+def test_address_that_was_given_up_can_be_somebody_elses(as_ana: APIClient) -> None:
+    first = {"email": "eva@example.com", "name": "Eva", "password": PASSWORD}
+    eva = as_ana.post("/api/v1/users", first, format="json").json()["id"]
+    as_ana.patch(f"/api/v1/users/{eva}", {"email": "e2@example.com"}, format="json")
+    assert as_ana.post("/api/v1/users", {**first, "name": "Other Eva"}, format="json").status_code == 201
+    assert User.objects.get(pk=eva).username == "e2@example.com"
+
+
+def test_address_of_which_too_much_would_be_the_name_is_refused(as_ana: APIClient) -> None:
+    """Some capitals are two small letters."""
+    long = "e@" + ".".join(["\u0130" * 12] * 9) + ".com"
+    refused = as_ana.post("/api/v1/users", {"email": long, "name": "E", "password": PASSWORD}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "email")

@@ -144,3 +144,11 @@ def test_team_may_be_given_the_name_that_it_has(as_ana: APIClient, night: Team) 
     assert (same.status_code, same.json()["id"]) == (200, night.pk)
     assert as_ana.patch(NIGHT, {}, format="json").json() == same.json()
     assert [as_ana.delete(NIGHT).status_code for _ in range(2)] == [204, 404]
+
+
+def test_no_team_is_called_as_those_of_no_team(as_ana: APIClient, team: Team) -> None:
+    for refused in (
+        as_ana.post("/api/v1/teams", {"slug": "none", "name": "None"}, format="json"),
+        as_ana.patch(f"/api/v1/teams/{team.slug}", {"slug": "none"}, format="json"),
+    ):
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "slug")

@@ -273,3 +273,21 @@ def test_change_of_many_and_of_one_that_hangs_on_their_conversations_do_not_lock
 
     calls = [partial(act, number) for number in range(8) for act in (change_many, change_one)]
     assert set(in_parallel(calls)) == {200}
+
+
+def test_ticket_of_the_same_matter_that_one_may_not_see_is_not_shown(
+    as_bruno: APIClient, conversation: Conversation, other_team: Team
+) -> None:
+    hidden = create_ticket(
+        by=Actor.system(),
+        subject="Late order",
+        conversation=conversation,
+        team=other_team,
+        description="secret",
+    )
+    body = {"subject": "Late order", "conversation": str(conversation.pk)}
+    made = as_bruno.post("/api/v1/tickets", body, format="json")
+    assert (made.status_code, made.json()["history"][0]["type"]) == (201, "created")
+    assert made.json()["id"] != str(hidden.pk)
+    again = as_bruno.post("/api/v1/tickets", body, format="json")
+    assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
