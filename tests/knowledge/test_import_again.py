@@ -33,7 +33,7 @@ def titles() -> list[str]:
     return sorted(Article.objects.values_list("title", flat=True))
 
 
-# --- What it was pointed at ----------------------------------------------------------------------------------
+# --- What it was pointed at -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("folder", "neighbour"), [("he_p", "help"), ("he%", "help"), ("help", "help_old")])
@@ -118,7 +118,7 @@ def test_rows_with_an_address_may_change_their_titles(tmp_path: Path) -> None:
     assert (report.updated, report.missing, titles()) == (1, [], ["Paying by Pix"])
 
 
-# --- With other options --------------------------------------------------------------------------------------
+# --- With other options ---------------------------------------------------------------------------------
 
 
 def test_other_options_change_what_the_documents_left_open_and_nothing_else(
@@ -141,7 +141,7 @@ def test_a_team_that_is_made_later_gets_its_articles_at_the_next_import(tmp_path
     assert (imported(tmp_path).updated, Article.objects.get().team) == (1, night)
 
 
-# --- Stopped and failed --------------------------------------------------------------------------------------
+# --- Stopped and failed ---------------------------------------------------------------------------------
 
 
 def test_an_import_that_is_stopped_keeps_whole_batches_and_is_finished_by_the_next(

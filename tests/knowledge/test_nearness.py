@@ -34,7 +34,7 @@ def found(query: str, actor: Actor = SYSTEM, **more: Any) -> list[str]:
     return [row.message.text for row in similar_messages(query, actor=actor, **more)]
 
 
-# --- Messages ------------------------------------------------------------------------------------------------
+# --- Messages -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_messages_without_words_are_no_work_for_ever(inbox: Inbox) -> None:
     assert not MessageToEmbed.objects.exists()
 
 
-# --- Articles ------------------------------------------------------------------------------------------------
+# --- Articles -------------------------------------------------------------------------------------------
 
 
 def test_what_is_offered_has_at_least_half_of_what_is_asked_of_the_best(

@@ -1,6 +1,7 @@
 """Writing, changing and deleting articles one by one: who may, what is kept, and what search makes of it."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -107,7 +108,8 @@ def test_the_job_that_makes_passages_makes_no_new_version(lead: Actor) -> None:
     read = version_of(Article.objects.get())
     actions.index_articles(article_ids=[article.pk])
     assert version_of(Article.objects.get()) == read
-    assert actions.change_article(article=article, by=lead, body="Três dias.", expected=read)
+    changed = actions.change_article(article=article, by=lead, body="Três dias.", expected=read)
+    assert changed.body == "Três dias."
 
 
 def test_an_article_that_is_gone_is_neither_changed_nor_deleted_again(write: Write, lead: Actor) -> None:
@@ -151,7 +153,7 @@ def test_what_is_taken_back_is_gone_at_once_and_comes_back_without_a_job(
     ],
 )
 def test_passages_are_made_anew_where_title_or_text_differ_and_only_there(
-    write: Write, lead: Actor, change: dict[str, object], asked: int
+    write: Write, lead: Actor, change: dict[str, Any], asked: int
 ) -> None:
     article = write("Prazo", "Dois dias.", "pt")
     ProcrastinateJob.objects.all().delete()
@@ -192,9 +194,9 @@ def test_an_article_deleted_while_it_is_embedded_leaves_no_passages(
 ) -> None:
     article, kept = (actions.save_article(article=Article(**NEW), by=SYSTEM) for _ in range(2))
 
-    def deleted_meanwhile(texts: object) -> object:
+    def deleted_meanwhile(texts: Any) -> Any:
         Article.objects.filter(pk=article.pk).delete()
-        return vectors_of(texts)  # type: ignore[arg-type]
+        return vectors_of(texts)
 
     monkeypatch.setattr(module, "vectors_of", deleted_meanwhile)
     assert actions.index_articles(article_ids=[article.pk, kept.pk]) == 1
@@ -204,7 +206,12 @@ def test_an_article_deleted_while_it_is_embedded_leaves_no_passages(
 @pytest.mark.django_db(transaction=True)
 def test_two_who_change_different_things_at_once_both_have_their_way(write: Write) -> None:
     article = write("Title", "Text.")
-    changes = [{"title": "New title"}, {"body": "New text."}, {"tags": ["new"]}, {"status": "archived"}]
+    changes: list[dict[str, Any]] = [
+        {"title": "New title"},
+        {"body": "New text."},
+        {"tags": ["new"]},
+        {"status": "archived"},
+    ]
     no_errors(
         together(*(partial(actions.change_article, article=article, by=SYSTEM, **one) for one in changes))
     )
@@ -232,7 +239,7 @@ def test_two_workers_that_index_one_article_at_once_make_its_passages_once(write
     assert [chunk.position for chunk in article.chunks.all()] == [0]
 
 
-# --- Lists ---------------------------------------------------------------------------------------------------
+# --- Lists ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
