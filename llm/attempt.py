@@ -161,7 +161,7 @@ class _Draft:
             message = f"{provider.model} refused to answer ({self.finish})."
             raise ModelError(message)
         calls = tuple(
-            ToolCall(_unique(call.id, at, self.calls.values()), call.name, "".join(call.arguments))
+            ToolCall(_unique(call.id, at, self.calls.values()), call.name, _clean("".join(call.arguments)))
             for at, call in enumerate(self.calls.values())
         )
         if not calls and not self.text.strip():
@@ -184,8 +184,8 @@ class _Draft:
         # A part without index and id continues the call before it.
         key = part.key if part.key != "" or not self.calls else next(reversed(self.calls))
         call = self.calls.setdefault(key, _Call())
-        call.id = call.id or part.id
-        call.name = call.name or part.name  # some servers repeat it in every part
+        call.id = call.id or _clean(part.id)
+        call.name = call.name or _clean(part.name)  # some servers repeat it in every part
         call.arguments.append(part.arguments)
         self._grow(len(part.arguments))
 
@@ -202,9 +202,14 @@ class _Draft:
         text, self.half = self.half + text, ""
         if _HIGH_SURROGATE.search(text):
             text, self.half = text[:-1], text[-1]
-        if _UNSTORABLE.search(text):
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "")
-        return text
+        return _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Returns text a database takes: without NUL, and with the halves of a sign joined."""
+    if _UNSTORABLE.search(text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "")
+    return text
 
 
 def _weighed(_media: object) -> str:

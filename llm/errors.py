@@ -1,6 +1,7 @@
 """What goes wrong between us and a model."""
 
 from core.errors import Unavailable
+from core.storable import storable
 
 
 class ModelError(Unavailable):
@@ -13,8 +14,9 @@ class ModelError(Unavailable):
 
         `partial` is what a reader has seen of an answer that will not be completed; it must never be
         shown as the answer. `retry_after` holds the seconds a provider asks to wait, where it names any.
+        What happened may be in a provider's own words, and is kept in rows.
         """
-        super().__init__(detail, temporary=temporary)
+        super().__init__(storable(detail), temporary=temporary)
         self.temporary = temporary
         self.partial = partial
         self.retry_after: float | None = None

@@ -4,6 +4,7 @@ import logging
 
 from django.db import transaction
 
+from core.storable import storable
 from core.threads import in_thread
 from llm.enums import Outcome
 from llm.models import ModelCall
@@ -37,7 +38,7 @@ async def record_call(
         first_text_ms=first_text_ms,
         duration_ms=duration_ms,
         outcome=outcome,
-        error=error.replace("\x00", "")[:2000],
+        error=storable(error)[:2000],
     )
     try:
         await in_thread(_insert, row)

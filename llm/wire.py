@@ -40,6 +40,8 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 600.0
 LINE_LIMIT = 1_000_000  # bytes in one event of a stream
 DRAIN_SECONDS = 0.2
+# No answer has as many, and the sum of a run's still fits its column.
+TOKENS_LIMIT = 100_000_000
 # Providers whose prices LiteLLM's table knows; a model of the same name elsewhere costs something else.
 _UNPRICED = {BUILTIN, "custom", "ollama"}
 _TEMPORARY = {
@@ -198,7 +200,27 @@ def _litellm() -> ModuleType:
     litellm.drop_params = True
     litellm.custom_provider_map = [{"provider": BUILTIN, "custom_handler": custom_handler()}]
     logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)  # every failure is in the ledger, and raised
+    _send_refused_only_once()
     return litellm
+
+
+def _send_refused_only_once() -> None:
+    """Keeps LiteLLM from sending a request again that a provider answered with 422.
+
+    It does so to leave out the options that the provider names; where none is named, the same is sent again.
+    """
+    module = import_module("litellm.llms.openai.openai")
+    drop = module.drop_params_from_unprocessable_entity_error
+
+    def drop_or_raise(error: Exception, data: dict[str, Any]) -> dict[str, Any]:
+        left = data
+        with suppress(Exception):  # it trips over a message that is JSON of another shape
+            left = drop(error, data)
+        if left == data:
+            raise error
+        return left
+
+    module.drop_params_from_unprocessable_entity_error = drop_or_raise  # type: ignore[attr-defined]
 
 
 _sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, "ClientSession"] = WeakKeyDictionary()
@@ -235,7 +257,7 @@ async def _call(
     if provider.name != BUILTIN:
         options |= {"api_key": provider.api_key, "api_base": provider.api_base or None}
         options["shared_session"] = _session()
-    return await litellm.acompletion(
+    answer = await litellm.acompletion(
         model=provider.litellm_model,
         messages=[as_sent(message, taken) for message in messages],
         stream=stream,
@@ -243,6 +265,10 @@ async def _call(
         max_retries=0,
         **options,
     )
+    if answer is None:  # LiteLLM's word for a second 422
+        message = f"{provider.model} refused the request (422), with and without the options it named."
+        raise ModelError(message)
+    return answer
 
 
 # --- Three ways a stream can look --------------------------------------------------------------------------
@@ -258,7 +284,7 @@ async def _read_lines(response: Any) -> AsyncGenerator[Piece]:
                 message = "The provider sent more in one event than is taken."
                 raise ModelError(message)
             for line in lines:
-                if line.startswith(b"data: [DONE]"):
+                if line.startswith(b"data:") and line[5:].strip() == b"[DONE]":
                     yield Piece(finish="stop")
                     await _drain(received)
                     return
@@ -318,19 +344,25 @@ def _piece(choice: dict[str, Any], usage: dict[str, Any] | None) -> Piece:
 
 
 def _call_part(call: dict[str, Any]) -> CallPart:
+    """Reads a part of a tool call; an index that is neither number nor text raises ModelError."""
     function = call.get("function") or {}
     arguments = function.get("arguments") or ""
-    index, call_id = call.get("index"), call.get("id") or ""
+    index, call_id = call.get("index"), str(call.get("id") or "")
+    if isinstance(index, (list, dict)):
+        message = "The provider sent a part of a tool call that belongs to none."
+        raise ModelError(message, temporary=True)
     return CallPart(
         key=call_id if index is None else index,
         id=call_id,
-        name=function.get("name") or "",
+        name=str(function.get("name") or ""),
         arguments=arguments if isinstance(arguments, str) else json.dumps(arguments),
     )
 
 
 def _tokens(usage: dict[str, Any]) -> tuple[int, int]:
-    return int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    """Returns the counts as the ledger can hold them."""
+    asked, said = (int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
+    return min(max(asked, 0), TOKENS_LIMIT), min(max(said, 0), TOKENS_LIMIT)
 
 
 def _is_temporary(status: int | None) -> bool:

@@ -21,6 +21,7 @@ from conversations.models import Conversation, Message
 from core.actor import Actor
 from core.errors import NotFound
 from core.queue import defer
+from core.storable import storable
 from llm.tools import ToolContext, ToolResult, get_tool, refusal
 from llm.types import Choice, ToolCall, Usage
 
@@ -97,6 +98,7 @@ def run_step(*, run: Run, call: ToolCall, number: int) -> ToolResult:
     has no effect. Ids come from the run, never from the call. A tool that only reads runs before the
     transaction: a customer who writes does not wait for a search.
     """
+    call = storable(call)
     if call.name not in run.agent.tools:
         return _take_step(run, call, number, lambda: refusal("you may not use this tool."))
     tool = get_tool(call.name)
@@ -119,7 +121,7 @@ def _take_step(run: Run, call: ToolCall, number: int, act: Callable[[], ToolResu
         return as_result(known)
     if not _is_current(run) or conversation.status != Status.BOT:
         return refusal("the conversation is no longer yours.")
-    result = act()
+    result = storable(act())  # a refusal may name what the model called an argument
     Step.objects.create(
         run=run, number=number, tool=call.name[:64], call_id=call.id[:120], arguments=call.arguments[:65_536],
         result=result.text, citations=list(result.citations), choices=list(result.choices),

@@ -281,6 +281,39 @@ async def test_search_does_not_keep_the_customer_waiting(
     assert await Step.objects.acount() == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        ('{"query": "a\x00"}', '{"query": "a"}'),
+        ('{"query": "\ud83d"}', '{"query": "?"}'),
+        ('{"query": "a\\u0000"}', '{"query": "a\\u0000"}'),
+        ('{"query": "\\ud83d"}', '{"query": "\\ud83d"}'),
+        ('{"a\\u0000": 1}', '{"a\\u0000": 1}'),
+    ],
+    ids=["NUL", "half of a sign", "escaped NUL", "escaped half", "escaped NUL in a name"],
+)
+async def test_arguments_that_no_column_holds_do_not_end_the_run(
+    provider: OpenAIServer, asked: Conversation, arguments: str, kept: str
+) -> None:
+    run = await in_db(actions.begin_run)(conversation_id=asked.pk)
+    assert run is not None
+    for number, name in enumerate(("search_knowledge", "create_ticket", "no\x00tool\ud83d")):
+        call = ToolCall("c\x00\ud83d", name, arguments)
+        result = await in_db(actions.run_step)(run=run, call=call, number=number)
+        step = await Step.objects.aget(number=number)
+        assert (step.arguments, step.call_id, step.result) == (kept, "c?", result.text)
+
+
+async def test_provider_that_fails_in_signs_no_column_holds_gives_the_conversation_to_people(
+    provider: OpenAIServer, asked: Conversation
+) -> None:
+    provider.script(*[Reply(body=f"data: {json.dumps({'error': chr(0xD83D)})}\n\n")] * 2)
+    await answer(asked.pk)
+    run = await Run.objects.aget()
+    assert (run.status, "broke off" in run.detail) == (RunStatus.FAILED, True)
+    assert (await Conversation.objects.aget()).status == Status.OPEN
+
+
 async def test_search_that_ends_after_a_person_took_over_is_not_told(
     provider: OpenAIServer, asked: Conversation, bruno: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

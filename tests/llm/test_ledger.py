@@ -1,9 +1,11 @@
 import asyncio
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +17,7 @@ from llm.models import ModelCall
 from llm.providers import Provider
 from llm.queries import spent
 from llm.types import Usage
+from llm.wire import TOKENS_LIMIT
 from tests.fakes.openai_server import OpenAIServer, Reply
 
 from .conftest import ASKED, Reader, ask
@@ -89,6 +92,28 @@ class TestWriting:
         server.script(Reply(text="Hi", usage=(1_000_000, 0)))
         assert (await ask(reader)).usage.cost == Decimal("0.15")
         assert (await ModelCall.objects.aget()).cost == Decimal("0.15")
+
+    @pytest.mark.parametrize(
+        ("usage", "kept"),
+        [((-5, 3), (0, 3)), ((2**40, 1), (TOKENS_LIMIT, 1)), ((3, 2**40), (3, TOKENS_LIMIT))],
+    )
+    async def test_counts_that_no_column_holds_do_not_cost_the_row(
+        self, server: OpenAIServer, reader: Reader, usage: tuple[int, int], kept: tuple[int, int]
+    ):
+        server.script(Reply(text="Hi", usage=usage))
+        await door.stream(ASKED, purpose="answer", reference="run-1", on_text=reader)
+        total = await sync_to_async(spent)(reference="run-1")
+        assert (total.prompt_tokens, total.completion_tokens) == kept
+
+    @pytest.mark.parametrize("said", ["\ud83d", "a\x00b"], ids=["half of a sign", "NUL"])
+    async def test_error_that_no_column_holds_does_not_cost_the_row(
+        self, server: OpenAIServer, reader: Reader, said: str
+    ):
+        server.script(*[Reply(body=f"data: {json.dumps({'error': f'quota {said}'})}\n\n")] * 2)
+        with pytest.raises(ModelError) as caught:
+            await ask(reader)
+        assert [row.error async for row in ModelCall.objects.all()] == [caught.value.detail] * 2
+        assert "quota" in caught.value.detail
 
     async def test_text_that_does_not_fit_is_cut(self, reader: Reader):
         await door.stream(ASKED, purpose="p" * 999, reference="r" * 999, on_text=reader, model="m" * 999)

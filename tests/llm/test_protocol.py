@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llm import breaker, door, embedding
+from llm import breaker, door, embedding, wire
 from llm.errors import ModelError
 from llm.types import Completion, ToolCall, Usage
 from tests.fakes.openai_server import OpenAIServer, Reply
@@ -46,6 +47,8 @@ def body(*events: Any, end: str = "\n\n", start: str = "data: ", last: str = "da
         body(said("Hi "), said("you"), END),
         body(said("Hi "), said("you"), END, end="\r\n\r\n"),
         body(said("Hi "), said("you"), END, start="data:", last="data: [DONE]\n\n"),
+        body(said("Hi "), said("you"), END, start="data:", last="data:[DONE]\n\n"),
+        body(said("Hi "), said("you"), END, last="data: [DONE]\r\n\r\n"),
         body(said("Hi "), said("you"), END, start="id: 7\nevent: message\nretry: 10\ndata: "),
         body(said("Hi "), said("you"), END, start=": comment\n\n\n\ndata: "),
         body(said("Hi "), said("you"), END, last=""),
@@ -55,7 +58,8 @@ def body(*events: Any, end: str = "\n\n", start: str = "data: ", last: str = "da
         body({"choices": []}, said(""), said("Hi "), {"choices": None}, said("you"), END),
     ],
     ids=[
-        *("plain", "carriage returns", "no space", "other fields", "comments", "no DONE", "no reason"),
+        *("plain", "carriage returns", "no space", "no space at the end", "carriage return at the end"),
+        *("other fields", "comments", "no DONE", "no reason"),
         *("more after the end", "reason with the last word", "events without choices"),
     ],
 )
@@ -126,6 +130,8 @@ async def test_an_error_after_words_names_what_the_provider_said_in_few_words(
         ({"prompt_tokens": 3}, (3, 0)),
         ({"prompt_tokens": None, "completion_tokens": 4}, (0, 4)),
         ({"prompt_tokens": "3", "completion_tokens": 4.0}, (3, 4)),
+        ({"prompt_tokens": -5, "completion_tokens": 3}, (0, 3)),
+        ({"prompt_tokens": 2**40, "completion_tokens": 1}, (wire.TOKENS_LIMIT, 1)),
     ],
 )
 async def test_counts_are_taken_as_far_as_they_are_given(
@@ -179,6 +185,39 @@ async def test_arguments_are_put_together_whatever_is_left_out(
 async def test_calls_without_any_id_or_index_are_one_call(server: OpenAIServer, reader: Reader):
     server.script(body(*(called(function={"name": "look", "arguments": part}) for part in ("{", "}")), END))
     assert (await ask(reader)).tool_calls == (ToolCall("call_0", "look", "{}"),)
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud83d", "\ude00b"], ids=["NUL", "first half", "second half"])
+async def test_what_no_database_takes_is_dropped_from_a_call(server: OpenAIServer, reader: Reader, text: str):
+    function = {"name": f"look{text}", "arguments": f'{{"q": "{text}"}}'}
+    server.script(body(called(index=0, id=text, function=function), END), Reply(text="Ok."))
+    result = await play(Desk(), reader)
+    assert result.text == "Ok."
+    (call,) = server.chats[1]["messages"][-2]["tool_calls"]
+    kept = (call["id"], call["function"]["name"], call["function"]["arguments"])
+    assert all("\x00" not in part and part.encode() for part in kept)
+
+
+async def test_halves_of_a_sign_in_two_parts_of_the_arguments_are_joined(
+    server: OpenAIServer, reader: Reader
+):
+    parts = ('{"q": "\ud83d', '\ude00"}')
+    server.script(
+        body(*(called(index=0, function={"name": "look", "arguments": part}) for part in parts), END)
+    )
+    assert (await ask(reader)).tool_calls == (ToolCall("call_0", "look", '{"q": "😀"}'),)
+
+
+@pytest.mark.parametrize("index", [[1], {"a": 1}])
+async def test_an_index_that_is_none_is_a_failed_try(server: OpenAIServer, reader: Reader, index: Any):
+    server.script(body(called(index=index, id="a", function={"name": "look"}), END), Reply(text="Fine."))
+    assert (await ask(reader)).text == "Fine."
+    assert len(server.requests) == 2
+
+
+async def test_an_id_or_a_name_that_is_no_text_becomes_text(server: OpenAIServer, reader: Reader):
+    server.script(body(called(index=0, id=5, function={"name": 7, "arguments": "{}"}), END))
+    assert (await ask(reader)).tool_calls == (ToolCall("5", "7", "{}"),)
 
 
 async def test_a_call_without_a_name_is_refused_and_the_run_goes_on(server: OpenAIServer, reader: Reader):
@@ -241,7 +280,7 @@ async def test_a_model_that_answers_again_is_forgiven_its_failures(
     assert not breaker.is_resting("custom/main")
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 async def test_requests_a_provider_refuses_for_good_make_nobody_rest(
     server: OpenAIServer, status: int, config: dict[str, str]
 ):
@@ -252,6 +291,36 @@ async def test_requests_a_provider_refuses_for_good_make_nobody_rest(
             await ask(Reader())
     server.script(Reply(text="Fine."))
     assert (await ask(Reader())).text == "Fine."
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["in pieces", "in one piece"])
+@pytest.mark.parametrize("said", ["too long", "[1]", '{"detail": []}'])
+async def test_a_request_that_cannot_be_processed_is_not_sent_again(
+    server: OpenAIServer, reader: Reader, said: str, *, whole: bool
+):
+    server.script(*[Reply(status=422, text=said)] * 4)
+    with pytest.raises(ModelError, match=re.escape(said)) as caught:
+        await (door.complete(ASKED, purpose="test") if whole else ask(reader))
+    assert not caught.value.temporary
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_option_that_a_provider_names_as_unknown_is_left_out_once(
+    server: OpenAIServer, reader: Reader, times: int
+):
+    detail = [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]
+    told = json.dumps({"detail": detail})
+    server.script(*[Reply(status=422, text=told)] * times, Reply(text="Fine."))
+    if times == 1:
+        assert (await ask(reader)).text == "Fine."
+    else:
+        with pytest.raises(ModelError) as caught:
+            await ask(reader)
+        assert not caught.value.temporary
+    assert "stream_options" in server.chats[0]
+    assert "stream_options" not in server.chats[1]
+    assert len(server.requests) == 2
 
 
 async def test_a_resting_model_is_asked_where_it_is_the_one_wished_for_no_more_than_the_first(

@@ -52,9 +52,11 @@ async def test_other_protocol_that_breaks_off_is_a_temporary_model_error(server:
 
 
 async def test_other_protocol_that_refuses_is_not_temporary(server: OpenAIServer):
-    with pytest.raises(ModelError) as caught:
-        await read(server, Reply(status=401))
-    assert not caught.value.temporary
+    for status in (401, 422):
+        with pytest.raises(ModelError) as caught:
+            await read(server, Reply(status=status))
+        assert not caught.value.temporary
+    assert len(server.requests) == 2
 
 
 async def test_other_protocol_asks_to_wait(server: OpenAIServer):
