@@ -34,6 +34,11 @@ def actor_of(request: HttpRequest) -> Actor:
     return user.as_actor()
 
 
+def is_admin(request: HttpRequest) -> bool:
+    """True for administrators, whatever permissions others were given."""
+    return bool(getattr(request.user, "is_admin", False))
+
+
 class UserForm(UserChangeForm[User]):
     """Leaves somebody who administers."""
 
@@ -70,11 +75,11 @@ class UserAdmin(SigningInAdmin, DjangoUserAdmin[User]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only administrators say who works here, whatever permissions somebody was given."""
-        return getattr(request.user, "is_admin", False) and super().has_add_permission(request)
+        return is_admin(request) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """The same: who may change a user could make themselves an administrator."""
-        return getattr(request.user, "is_admin", False) and super().has_change_permission(request, obj)
+        return is_admin(request) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Users are switched off: what they wrote keeps its author."""
@@ -150,7 +155,7 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody is invited where nobody may register; and only admins invite, as in the action."""
         is_on = settings.REGISTRATION != Registering.OFF
-        return is_on and getattr(request.user, "is_admin", False) and super().has_add_permission(request)
+        return is_on and is_admin(request) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
         """What is mailed is mailed."""
@@ -230,11 +235,11 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A key may see more than who makes it, so a permission alone is not enough, as in the action."""
-        return getattr(request.user, "is_admin", False) and super().has_add_permission(request)
+        return is_admin(request) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """The same for its teams and scopes."""
-        return getattr(request.user, "is_admin", False) and super().has_change_permission(request, obj)
+        return is_admin(request) and super().has_change_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool) -> None:  # noqa: FBT001 (Django's signature)
         """Makes the key through the action, so that its hash is the only thing stored."""

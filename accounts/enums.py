@@ -5,6 +5,9 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+# What a filter calls what is no team's or nobody's, and so no team is called.
+NOBODYS = "none"
+
 
 class Role(models.TextChoices):
     """What a member of staff is for. An admin sees and sets everything."""

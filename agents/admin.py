@@ -9,10 +9,10 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of
 from agents.models import Agent, Run, Step, default_tools
 from agents.queries import sees_all_inboxes
 from conversations.admin import ReadOnly
-from conversations.admin.common import actor_of
 from conversations.models import Inbox
 from llm.tools import all_tools
 

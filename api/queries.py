@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from accounts.enums import NOBODYS
 from accounts.queries import team_by_slug
 from api.fields import LARGEST_ID
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
@@ -109,7 +110,7 @@ def narrowed(found: "QuerySet[Any]", wanted: dict[str, Any], fields: dict[str, s
     chosen = Q()
     for name, lookup in fields.items():
         value = wanted.get(name)
-        if value == "none":
+        if value == NOBODYS:
             chosen &= Q(**{f"{lookup.partition('__')[0]}__isnull": True})
         elif lookup == "team__slug" and value is not None:
             team = team_by_slug(value)

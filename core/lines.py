@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -10,9 +10,9 @@ from django.conf import settings
 
 from core.errors import TooMany
 from core.limits import Places
+from core.threads import Asgi
 
 logger = logging.getLogger(__name__)
-Asgi = Callable[[Any, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[Any]]
 # What one customer of a provider has of IPv6, and fills with addresses as they like.
 NETWORK_BITS = 64
 _places = Places()

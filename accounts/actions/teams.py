@@ -6,14 +6,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts.enums import NOBODYS
 from accounts.models import Team
 from accounts.queries import require_admin
 from core.actor import Actor
 from core.errors import Conflict, Invalid, NotFound
 from core.versions import require_version
-
-# In a filter it stands for those of no team.
-NO_TEAM = "none"
 
 
 @transaction.atomic
@@ -46,7 +44,7 @@ def delete_team(*, team: Team, by: Actor, expected: str | None = None) -> None:
     team's: without one, everybody sees them.
     """
     row = _locked(team, by=by, expected=expected)
-    for kept in what_is_left(row):
+    if kept := next(what_is_left(row), None):
         raise Conflict(_("The team still has %s.") % kept)
     row.delete()
 
@@ -69,7 +67,7 @@ def _locked(team: Team, *, by: Actor, expected: str | None) -> Team:
 
 
 def _saved(row: Team) -> Team:
-    if row.slug == NO_TEAM:
+    if row.slug == NOBODYS:
         raise Invalid(_("This short name stands for no team."), field="slug")
     try:
         with transaction.atomic():

@@ -12,10 +12,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of, is_admin
 from api.actions.replaying import replay_call
 from api.models import WebhookCall
 from api.webhook_queries import TRIES_SHOWN
-from conversations.admin.common import OneClick, actor_of, attempt, is_admin, short
+from conversations.admin.common import OneClick, attempt, short
 from core.errors import Conflict
 from core.reasons import said
 

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of, is_admin
 from api.actions.replaying import replay_failed, send_test
 from api.actions.webhooks import (
     CHOOSABLE,
@@ -26,7 +27,7 @@ from api.actions.webhooks import (
 )
 from api.enums import EVERYTHING, UNFINISHED_CALLS, CallStatus, EventName
 from api.models import Webhook, WebhookCall
-from conversations.admin.common import Verb, WithButtons, actor_of, is_admin, short
+from conversations.admin.common import Verb, WithButtons, short
 from conversations.enums import Light
 from core.actor import Actor
 from core.http import check_address

@@ -18,6 +18,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of
 from campaigns import actions
 from campaigns.admin import draft, exports, pages, scripts
 from campaigns.admin.common import TONES, LeadsOnly, grouped, own_campaign
@@ -25,7 +26,7 @@ from campaigns.admin.forms import NewCampaignForm
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
 from campaigns.queries.behind import progress_of
-from conversations.admin.common import InboxFilter, OfInbox, actor_of, seen_inboxes
+from conversations.admin.common import InboxFilter, OfInbox, seen_inboxes
 from core.errors import Forbidden, HelpdeskError, NotFound
 
 

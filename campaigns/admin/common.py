@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
 
+from accounts.admin import actor_of
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
-from conversations.admin.common import actor_of
 from core.actor import Actor
 from core.errors import Forbidden, NotFound
 

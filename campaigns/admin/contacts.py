@@ -7,11 +7,12 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 
+from accounts.admin import actor_of
 from campaigns import actions
 from campaigns.admin.consents import consent_pill
 from campaigns.enums import ConsentState
 from campaigns.models import Consent
-from conversations.admin.common import actor_of, attempt
+from conversations.admin.common import attempt
 from conversations.admin.contacts import ContactAdmin
 from conversations.models import Contact, ContactIdentity
 

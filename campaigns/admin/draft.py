@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.admin import actor_of
 from campaigns import actions
 from campaigns.actions import importing
 from campaigns.actions.persons import TOLD
@@ -26,7 +27,6 @@ from campaigns.queries.pace import provider_tier
 from campaigns.queries.people import known_people
 from campaigns.queries.problems import needs_template, problems
 from campaigns.queries.words import OPT_OUT
-from conversations.admin.common import actor_of
 from conversations.models import ContactIdentity
 from conversations.queries.windows import APPROVED, capabilities
 from core.errors import Conflict, HelpdeskError, Invalid

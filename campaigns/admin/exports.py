@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
+from accounts.admin import actor_of
 from campaigns.admin.common import own_campaign
 from campaigns.enums import Outcome, Skip, UploadStatus
 from campaigns.lists import remains
@@ -22,7 +23,6 @@ from campaigns.models import Campaign, Recipient, Upload
 from campaigns.queries.fates import Fate, fates
 from campaigns.queries.known import with_address
 from campaigns.queries.stats import with_outcome
-from conversations.admin.common import actor_of
 from core.errors import Forbidden, NotFound
 from core.reasons import said
 from core.spreadsheets import MARK, text_of

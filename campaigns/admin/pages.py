@@ -9,13 +9,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.admin import actor_of
 from campaigns import actions
 from campaigns.admin import rules
 from campaigns.admin.report import report_of
 from campaigns.admin.words import strings
 from campaigns.enums import OVER, CampaignStatus, Source
 from campaigns.models import Campaign
-from conversations.admin.common import actor_of
 from core.actor import Actor
 from core.errors import HelpdeskError
 

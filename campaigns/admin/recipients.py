@@ -16,6 +16,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of
 from campaigns.admin.common import LeadsOnly, own_campaigns
 from campaigns.admin.figures import NAMES
 from campaigns.enums import Outcome, Skip
@@ -23,7 +24,7 @@ from campaigns.models import LABELS, Campaign, Recipient
 from campaigns.queries.behind import NUMBERS, behind, failed_with
 from campaigns.queries.fates import fates
 from campaigns.queries.stats import with_outcome
-from conversations.admin.common import ReadOnly, actor_of
+from conversations.admin.common import ReadOnly
 from conversations.models import Conversation
 from core.reasons import said
 from core.storable import storable

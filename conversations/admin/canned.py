@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of, is_admin
 from accounts.models import Team
 from conversations.actions.canned import (
     change_canned_reply,
@@ -17,7 +18,7 @@ from conversations.actions.canned import (
     create_canned_reply,
     delete_canned_reply,
 )
-from conversations.admin.common import actor_of, is_admin, short
+from conversations.admin.common import short
 from conversations.models import CannedReply
 from conversations.queries.canned import PLACES, canned_for
 from core.errors import Invalid

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 
-from accounts.models import User
+from accounts.admin import actor_of, is_admin
 from conversations.models import Inbox
 from core.actor import Actor
 from core.errors import HelpdeskError
@@ -34,18 +34,6 @@ class ReadOnly:
     def has_delete_permission(self, *_args: Any) -> bool:
         """Nothing is deleted by hand."""
         return False
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Returns the member of staff who asks as the `by=` of an action."""
-    user = request.user
-    assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
-    return user.as_actor()
-
-
-def is_admin(request: HttpRequest) -> bool:
-    """True for administrators: what concerns all teams' customers is theirs."""
-    return bool(getattr(request.user, "is_admin", False))
 
 
 def attempt(request: HttpRequest, act: Callable[[], str]) -> None:

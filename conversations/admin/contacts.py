@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of
 from accounts.models import User
 from conversations.actions import erase_contact, merge_contacts, split_identity
-from conversations.admin.common import ReadOnly, actor_of, attempt
+from conversations.admin.common import ReadOnly, attempt
 from conversations.admin.fields import PREFIX, form_fields, stored_value
 from conversations.enums import FieldEntity
 from conversations.models import Contact, ContactIdentity, Conversation, CustomField

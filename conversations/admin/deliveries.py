@@ -12,15 +12,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of, is_admin
 from conversations.actions import retry_delivery
 from conversations.admin.common import (
     InboxFilter,
     OfInbox,
     OneClick,
     ReadOnly,
-    actor_of,
     attempt,
-    is_admin,
     short,
 )
 from conversations.enums import DeliveryStatus, Withdrawn

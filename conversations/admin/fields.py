@@ -9,8 +9,8 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from accounts.admin import actor_of, is_admin
 from conversations.actions import create_field, edit_field
-from conversations.admin.common import actor_of, is_admin
 from conversations.enums import FieldKind
 from conversations.models import CustomField
 from conversations.values import LARGEST_NUMBER, LONGEST_VALUE

@@ -12,8 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin import actor_of, is_admin
 from conversations.actions.endpoints import connect_inbox, switch_inbox, sync_templates, test_inbox
-from conversations.admin.common import Verb, WithButtons, actor_of, is_admin, seen_inboxes
+from conversations.admin.common import Verb, WithButtons, seen_inboxes
 from conversations.admin.forms import InboxForm, form_for, setting_names
 from conversations.channels import adapter
 from conversations.enums import Light

@@ -13,8 +13,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 
+from accounts.admin import actor_of, is_admin
 from conversations.actions import replay, replay_now
-from conversations.admin.common import InboxFilter, OneClick, actor_of, attempt, is_admin, seen_inboxes, short
+from conversations.admin.common import InboxFilter, OneClick, attempt, seen_inboxes, short
 from conversations.channels import adapter
 from conversations.enums import Verdict
 from conversations.models import InboundEvent, Inbox

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.actions import create_api_key
-from accounts.enums import Scope
+from accounts.enums import Role, Scope
 from accounts.models import ApiKey, Team, User
 from accounts.queries import hash_key
 from campaigns import actions
@@ -21,6 +21,7 @@ from tests.campaigns.conftest import CONFIG
 from tests.campaigns.conftest import lead as lead  # noqa: PLC0414 (fixtures, as those below)
 from tests.campaigns.conftest import number as number  # noqa: PLC0414
 from tests.campaigns.conftest import offer as offer  # noqa: PLC0414
+from tests.conftest import make_user
 from tickets.actions import create_ticket
 from tickets.models import Ticket
 
@@ -68,6 +69,12 @@ def as_clara(clara: User) -> APIClient:
 
 
 @pytest.fixture
+def as_elsa(team: Team) -> APIClient:
+    """Elsa, who leads the support team."""
+    return signed_in(make_user("elsa", Role.LEAD, team))
+
+
+@pytest.fixture
 def with_key(db: None) -> KeyMaker:
     def make(*scopes: str, teams: Iterable[Team] = ()) -> KeyClient:
         by = Actor.system()
@@ -80,6 +87,17 @@ def with_key(db: None) -> KeyMaker:
 @pytest.fixture
 def key(with_key: KeyMaker) -> KeyClient:
     return with_key(Scope.READ, Scope.WRITE)
+
+
+@pytest.fixture
+def admin(with_key: KeyMaker) -> KeyClient:
+    return with_key(Scope.ADMIN)
+
+
+@pytest.fixture
+def app(team: Team) -> Inbox:
+    """The inbox through which the support team's programs write."""
+    return Inbox.objects.create(name="App", channel="api", team=team)
 
 
 @pytest.fixture
@@ -105,6 +123,12 @@ def put_up(team: Team, *, name: str) -> Campaign:
 @pytest.fixture
 def campaign(team: Team) -> Campaign:
     return put_up(team, name="Natal")
+
+
+def fields_of(refused: Any) -> list[str]:
+    """The fields that a refusal names."""
+    assert refused.status_code == 422, refused.content
+    return [error["field"] for error in refused.json()["errors"]]
 
 
 def results(response: Any) -> list[dict[str, Any]]:

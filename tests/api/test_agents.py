@@ -10,14 +10,9 @@ from accounts.models import Team
 from agents.models import Agent, Run, Step
 from conversations.models import Conversation, Inbox
 from llm.tools import all_tools
-from tests.api.conftest import KeyMaker, results
+from tests.api.conftest import results
 
 URL = "/api/v1/agents"
-
-
-@pytest.fixture
-def admin(with_key: KeyMaker) -> APIClient:
-    return with_key("admin")
 
 
 @pytest.fixture

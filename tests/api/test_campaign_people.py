@@ -20,8 +20,8 @@ from conversations.models import (
 )
 from core.actor import Actor
 from core.reasons import reason
-from tests.api.conftest import KeyMaker, results
-from tests.api.test_campaigns import LIST, errors_of, made
+from tests.api.conftest import KeyMaker, fields_of, results
+from tests.api.test_campaigns import LIST, made
 from tests.campaigns.conftest import people
 from tests.campaigns.lines import go_on
 
@@ -114,7 +114,7 @@ def test_adding_takes_the_approval_back(key: APIClient, campaign: Campaign, numb
         assert key.get(f"{LIST}/{campaign.pk}").json()["status"] == "draft"
     wrongs: list[tuple[Any, str]] = [({}, "recipients"), ({"contacts": []}, "contacts"), ({"x": 1}, "x")]
     for wrong, field in wrongs:
-        assert errors_of(key.post(f"{LIST}/{campaign.pk}/recipients", wrong, format="json")) == [field]
+        assert fields_of(key.post(f"{LIST}/{campaign.pk}/recipients", wrong, format="json")) == [field]
 
 
 def test_long_list_shows_its_first_bad_lines_and_has_pages_for_all(

@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 from accounts.models import Team
 from campaigns.models import Campaign, Recipient
 from conversations.models import Inbox, MessageTemplate
-from tests.api.conftest import KeyMaker
-from tests.api.test_campaigns import LIST, errors_of
+from tests.api.conftest import KeyMaker, fields_of
+from tests.api.test_campaigns import LIST
 from tests.campaigns.conftest import people
 
 
@@ -111,13 +111,13 @@ def test_wrong_bodies_make_nothing(
     # json.dumps writes lone surrogates as escapes, as a hostile client would.
     body = json.dumps({"name": "Natal", "inbox": number.pk, **more})
     refused = key.post(LIST, data=body.encode(), content_type="application/json")
-    assert errors_of(refused) == [field]
+    assert fields_of(refused) == [field]
     assert not Campaign.objects.exists()
 
 
 def test_what_is_not_for_changing_is_refused(key: APIClient, campaign: Campaign) -> None:
     for name in ("id", "status", "source", "error", "approved_by", "recipients", "contacts", "region"):
-        assert errors_of(key.patch(f"{LIST}/{campaign.pk}", {name: None}, format="json")) == [name]
+        assert fields_of(key.patch(f"{LIST}/{campaign.pk}", {name: None}, format="json")) == [name]
 
 
 def test_customers_of_others_cannot_be_written_to(
@@ -127,6 +127,6 @@ def test_customers_of_others_cannot_be_written_to(
     (foreign,), (own,) = people(theirs, 1, start=5), people(number, 1)
     client = with_key("write", "read", teams=[team])
     body = {"name": "Natal", "inbox": number.pk, "contacts": [str(own.pk), str(foreign.pk)]}
-    assert errors_of(client.post(LIST, body, format="json")) == ["contacts.1"]
+    assert fields_of(client.post(LIST, body, format="json")) == ["contacts.1"]
     assert client.post(LIST, {**body, "contacts": [str(own.pk)]}, format="json").status_code == 201
     assert [row.contact_id for row in Recipient.objects.all()] == [own.pk]

@@ -10,8 +10,8 @@ from accounts.models import User
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign
 from conversations.models import Contact, Inbox
-from tests.api.conftest import results, signed_in
-from tests.api.test_campaigns import LIST, errors_of, made
+from tests.api.conftest import fields_of, results, signed_in
+from tests.api.test_campaigns import LIST, made
 
 VERBS = ("approve", "start", "pause", "resume", "cancel")
 # What a key gets in each state: the state after it, or a refusal.
@@ -98,6 +98,6 @@ def test_everything_that_hinders_is_told(key: APIClient, number: Inbox) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_verbs_take_nothing_beside(key: APIClient, campaign: Campaign, verb: str) -> None:
     url = f"{LIST}/{campaign.pk}/{verb}"
-    assert errors_of(key.post(url, {"at": "now"}, format="json")) == ["at"]
+    assert fields_of(key.post(url, {"at": "now"}, format="json")) == ["at"]
     assert key.post(url, data=b"x", content_type="text/plain").status_code == 415
     assert Campaign.objects.get().status == "draft"

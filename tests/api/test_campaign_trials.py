@@ -14,9 +14,9 @@ from conversations.models import (
     Message,
     MessageTemplate,
 )
-from tests.api.conftest import signed_in
+from tests.api.conftest import fields_of, signed_in
 from tests.api.test_campaign_people import TEXT, url_of
-from tests.api.test_campaigns import LIST, errors_of, made
+from tests.api.test_campaigns import LIST, made
 from tests.campaigns.conftest import people
 
 
@@ -54,10 +54,10 @@ def test_test_goes_to_whom_the_inbox_knows(
         ({"to": {"contact": str(maria.pk)}, "variant": "C"}, "variant"),
         ({"to": {"contact": str(maria.pk)}, "variant": "Z"}, "variant"),
     ]:
-        assert errors_of(key.post(url, body, format="json")) == [field], body
+        assert fields_of(key.post(url, body, format="json")) == [field], body
     Contact.objects.filter(pk=maria.pk).update(name="")
     refused = key.post(url, {"to": {"contact": str(maria.pk)}, "variant": "B"}, format="json")
-    assert errors_of(refused) == ["to"]
+    assert fields_of(refused) == ["to"]
     assert "name" in refused.json()["detail"]
     assert Message.objects.filter(direction="out").count() == 6
 

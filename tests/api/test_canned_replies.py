@@ -5,19 +5,11 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.enums import Role
 from accounts.models import Team
 from conversations.models import CannedReply, Conversation
-from tests.api.conftest import KeyMaker, results, signed_in
-from tests.conftest import make_user
+from tests.api.conftest import KeyMaker, results
 
 URL = "/api/v1/canned-replies"
-
-
-@pytest.fixture
-def as_elsa(team: Team) -> APIClient:
-    """Elsa, who leads the support team."""
-    return signed_in(make_user("elsa", Role.LEAD, team))
 
 
 def test_lead_keeps_reads_changes_and_deletes_those_of_the_team(as_elsa: APIClient, team: Team) -> None:

@@ -8,15 +8,13 @@ import pytest
 from django.db import connections
 from rest_framework.test import APIClient
 
-from accounts.enums import Role
 from accounts.models import Team
 from api.parsers import MAX_BODY
 from conversations.actions import Sender, receive
 from conversations.models import CannedReply, Contact, Conversation, CustomField, Inbox
 from conversations.values import LONGEST_VALUE, MOST_ATTRIBUTES
 from knowledge.models import Article
-from tests.api.conftest import KeyClient, KeyMaker, results, signed_in
-from tests.conftest import make_user
+from tests.api.conftest import KeyClient, KeyMaker, fields_of, results
 from tickets.models import Ticket
 
 LIST, CANNED, FIELDS, TAGS = (
@@ -25,25 +23,9 @@ LIST, CANNED, FIELDS, TAGS = (
 
 
 @pytest.fixture
-def app(team: Team) -> Inbox:
-    return Inbox.objects.create(name="App", channel="api", team=team)
-
-
-@pytest.fixture
 def davis(davi: Contact) -> str:
     """The address of the customer."""
     return f"{LIST}/{davi.pk}"
-
-
-@pytest.fixture
-def as_elsa(team: Team) -> APIClient:
-    """Elsa, who leads the support team."""
-    return signed_in(make_user("elsa", Role.LEAD, team))
-
-
-def fields_of(refused: Any) -> list[str]:
-    assert refused.status_code == 422, refused.content
-    return [error["field"] for error in refused.json()["errors"]]
 
 
 # --- Customers ---------------------------------------------------------------------------------------------

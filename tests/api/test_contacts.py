@@ -10,25 +10,15 @@ from rest_framework.test import APIClient
 from accounts.models import Team
 from conversations.actions import Sender, erasing, receive
 from conversations.models import Contact, Conversation, CustomField, Inbox
-from tests.api.conftest import KeyMaker, results
+from tests.api.conftest import KeyMaker, fields_of, results
 
 LIST = "/api/v1/contacts"
-
-
-@pytest.fixture
-def app(team: Team) -> Inbox:
-    return Inbox.objects.create(name="App", channel="api", team=team)
 
 
 @pytest.fixture
 def davis(davi: Contact) -> str:
     """The address of the customer."""
     return f"{LIST}/{davi.pk}"
-
-
-def errors(response: Any) -> list[str]:
-    assert response.status_code == 422, response.content
-    return [each["field"] for each in response.json()["errors"]]
 
 
 def test_nobody_at_all_is_no_customer(key: APIClient) -> None:
@@ -86,7 +76,7 @@ def test_what_is_no_value_is_refused_by_its_path(
     CustomField.objects.create(
         entity="contact", key="plan", label="Plan", kind="choice", choices=["gold", "silver"]
     )
-    assert field in errors(key.patch(davis, body, format="json"))
+    assert field in fields_of(key.patch(davis, body, format="json"))
     davi.refresh_from_db()
     assert (davi.tags, davi.attributes, davi.name) == ([], {}, "Davi Duarte")
 
@@ -128,7 +118,7 @@ def test_customers_are_found(key: APIClient, app: Inbox, davi: Contact) -> None:
         ("created_since=yesterday", "created_since"),
         ("locale=pt", "locale"),
     ):
-        assert field in errors(key.get(f"{LIST}?{query}"))
+        assert field in fields_of(key.get(f"{LIST}?{query}"))
 
 
 def test_lists_go_on_where_they_ended(key: APIClient, app: Inbox) -> None:
@@ -189,7 +179,7 @@ def test_erased_customer_is_gone_and_much_takes_a_job(
 
 def test_key_of_one_team_sees_whom_it_makes(with_key: KeyMaker, app: Inbox, team: Team) -> None:
     client = with_key("read", "write", teams=[team])
-    assert errors(client.post(LIST, {"name": "Eva"}, format="json")) == ["identities"]
+    assert fields_of(client.post(LIST, {"name": "Eva"}, format="json")) == ["identities"]
     made = client.post(
         LIST, {"name": "Eva", "identities": [{"inbox": app.pk, "external_id": "7"}]}, format="json"
     ).json()
@@ -225,8 +215,8 @@ def test_each_of_many_has_an_answer_of_its_own(key: APIClient, app: Inbox, davi:
 
 def test_a_thousand_fit_and_no_more(key: APIClient, app: Inbox) -> None:
     rows = [{"inbox": app.pk, "external_id": f"u{number}", "name": "N"} for number in range(1001)]
-    assert errors(key.post(f"{LIST}/bulk", {"contacts": rows}, format="json")) == ["contacts"]
-    assert errors(key.post(f"{LIST}/bulk", {"contacts": []}, format="json")) == ["contacts"]
+    assert fields_of(key.post(f"{LIST}/bulk", {"contacts": rows}, format="json")) == ["contacts"]
+    assert fields_of(key.post(f"{LIST}/bulk", {"contacts": []}, format="json")) == ["contacts"]
     answer = key.post(f"{LIST}/bulk", {"contacts": rows[:1000]}, format="json")
     assert {each["status"] for each in answer.json()["results"]} == {201}
     assert Contact.objects.count() == 1000
@@ -260,4 +250,4 @@ def test_consent_is_told_entered_and_not_overruled(
     assert key.get(url).json()["consents"][0]["state"] == "withdrawn"
     assert as_ana.put(url, given, format="json").json()["consents"][0]["source"] == "staff"
     unknown = {"consents": [{"channel": "telegram", "state": "given"}]}
-    assert errors(key.put(url, unknown, format="json")) == ["consents.telegram"]
+    assert fields_of(key.put(url, unknown, format="json")) == ["consents.telegram"]

@@ -14,7 +14,7 @@ from conversations.actions.editing import LONGEST_SUBJECT
 from conversations.actions.inbound import MAX_TEXT
 from conversations.models import Contact, Conversation, CustomField, Event, Inbox, Message
 from core.actor import Actor
-from tests.api.conftest import KeyClient, KeyMaker, results
+from tests.api.conftest import KeyClient, KeyMaker, fields_of, results
 
 LIST = "/api/v1/conversations"
 SYSTEM = Actor.system()
@@ -23,16 +23,6 @@ SYSTEM = Actor.system()
 @pytest.fixture
 def url(conversation: Conversation) -> str:
     return f"{LIST}/{conversation.pk}"
-
-
-@pytest.fixture
-def app(team: Team) -> Inbox:
-    return Inbox.objects.create(name="App", channel="api", team=team)
-
-
-def fields_of(refused: Any) -> list[str]:
-    assert refused.status_code == 422, refused.content
-    return [error["field"] for error in refused.json()["errors"]]
 
 
 def bulk(client: APIClient, ids: list[Any], **wanted: Any) -> list[dict[str, Any]]:

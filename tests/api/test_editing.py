@@ -1,7 +1,6 @@
 """Conversations and tickets over HTTP: begun, changed, found, many at once; tags and custom fields."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts.models import Team, User
 from conversations.actions import Sender, receive
 from conversations.models import Contact, Conversation, CustomField, Delivery, Inbox, Message
-from tests.api.conftest import KeyMaker, results
+from tests.api.conftest import KeyMaker, fields_of, results
 from tickets.models import Ticket
 
 LIST = "/api/v1/conversations"
@@ -20,16 +19,6 @@ LIST = "/api/v1/conversations"
 @pytest.fixture
 def url(conversation: Conversation) -> str:
     return f"{LIST}/{conversation.pk}"
-
-
-@pytest.fixture
-def app(team: Team) -> Inbox:
-    return Inbox.objects.create(name="App", channel="api", team=team)
-
-
-def errors(response: Any) -> list[str]:
-    assert response.status_code == 422, response.content
-    return [each["field"] for each in response.json()["errors"]]
 
 
 def test_conversation_is_changed_where_the_body_says(key: APIClient, url: str) -> None:
@@ -47,7 +36,7 @@ def test_conversation_is_changed_where_the_body_says(key: APIClient, url: str) -
         ({"status": "resolved"}, "status"),
         ({"assignee": None}, "assignee"),
     ):
-        assert field in errors(key.patch(url, wrong, format="json"))
+        assert field in fields_of(key.patch(url, wrong, format="json"))
 
 
 def test_deeds_heed_what_was_read(key: APIClient, url: str, bruno: User) -> None:
@@ -96,23 +85,23 @@ def test_customer_made_by_a_program_is_written_to_first(key: APIClient, app: Inb
 def test_customer_without_a_way_is_not_written_to(key: APIClient, app: Inbox, mailbox: Inbox) -> None:
     nobody = Contact.objects.create(name="Nobody")
     body = {"inbox": app.pk, "contact": str(nobody.pk), "text": "Olá"}
-    assert errors(key.post(LIST, body, format="json")) == ["contact"]
+    assert fields_of(key.post(LIST, body, format="json")) == ["contact"]
     eva = Contact.objects.create(name="Eva", email="eva@example.com")
     body = {"inbox": mailbox.pk, "contact": str(eva.pk), "text": "Olá"}
-    assert errors(key.post(LIST, body, format="json")) == ["subject"]
+    assert fields_of(key.post(LIST, body, format="json")) == ["subject"]
     made = key.post(LIST, {**body, "subject": "Pedido"}, format="json").json()
     assert (made["contact"]["id"], made["subject"]) == (str(eva.pk), "Pedido")
     assert eva.identities.get().external_id == "eva@example.com"
     for way in ({}, {"to": "a@b.example", "contact": str(eva.pk)}):
         asked = {"inbox": mailbox.pk, "subject": "x", "text": "Olá", **way}
-        assert errors(key.post(LIST, asked, format="json")) == ["to"]
+        assert fields_of(key.post(LIST, asked, format="json")) == ["to"]
 
 
 def test_customers_of_other_teams_cannot_be_named(as_bruno: APIClient, app: Inbox, other_team: Team) -> None:
     foreign = Inbox.objects.create(name="Bills", channel="api", team=other_team)
     eva = receive(inbox=foreign, sender=Sender("e", name="Eva"), text="Oi").conversation.contact
     body = {"inbox": app.pk, "contact": str(eva.pk), "text": "Olá"}
-    assert errors(as_bruno.post(LIST, body, format="json")) == ["contact"]
+    assert fields_of(as_bruno.post(LIST, body, format="json")) == ["contact"]
 
 
 def test_conversation_is_marked_as_read(as_bruno: APIClient, url: str, conversation: Conversation) -> None:
@@ -140,9 +129,9 @@ def test_each_of_many_conversations_is_done_for_itself(
     assert (conversation.tags, conversation.assignee, conversation.status) == (["late"], bruno, "resolved")
     mine.refresh_from_db()
     assert (mine.assignee, mine.status, mine.priority) == (None, "open", 20)
-    assert errors(as_bruno.post(f"{LIST}/bulk", {"ids": ids}, format="json")) == [""]
+    assert fields_of(as_bruno.post(f"{LIST}/bulk", {"ids": ids}, format="json")) == [""]
     many = [str(uuid4()) for _number in range(101)]
-    assert errors(as_bruno.post(f"{LIST}/bulk", {"ids": many, "status": "open"}, format="json")) == ["ids"]
+    assert fields_of(as_bruno.post(f"{LIST}/bulk", {"ids": many, "status": "open"}, format="json")) == ["ids"]
 
 
 def test_what_is_refused_last_undoes_what_was_done_first(
@@ -181,10 +170,10 @@ def test_ticket_has_values_of_its_fields_and_tells_their_changes(key: APIClient)
     assert len(key.patch(url, {"attributes": {"paid": True}}, format="json").json()["history"]) == 2
     for wrong in ({"paid": "yes"}, {"nobody": "x"}):
         name = next(iter(wrong))
-        assert errors(key.patch(url, {"attributes": wrong}, format="json")) == [f"attributes.{name}"]
-        assert errors(key.post("/api/v1/tickets", {"subject": "B", "attributes": wrong}, format="json")) == [
-            f"attributes.{name}"
-        ]
+        assert fields_of(key.patch(url, {"attributes": wrong}, format="json")) == [f"attributes.{name}"]
+        assert fields_of(
+            key.post("/api/v1/tickets", {"subject": "B", "attributes": wrong}, format="json")
+        ) == [f"attributes.{name}"]
 
 
 def test_tickets_come_by_priority_and_since(key: APIClient) -> None:
@@ -242,7 +231,7 @@ def test_tags_are_listed_renamed_and_taken_away(
     conversation.refresh_from_db()
     assert conversation.tags == ["B2B"]
     for cursor in ("x", "W10", "WyJuYW1lIiwgMSwgMV0"):
-        assert errors(admin.get(f"/api/v1/tags?cursor={cursor}")) == ["cursor"]
+        assert fields_of(admin.get(f"/api/v1/tags?cursor={cursor}")) == ["cursor"]
 
 
 def test_custom_fields_are_defined_over_http(with_key: KeyMaker, key: APIClient) -> None:
@@ -264,6 +253,6 @@ def test_custom_fields_are_defined_over_http(with_key: KeyMaker, key: APIClient)
         ({"label": ""}, "label"),
         ({"position": -1}, "position"),
     ):
-        assert field in errors(admin.patch(one, wrong, format="json"))
+        assert field in fields_of(admin.patch(one, wrong, format="json"))
     assert admin.delete(one).status_code == 204
     assert key.get(one).status_code == key.get(f"{url}/{2**70}").status_code == 404

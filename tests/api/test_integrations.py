@@ -24,11 +24,6 @@ TOKEN = "123456789:AAE-abcdefghijklmnopqrstuvwxyz01"
 SECRET = "sixteen-letters-x"
 
 
-@pytest.fixture
-def admin(with_key: KeyMaker) -> APIClient:
-    return with_key("admin")
-
-
 def make(client: APIClient, **more: Any) -> Any:
     config = {"bot_token": TOKEN, "secret_token": SECRET}
     body = {"channel": "telegram", "name": "Bot", "config": config, **more}

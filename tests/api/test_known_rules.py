@@ -16,7 +16,7 @@ from conversations.models import Contact, Conversation, Inbox, Message
 from core.actor import Actor
 from knowledge.actions import embed_some, index_articles
 from knowledge.models import Article
-from tests.api.conftest import KeyClient, KeyMaker, results
+from tests.api.conftest import KeyClient, KeyMaker, fields_of, results
 from tickets.models import Ticket
 
 ARTICLES, SEARCH, SIMILAR, REPORTS, EVENTS = (
@@ -24,11 +24,6 @@ ARTICLES, SEARCH, SIMILAR, REPORTS, EVENTS = (
 )
 SYSTEM = Actor.system()
 NEW = {"title": "Prazo de troca", "body": "Você tem **30 dias**.", "language": "pt"}
-
-
-def fields_of(refused: Any) -> list[str]:
-    assert refused.status_code == 422, refused.content
-    return [error["field"] for error in refused.json()["errors"]]
 
 
 @pytest.fixture

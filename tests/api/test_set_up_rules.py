@@ -7,15 +7,13 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.enums import Role
 from accounts.models import Team
 from agents.models import Agent, Run
 from api.models import Webhook
 from campaigns.models import Campaign
 from conversations.actions import Sender, receive
 from conversations.models import Conversation, Inbox
-from tests.api.conftest import KeyMaker, results, signed_in
-from tests.conftest import make_user
+from tests.api.conftest import KeyMaker, fields_of, results
 
 INTEGRATIONS, AGENTS, WEBHOOKS, CAMPAIGNS = (
     f"/api/v1/{name}" for name in ("integrations", "agents", "webhooks", "campaigns")
@@ -25,17 +23,6 @@ MAIL = {
     "address": "news@shop.example", "imap_host": "mail.shop.example", "imap_password": "imap-secret",
     "smtp_host": "mail.shop.example",
 }  # fmt: skip
-
-
-@pytest.fixture
-def admin(with_key: KeyMaker) -> APIClient:
-    return with_key("admin")
-
-
-@pytest.fixture
-def as_elsa(team: Team) -> APIClient:
-    """Elsa, who leads the support team."""
-    return signed_in(make_user("elsa", Role.LEAD, team))
 
 
 @pytest.fixture
@@ -49,11 +36,6 @@ def agent(inbox: Inbox) -> Agent:
     made = Agent.objects.create(name="Lia")
     made.inboxes.add(inbox)
     return made
-
-
-def fields_of(refused: Any) -> list[str]:
-    assert refused.status_code == 422, refused.content
-    return [error["field"] for error in refused.json()["errors"]]
 
 
 def ran(agent: Agent, conversation: Conversation, status: str = "answered") -> Run:
