@@ -5,6 +5,7 @@ forms. What is left is simple enough for the parser of the standard library.
 """
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -20,7 +21,8 @@ _DROPPED = {
 }
 _INLINE = {"a", "strong", "b", "em", "i", "code", "br"}
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
-_MAIN = re.compile(r"<(main|article)\b[^>]*>(.*)</\1\s*>", re.DOTALL | re.IGNORECASE)
+_MAIN = {tag: re.compile(rf"<{tag}\b", re.IGNORECASE) for tag in ("main", "article")}
+_MAIN_END = {tag: re.compile(rf"</{tag}\s*>", re.IGNORECASE) for tag in _MAIN}
 # What Markdown would take for mark-up, were it not written by hand.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>])")
 _LINE_START = re.compile(r"^(\d*)([#+.)-])(?=\s)")
@@ -39,10 +41,8 @@ def page_from_html(html: str) -> Page:
     """Reads a page. The title is the first h1, which is then left out of the text, else the <title>."""
     head = _Head()
     head.feed(html[:20_000])
-    # Where a page says which part is the article, menus and related links around it are not read.
-    main = _MAIN.search(html)
     cleaned = nh3.clean(
-        main[2] if main else html,
+        _main(html),
         tags=_KEPT,
         clean_content_tags=_DROPPED,
         attributes={"a": {"href"}},
@@ -55,6 +55,20 @@ def page_from_html(html: str) -> Page:
     body = re.sub(r"\n{3,}", "\n\n", "".join(writer.parts)).strip()
     title = writer.title.strip() or head.title
     return Page(" ".join(title.split()), body, head.language)
+
+
+def _main(html: str) -> str:
+    """Returns what the page says is its article, without the menus and related links around it; else all.
+
+    From the first beginning to the last end, each looked for once: a page may have any number of them.
+    """
+    found: list[tuple[int, str]] = []
+    for tag, opening in _MAIN.items():
+        first = opening.search(html)
+        start = html.find(">", first.end()) + 1 if first else 0
+        ends = deque(_MAIN_END[tag].finditer(html, start), maxlen=1) if start else ()
+        found += [(start, html[start : end.start()]) for end in ends]
+    return min(found)[1] if found else html
 
 
 class _Head(HTMLParser):

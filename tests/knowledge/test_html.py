@@ -60,6 +60,26 @@ def test_what_is_no_article_is_left_out(html: str) -> None:
     assert page_from_html(f"<p>kept</p>{html}").body == "kept"
 
 
+@pytest.mark.parametrize(
+    ("html", "body"),
+    [
+        ("<nav>no</nav><main id=a>one</main>two<main>three</main>four", "onetwothree"),
+        ("<article>one</article><main>two</main>", "one"),
+        ("<main>one<article>two</article>three", "two"),
+        ("</main><MAIN>one</Main >two", "one"),
+        ("one<main two", "one"),
+    ],
+)
+def test_the_article_is_read_from_its_first_beginning_to_its_last_end(html: str, body: str) -> None:
+    assert page_from_html(html).body == body
+
+
+def test_a_page_of_nothing_but_beginnings_is_read_in_one_go() -> None:
+    """Were each of them looked after to the end of the page, this would take minutes."""
+    half = 1024 * 1024
+    assert page_from_html(f"<p>kept</p><!--{'<main>' * (half // 6)}{'<article' * (half // 8)}").body == "kept"
+
+
 @given(st.lists(WORD, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_no_word_of_a_page_is_lost(words: list[str], random: object) -> None:
     """Whatever the tags around the words: a reader of the article finds them all, in order."""
