@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from core.storable import storable
 from knowledge.documents import Document, Rejected, Unreadable
 from knowledge.html import page_from_html
 from knowledge.text import first_heading, title_key, without_first_heading
@@ -58,7 +59,11 @@ def _decoded(data: bytes, limit: int, charset: str = "utf-8") -> str:
         text = data.decode("utf-8-sig" if charset == "utf-8" else charset)
     except UnicodeDecodeError:
         raise Unreadable(f"not encoded in {charset.upper()}") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    except (LookupError, UnicodeError):
+        # Python knows codecs that are none of text (rot13, hex, punycode): a page that names one names none.
+        return _decoded(data, limit)
+    # Some encodings (UTF-7, unicode_escape) can spell what neither a parser nor a database takes.
+    return storable(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _declared_charset(data: bytes) -> str:

@@ -15,6 +15,7 @@ from knowledge.documents import Document, Rejected
 from knowledge.enums import Language
 
 LEVELS = 3
+LONGEST_KEY = 500  # what the column of an article holds
 _LANGUAGE_FOLDER = re.compile(rf"({'|'.join(Language.values)})(?:[-_][a-z]{{2}})?")
 
 
@@ -48,25 +49,46 @@ def open_source(location: str) -> Source:
         return from_folder(path, prefix=f"file:{path.resolve()}/")
     if path.is_file():
         key = f"file:{path.resolve()}"
-        return Source(f"{key}#", (Item(key, path.name, partial(_file, path, key, path.name)),))
-    raise NoSource(f"There is no file or folder {location}.")
+        return Source(_storable(f"{key}#"), (_item(key, path.name, partial(_file, path, key, path.name)),))
+    raise NoSource(f"There is no file or folder {_storable(location)}.")
 
 
 def from_folder(folder: Path, *, prefix: str) -> Source:
     """Returns every file below a folder except hidden ones, in the order of their names."""
     items = tuple(
-        Item(f"{prefix}{name}", name, partial(_file, path, f"{prefix}{name}", name))
+        _item(f"{prefix}{name}", name, partial(_file, path, f"{prefix}{name}", name))
         for path, name in _files(folder)
     )
     if not items:
-        raise NoSource(f"The folder {folder} holds no files.")
-    return Source(prefix, items)
+        raise NoSource(f"The folder {_storable(str(folder))} holds no files.")
+    return Source(_storable(prefix), items)
 
 
 def from_address(url: str) -> Source:
     """Returns the one page or table at a web address."""
     key = f"url:{url}"
-    return Source(f"{key}#", (Item(key, url, partial(_fetched, url, key)),))
+    return Source(_storable(f"{key}#"), (_item(key, url, partial(_fetched, url, key)),))
+
+
+def _item(key: str, name: str, read: Callable[[], Iterator[Document | Rejected]]) -> Item:
+    """Returns the item; one under whose key no article can be stored is not read, and says so."""
+    reason = ""
+    if _storable(key) != key:
+        reason = "its name is not UTF-8"
+    elif len(key) > LONGEST_KEY:
+        reason = f"its path or address has more than {LONGEST_KEY} characters"
+    if not reason:
+        return Item(key, name, read)
+    refused = Rejected(_storable(key), _storable(name), reason)
+    return Item(refused.key, refused.name, lambda: iter((refused,)))
+
+
+def _storable(name: str) -> str:
+    """Returns a name with an escape for each byte that is not UTF-8.
+
+    Not a question mark, as elsewhere: two such names stay two, and none becomes that of another file.
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _files(folder: Path) -> list[tuple[Path, str]]:

@@ -22,7 +22,8 @@ _SENTENCE_END = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"'”)\]]))\s+(?=[\"
 _GOES_ON = re.compile(
     r"(?:^\d+|\b(?:sr|sra|dr|dra|mr|mrs|ms|av|tel|nº|no|art|ex|vs|aprox|máx|mín|inc|ltd))\.$", re.IGNORECASE
 )
-_TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
+# A comment that nobody ends goes on to the end, as in a browser: looked for once, not from each beginning.
+_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
 _NOT_WORDS = re.compile(r"[\W_]+")
 _LIST_MARKER = "•"
 _DEEPEST_SECTION = 3

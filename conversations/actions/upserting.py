@@ -19,6 +19,7 @@ from conversations.queries.recipients import known_ids
 from core.actor import Actor
 from core.errors import Conflict, HelpdeskError, Invalid, NotFound
 from core.keep import KEEP
+from core.storable import storable
 
 WRITTEN = (*LENGTHS, "tags", "attributes", "updated_at")
 # Two lists that come at once with somebody new make one customer of them.
@@ -180,7 +181,8 @@ class _Batch:
 
 
 def _email_of(one: Wanted) -> str:
-    return one.told.email.strip().lower() if isinstance(one.told.email, str) else ""
+    """Returns the address as it is stored and looked for: without what no database takes."""
+    return storable(one.told.email).strip().lower() if isinstance(one.told.email, str) else ""
 
 
 def _listed(told: Told) -> Sequence[str]:

@@ -73,6 +73,16 @@ def test_what_is_wrong_with_one_holds_up_no_other(
     assert Contact.objects.count() == 2
 
 
+def test_address_that_no_database_takes_holds_up_no_other(app: Inbox, ana: User) -> None:
+    put(ana, by_email("a@b.example"))
+    told = put(ana, by_email("a\x00@b.example", name="Eva"), by_email("\x00"), by_email("r\ud83d@b.example"))
+    assert [(one.is_new, type(one.error)) for one in told[:2]] == [(False, type(None)), (False, Invalid)]
+    assert sorted(Contact.objects.values_list("email", "name")) == [
+        ("a@b.example", "Eva"),
+        ("r?@b.example", ""),
+    ]
+
+
 def test_refused_row_leaves_nothing_of_itself_on_a_known_customer(app: Inbox, ana: User) -> None:
     put(ana, by_id(app, "u1", name="Eva"))
     told = put(ana, by_id(app, "u1", name="New", timezone="Mars/Base"), by_id(app, "u1", add_tags=["x"]))

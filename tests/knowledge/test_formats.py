@@ -157,6 +157,21 @@ def test_html_charset_that_does_not_exist_is_utf8() -> None:
     assert document("<meta charset=nonsense><h1>Não</h1><p>x</p>", "html").title == "Não"
 
 
+@pytest.mark.parametrize("charset", ["rot13", "hex", "zlib", "undefined", "punycode"])
+def test_html_charset_that_is_none_of_text_is_utf8(charset: str) -> None:
+    found = document(f'<meta charset="{charset}"><h1>Title</h1><p>x</p>', "html")
+    assert (found.title, found.body) == ("Title", "x")
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [("unicode_escape", rb"a\ud800b"), ("unicode_escape", rb"a\x00b"), ("utf-7", b"a+2AA-b")],
+)
+def test_html_what_no_database_takes_is_taken_away(charset: str, text: bytes) -> None:
+    found = document(b'<meta charset="' + charset.encode() + b'"><h1>T</h1><p>' + text + b"</p>", "html")
+    assert found.body in {"ab", "a?b"}
+
+
 def test_html_without_words_says_so() -> None:
     assert reason("<html><body><script>x()</script></body></html>", "html") == "no text"
 

@@ -1,6 +1,7 @@
 """Importing folders, files and web pages, again and again."""
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,27 @@ def test_import_file_that_cannot_be_opened_is_named(folder: Path) -> None:
     _out, err, code = run(str(folder))
     assert "skipped gone.md: No such file or directory" in err
     assert code == 0
+
+
+def test_import_paths_that_no_key_can_hold_are_named_and_hold_up_no_other(folder: Path) -> None:
+    deep = folder.joinpath(*["x" * 120] * 5)
+    deep.mkdir(parents=True)
+    (deep / "deep.md").write_text("# Deep\n\nText.")
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("# Coffee\n\nText.")
+    out, err, code = run(str(folder))
+    err.encode()
+    assert (out, code) == ("6 articles: 6 new, 0 changed, 0 unchanged, 2 skipped, 0 deleted.\n", 0)
+    assert "deep.md: its path or address has more than 500 characters" in err
+    assert "caf\\udce9.md: its name is not UTF-8" in err
+
+
+def test_import_of_a_folder_whose_name_is_not_utf8_is_refused_file_by_file(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    odd.mkdir()
+    (odd / "a.md").write_text("# A\n\nText.")
+    for location in (odd, odd / "a.md"):
+        (refused,) = imported(location, prune=True).rejected
+        assert (refused.name, refused.reason) == ("a.md", "its name is not UTF-8")
 
 
 def test_import_with_nothing_usable_ends_with_1(tmp_path: Path) -> None:
@@ -308,6 +330,11 @@ def test_import_address_that_fails_is_named(site: Site) -> None:
     _out, err, code = run(f"{site.url}/gone")
     assert (code, "answered 404" in err) == (1, True)
     assert "not Markdown, HTML or CSV but image/png" in run(f"{site.url}/photo")[1]
+
+
+def test_import_address_too_long_for_a_key_is_named(site: Site) -> None:
+    (refused,) = import_source(source=open_source(site.url + "/" + "x" * 500), by=Actor.system()).rejected
+    assert refused.reason == "its path or address has more than 500 characters"
 
 
 def test_import_private_address_is_refused(settings: Any) -> None:

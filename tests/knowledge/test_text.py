@@ -75,6 +75,11 @@ def test_plain_text_is_what_a_reader_sees(markdown: str, plain: str) -> None:
     assert plain_text(markdown) == plain
 
 
+def test_comments_that_nobody_ends_are_read_in_one_go() -> None:
+    """Were the end of each of them looked for, this would take minutes."""
+    assert plain_text(f"<div>kept{'<!--' * (512 * 1024)}") == "kept"
+
+
 def test_first_heading_is_found_below_text_and_without_marks() -> None:
     assert first_heading("Text\n\nA *fine* title\n===\n") == "A fine title"
     assert first_heading("no heading") == ""
