@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from accounts.actions import create_api_key, invite
 from accounts.actions.people import require_admin_besides
 from accounts.actions.sign_ins import end_sign_ins
-from accounts.actions.teams import delete_team, what_is_left
+from accounts.actions.teams import checked_slug, delete_team, what_is_left
 from accounts.enums import Registering, Role, Scope
 from accounts.models import ApiKey, Invitation, SignIn, Team, User
 from accounts.queries import user_by_email
@@ -40,11 +40,15 @@ def is_admin(request: HttpRequest) -> bool:
 
 
 class UserForm(UserChangeForm[User]):
-    """Leaves somebody who administers."""
+    """Leaves somebody who administers, and a name to sign in with that follows the address."""
 
     def clean(self) -> dict[str, Any] | None:
         """Refuses to demote or switch off the last one, as the action does."""
         cleaned = super().clean() or self.cleaned_data
+        email, before = cleaned.get("email", ""), self.initial.get("email", "")
+        # Else the old address could not be given to somebody else.
+        if email and "username" in cleaned and cleaned["username"] == before.lower():
+            cleaned["username"] = email.lower()
         role = cleaned.get("role", self.instance.role)
         administers = cleaned.get("is_superuser", self.instance.is_superuser) or role == Role.ADMIN
         if not (administers and cleaned.get("is_active", True) and cleaned.get("is_staff", True)):
@@ -174,10 +178,22 @@ class InvitationAdmin(admin.ModelAdmin[Invitation]):
         vars(obj).update(vars(invite(by=actor_of(request), **form.cleaned_data)))
 
 
+class TeamForm(ModelForm[Team]):
+    """A team whose short name does not stand for no team."""
+
+    def clean_slug(self) -> str:
+        """Refuses the word, as the action does."""
+        try:
+            return checked_slug(self.cleaned_data["slug"])
+        except HelpdeskError as error:
+            raise ValidationError(error.detail) from error
+
+
 @admin.register(Team)
 class TeamAdmin(admin.ModelAdmin[Team]):
     """Teams, with the number of their members."""
 
+    form = TeamForm
     list_display = ("name", "slug", "member_count")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}

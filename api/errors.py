@@ -9,14 +9,15 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from psycopg.errors import ForeignKeyViolation
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from core.errors import Forbidden, HelpdeskError, Invalid, NotFound, TooMany, Unavailable
+from core.errors import Conflict, Forbidden, HelpdeskError, Invalid, NotFound, TooMany, Unavailable
 
 PROBLEM = "application/problem+json"
 CODES = {
@@ -65,6 +66,9 @@ def as_helpdesk_error(error: Exception) -> HelpdeskError | None:
         return Forbidden(str(error))
     if isinstance(error, exceptions.Throttled):
         return TooMany(retry_after=int(getattr(error, "wait", None) or 1))
+    # What the body names was deleted while its sender wrote: the database is the first to see both.
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, ForeignKeyViolation):
+        return Conflict()
     # The database is away or restarts: the request may be repeated, it is not a fault of its sender.
     if isinstance(error, OperationalError | InterfaceError):
         return Unavailable(retry_after=DATABASE_AWAY_SECONDS)

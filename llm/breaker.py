@@ -20,12 +20,23 @@ _states: dict[str, _State] = {}
 
 
 def is_resting(model: str) -> bool:
-    """Returns whether the model has failed so often that it is not asked for a while.
-
-    After the rest one call is let through; its failure begins the next rest.
-    """
+    """Returns whether the model has failed so often that it is not asked for a while."""
     state = _states.get(model)
     return state is not None and time.monotonic() < state.closed_until
+
+
+def may_ask(model: str) -> bool:
+    """Returns whether the model is asked now.
+
+    After a rest one call tries it while the others go on without: its success lets all in, its failure or its
+    silence for as long again is the next rest.
+    """
+    if is_resting(model):
+        return False
+    state = _states.get(model)
+    if state is not None and state.failures >= FAILURES:
+        state.closed_until = time.monotonic() + REST_SECONDS
+    return True
 
 
 def note_success(model: str) -> None:

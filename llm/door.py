@@ -134,7 +134,7 @@ async def _ask(question: Question, model: str | None) -> Completion:
     deadline = asyncio.get_running_loop().time() + float(config["LLM_TIMEOUT_SECONDS"])
     failure = ModelError("Every model is resting after failures in a row.", temporary=True)
     for provider in _candidates(model):
-        if breaker.is_resting(provider.model) or _left(deadline) <= 0:
+        if _left(deadline) <= 0 or not breaker.may_ask(provider.model):
             continue
         try:
             return await _ask_twice(question, provider, deadline)

@@ -15,7 +15,7 @@ from accounts.models import User
 from core.actor import Actor
 from core.errors import HelpdeskError
 from tickets.actions import create_ticket, update_ticket
-from tickets.enums import TicketStatus
+from tickets.enums import DONE, TicketStatus
 from tickets.models import Ticket, TicketEvent
 
 
@@ -139,7 +139,8 @@ class TicketAdmin(admin.ModelAdmin[Ticket]):
     def solve(self, request: HttpRequest, queryset: QuerySet[Ticket]) -> None:
         """Solves the chosen tickets, one after the other."""
         by = actor_of(request)
-        chosen = list(queryset)
+        # One that is closed is past being solved.
+        chosen = list(queryset.exclude(status__in=DONE))
         for ticket in chosen:
             update_ticket(ticket=ticket, by=by, status=TicketStatus.SOLVED)
         text = ngettext("%d ticket was solved.", "%d tickets were solved.", len(chosen))

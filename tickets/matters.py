@@ -16,11 +16,10 @@ _REFERENCE = re.compile(r"\d\D*\d\D*\d")
 def normalised(text: str) -> str:
     """Returns the words of a text in lower case, without accents and punctuation."""
     plain = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", text.casefold())
-        if not unicodedata.combining(letter)
+        letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter)
     )
-    return " ".join(re.findall(r"\w+", plain))
+    # Folded last: some letters have capitals only when they are taken apart (㎏, ℡).
+    return " ".join(re.findall(r"\w+", plain.casefold()))
 
 
 def references(text: str) -> frozenset[str]:

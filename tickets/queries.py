@@ -111,7 +111,9 @@ def same_matter(conversation: Conversation, *, subject: str, description: str, a
 
 def same_words(text: str, others: Iterable[str]) -> bool:
     """True when the text says nothing that one of the others does not say word for word."""
-    return not text.strip() or normalised(text) in {normalised(other) for other in others}
+    if not normalised(text):  # nothing but signs, such as emoji
+        return text.strip() in {"", *(other.strip() for other in others)}
+    return normalised(text) in {normalised(other) for other in others}
 
 
 def opened_and_solved(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[Line]:

@@ -49,6 +49,13 @@ def delete_team(*, team: Team, by: Actor, expected: str | None = None) -> None:
     row.delete()
 
 
+def checked_slug(slug: str) -> str:
+    """Returns a short name that a team may have; raises Invalid."""
+    if slug == NOBODYS:
+        raise Invalid(_("This short name stands for no team."), field="slug")
+    return slug
+
+
 def what_is_left(team: Team) -> Iterator[str]:
     """Yields the names of what still is the team's, and would be everybody's without it."""
     for relation in Team._meta.related_objects:
@@ -67,8 +74,7 @@ def _locked(team: Team, *, by: Actor, expected: str | None) -> Team:
 
 
 def _saved(row: Team) -> Team:
-    if row.slug == NOBODYS:
-        raise Invalid(_("This short name stands for no team."), field="slug")
+    checked_slug(row.slug)
     try:
         with transaction.atomic():
             row.save()

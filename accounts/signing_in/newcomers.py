@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from accounts.actions.people import MAX_NAME
 from accounts.enums import Role
 from accounts.models import User
 from accounts.queries import users_with_email
@@ -63,9 +64,11 @@ def _made(claims: Claims) -> User:
         raise Forbidden(_("Nobody here has this account. Ask an administrator to add your e-mail address."))
     if not email:
         raise Forbidden(_("The sign-on does not say that your e-mail address is verified."))
+    if len(email) > MAX_NAME:
+        raise Forbidden(_("This e-mail address is too long."))
     if users_with_email(email).exists() or User.objects.filter(username=email).exists():
         raise Forbidden(_("This account is switched off."))
-    name = str(claims.get("name") or "")[:150]
+    name = str(claims.get("name") or "")[:MAX_NAME]
     user = User(username=email, email=email, first_name=name, is_staff=True, role=Role.OPERATOR)
     user.set_unusable_password()
     user.save()

@@ -16,6 +16,8 @@ from core.actor import Actor
 from core.encryption import EncryptedJSONField
 
 MOST_PER_MINUTE = 100_000
+# What a browser says of where a page is from; anything else would match none, and the widget be shut out.
+is_site = RegexValidator(r"(?i)^https?://[^\s/?#@]+/?$", _("Use the form https://shop.example."))
 
 
 def new_key() -> str:
@@ -71,7 +73,7 @@ class Inbox(models.Model):
     )
     position = models.CharField(_("position"), max_length=5, choices=Position, default=Position.RIGHT)
     allowed_origins = ArrayField(
-        models.CharField(max_length=200),
+        models.CharField(max_length=200, validators=[is_site]),
         verbose_name=_("allowed sites"),
         default=list,
         blank=True,

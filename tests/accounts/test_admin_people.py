@@ -146,6 +146,25 @@ def test_user_is_not_changed_to_what_there_is_not(desk: Client, bruno: User, fie
     assert (bruno.role, bruno.language, bruno.teams.count()) == ("operator", "", 1)
 
 
+def test_name_to_sign_in_with_follows_the_address(desk: Client, bruno: User) -> None:
+    User.objects.filter(pk=bruno.pk).update(username=bruno.email)
+    bruno.refresh_from_db()
+    url = f"/admin/accounts/user/{bruno.pk}/change/"
+    assert desk.post(url, form_of(bruno, email="Bruno@new.example")).status_code == 302
+    bruno.refresh_from_db()
+    assert (bruno.username, bruno.email) == ("bruno@new.example", "Bruno@new.example")
+    desk.post(url, form_of(bruno, username="bruno"))
+    desk.post(url, form_of(bruno, username="bruno", email="b@new.example"))
+    bruno.refresh_from_db()
+    assert (bruno.username, bruno.email) == ("bruno", "b@new.example"), "a name of their own stays"
+
+
+def test_word_for_no_team_names_none(desk: Client, team: Team) -> None:
+    for url in ("/admin/accounts/team/add/", f"/admin/accounts/team/{team.pk}/change/"):
+        assert "This short name stands for no team." in told(desk.post(url, {"name": "X", "slug": "none"}))
+    assert not Team.objects.filter(slug="none").exists()
+
+
 def test_password_that_an_administrator_sets_ends_what_hung_on_the_old_one(desk: Client, bruno: User) -> None:
     browser = Client()
     browser.force_login(bruno)

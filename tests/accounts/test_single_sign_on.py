@@ -327,6 +327,15 @@ def test_unknown_people_become_operators_of_no_team_where_that_is_set(
     assert is_in(client)
 
 
+def test_nobody_is_made_of_an_address_too_long_for_a_name(
+    db: None, provider: OidcProvider, settings: Any
+) -> None:
+    settings.OIDC_CREATE_USERS = True
+    provider.person["email"] = f"{'b' * 60}@{'example.' * 12}com"
+    assert sign_on(Client()).status_code == 403
+    assert not User.objects.exists()
+
+
 def test_nobody_is_made_of_an_unverified_address(db: None, provider: OidcProvider, settings: Any) -> None:
     settings.OIDC_CREATE_USERS = True
     provider.person["email_verified"] = False

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Team, User
 from conversations.models import Contact, Conversation
+from core.realtime import publish
 from tests.api.conftest import KeyMaker, results
 from tickets.models import Ticket
 
@@ -97,6 +98,26 @@ def test_many_at_once_open_one_ticket(key: APIClient) -> None:
     with ThreadPoolExecutor(10) as pool:
         assert len(set(pool.map(post, range(20)))) == 1
     assert Ticket.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_team_that_is_deleted_meanwhile_is_said(
+    key: APIClient, other_team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def delete() -> None:
+        Team.objects.filter(pk=other_team.pk).delete()
+        connection.close()
+
+    def meanwhile(*args: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(delete).result()
+        publish(*args)
+
+    monkeypatch.setattr("tickets.actions.publish", meanwhile)
+    answer = key.post(LIST, {"subject": "Pedido", "team": other_team.slug}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert not Ticket.objects.exists()
 
 
 def test_customer_can_be_named_without_a_conversation(as_bruno: APIClient, davi: Contact) -> None:

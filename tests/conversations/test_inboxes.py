@@ -144,7 +144,9 @@ def test_what_is_required_must_be_given_at_once(ana: User, db: None) -> None:
         ("chat_per_minute", 0),
         ("chat_per_minute", 10**9),
         ("identity_secret", "short"),
-        ("allowed_origins", ["x" * 201]),
+        ("allowed_origins", [f"https://{'x' * 193}"]),
+        ("allowed_origins", ["shop.example"]),
+        ("allowed_origins", ["https://shop.example/help"]),
     ],
 )
 def test_wrong_words_are_refused_with_their_field(ana: User, db: None, field: str, value: Any) -> None:

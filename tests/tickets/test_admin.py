@@ -131,5 +131,13 @@ def test_marking_as_solved_goes_through_the_action(desk: Client, ticket: Ticket)
     assert timeline(ticket)[-1].changes == {"status": {"from": "new", "to": "solved"}}
 
 
+def test_marking_as_solved_opens_no_closed_ticket_again(desk: Client, ticket: Ticket) -> None:
+    update_ticket(ticket=ticket, by=Actor.system(), status=TicketStatus.CLOSED)
+    page = desk.post(LIST, {"action": "solve", "_selected_action": [str(ticket.pk)]}, follow=True)
+    assert "0 tickets were solved." in page.content.decode()
+    ticket.refresh_from_db()
+    assert ticket.status == TicketStatus.CLOSED
+
+
 def test_nobody_deletes_one(desk: Client, ticket: Ticket) -> None:
     assert desk.post(f"{LIST}{ticket.pk}/delete/", {"post": "yes"}).status_code == 403

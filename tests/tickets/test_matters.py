@@ -132,6 +132,16 @@ def test_request_joins_the_newest_of_several_that_are_alike(
     )
 
 
+def test_letters_that_are_capitals_only_when_taken_apart_are_folded_too() -> None:
+    assert normalised("℡, 20 ㎅") == "tel 20 kb"
+
+
+def test_signs_that_were_not_said_before_are_kept(conversation: Conversation, agent: Actor) -> None:
+    for said in ("😀", "😡", "😡 ", "?", ""):
+        create_ticket(by=agent, subject="Pedido", description=said, conversation=conversation)
+    assert [event.text for event in timeline(Ticket.objects.get())] == ["", "😡", "?"]
+
+
 def test_joining_changes_nothing_of_what_staff_have_set(
     conversation: Conversation, agent: Actor, bruno: User
 ) -> None:
