@@ -15,6 +15,7 @@ from benchmarks.api import api
 from benchmarks.api_growth import growth
 from benchmarks.broadcast import broadcast
 from benchmarks.client import Visitor
+from benchmarks.peers import peers
 from benchmarks.processes import Home, Server
 from benchmarks.report import Figure, at_most, percentile, reaches, slower_by
 from benchmarks.webhooks import door
@@ -309,5 +310,6 @@ CASES: dict[str, Case] = {
     "door": door,
     "broadcast": broadcast,
     "api": api,
+    "peers": peers,
     "growth": growth,
 }

@@ -33,12 +33,14 @@ FOREIGN = (
 class Process:
     """A child in a session of its own; `name` and its log say what went wrong with it."""
 
-    def __init__(self, name: str, command: list[str], *, log: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, command: list[str], *, log: Path, environment: dict[str, str], folder: Path = ROOT
+    ) -> None:
         self.name, self.log = name, log
         with log.open("ab") as out:
             self.child = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -169,7 +171,7 @@ class Home:
         log = self.path / f"{name}.log"
         with Server(name, command, log=log, environment=self.environment()) as server:
             server.port = port
-            server.wait_until(lambda: _listens(port))
+            server.wait_until(lambda: listens(port))
             yield server
 
     @contextlib.contextmanager
@@ -181,7 +183,7 @@ class Home:
             return
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
         with Process("Redis", command, log=self.path / "redis.log", environment=dict(os.environ)) as redis:
-            redis.wait_until(lambda: _listens(port))
+            redis.wait_until(lambda: listens(port))
             yield f"redis://127.0.0.1:{port}/0"
 
     @contextlib.contextmanager
@@ -226,7 +228,8 @@ def free_port() -> int:
             return port
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Returns whether somebody accepts connections there."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False

@@ -21,10 +21,8 @@ def count(key: str, *, seconds: int = MINUTE) -> int:
     Windows are fixed (aligned to the clock), so twice the limit can pass at an edge: exact enough to stop
     floods, one round trip cheap. A caller that must fail closed treats 0 as a refusal.
     """
-    name = _name(key, seconds)
     try:
-        cache.add(name, 0, timeout=seconds * 2)
-        return int(cache.incr(name))
+        return int(cache.count(_name(key, seconds), timeout=seconds * 2))  # type: ignore[attr-defined]
     except Exception:
         logger.warning("the cache is away; %s is not counted", key, exc_info=True)
         return 0

@@ -191,7 +191,7 @@ else:
     # With Django's own 300, strangers who try as many names would have every limit's count forgotten.
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "BACKEND": "core.cache.OneProcessCache",
             "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
     }

@@ -204,7 +204,8 @@ def _decide(verdict: Verdict) -> None:
     for what, count in nothing.items():
         (verdict.failures if count else verdict.passed).append(f"{count} {what}")
     for name, share in DOUBLES_ALLOWED.items():
-        # A short run cannot show a share of one in five hundred: one is let through.
-        allowed = max(share * verdict.sent_by.get(name, 0), 1.0 if share else 0.0)
+        # A short run cannot show a share of one in five hundred: some are let through. Sixteen workers die in
+        # it, on a busy machine now and then in the 20 ms between a provider's yes and the note of it.
+        allowed = max(share * verdict.sent_by.get(name, 0), 3.0 if share else 0.0)
         twice = verdict.sent_twice_by.get(name, 0)
         (verdict.failures if twice > allowed else verdict.passed).append(f"{twice} sent twice by {name}")

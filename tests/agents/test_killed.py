@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.core.cache.backends.locmem import LocMemCache
 
 from agents import actions, runtime, tasks
 from agents.citations import Cited
@@ -18,6 +17,7 @@ from conversations.actions import hand_back, partial_text, request_stop, take_ov
 from conversations.enums import AuthorKind, EventType, Status
 from conversations.models import Conversation, Event, Inbox, Message
 from core.actor import Actor
+from core.cache import OneProcessCache
 from llm.tools import get_tool
 from llm.types import ToolCall
 from tests.agents.conftest import says
@@ -315,13 +315,13 @@ async def test_passages_of_a_second_search_go_on_counting(
     assert (message.text, [one["title"] for one in message.citations]) == ("So it is [1].", ["b"])
 
 
-class AwayCache(LocMemCache):
+class AwayCache(OneProcessCache):
     """A cache whose server is away."""
 
     def _away(self, *_: object, **__: object) -> Any:
         raise ConnectionError
 
-    get = set = add = incr = delete = delete_many = _away
+    get = set = add = incr = count = delete = delete_many = _away
 
 
 async def test_answer_comes_without_the_cache(

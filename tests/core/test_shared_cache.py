@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,20 @@ def test_it_is_a_cache(cache: SharedCache) -> None:
     cache.set("a", ("run", "text"), 60)
     assert cache.get("a") == ("run", "text")
     assert (cache.add("n", 0), cache.incr("n"), cache.get("b")) == (True, 1, None)
+
+
+def test_what_is_counted_ends(cache: SharedCache) -> None:
+    assert [cache.count("n", 1) for _ in range(3)] == [1, 2, 3]
+    cache.decr("n")
+    assert cache.get("n") == 2
+    time.sleep(1.1)
+    assert (cache.get("n"), cache.count("n", 60)) == (None, 1)
+
+
+def test_all_threads_count_together(cache: SharedCache) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda _: cache.count("n", 60), range(200)))
+    assert sorted(counts) == list(range(1, 201))
 
 
 def test_redis_that_hangs_costs_its_time_once(redis: Redis, cache: SharedCache) -> None:

@@ -63,7 +63,7 @@ async def test_addresses_that_are_one_customers_are_counted_as_one(
         async with opened(quiet_server, one):
             with pytest.raises(websockets.InvalidStatus):
                 await opened(quiet_server, other)
-    async with opened(quiet_server, "2600:1::1"), opened(quiet_server, "2600:1:0:1::1"):
+    async with opened(quiet_server, "2600:2::1"), opened(quiet_server, "2600:2:0:1::1"):
         pass
 
 
