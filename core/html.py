@@ -1,5 +1,6 @@
 """From text that others wrote, models included, to HTML that is safe to show. One path for every surface."""
 
+import re
 from functools import cache
 from html import escape
 
@@ -23,6 +24,8 @@ def _parser() -> MarkdownIt:
     )
 
 
+# Most of what people write is one line of words in which nothing is mark-up, a link or to be escaped.
+_SENTENCES = re.compile(r"[^\W\d_](?:[^\W_]|[ ,;!?'()%$€-]|\.(?= |$))*(?<! )")
 # Browsers move misplaced parts of tables and lists as they read, and what was moved may move again: three
 # times is the most that sixty thousand random mixtures of tags needed.
 ROUNDS = 10
@@ -53,11 +56,13 @@ def _cleaned(html: str) -> str:
 
 def markdown_to_html(text: str) -> str:
     """Renders Markdown (CommonMark, tables, bare links) to safe HTML; HTML in the source is shown as text."""
-    return _cleaned(_parser().render(text))
+    return f"<p>{text}</p>\n" if _SENTENCES.fullmatch(text) else _cleaned(_parser().render(text))
 
 
 def plain_to_html(text: str) -> str:
     """Shows text exactly as typed: escaped, with line breaks and links, no Markdown."""
+    if _SENTENCES.fullmatch(text):
+        return f"<p>{text}</p>"
     paragraphs = (f"<p>{_linked(part)}</p>" for part in text.replace("\r\n", "\n").split("\n\n"))
     return _cleaned("".join(paragraphs))
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import html as rendering
 from core.html import clean_html, markdown_to_html, plain_to_html
 
 # Written again here, so that nobody widens them in passing.
@@ -322,3 +323,15 @@ def test_deep_nesting_ends(render) -> None:
 @pytest.mark.parametrize("render", RENDERERS, ids=lambda render: render.__name__)
 def test_nothing_gives_next_to_nothing(render) -> None:
     assert render("") in {"", "<p></p>"}
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.from_regex(rendering._SENTENCES, fullmatch=True)
+    | st.text("aZé1 ,;!?'()%$€-.wcomhtp:/@*_", min_size=1, max_size=60).map("a".__add__)
+)
+def test_plain_sentences_are_shown_as_if_they_had_been_read(text: str) -> None:
+    shown = markdown_to_html(text), plain_to_html(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "_SENTENCES", re.compile(r"(?!)"))
+        assert (markdown_to_html(text), plain_to_html(text)) == shown
