@@ -3,7 +3,7 @@
 The score of an article is what its best passage means (`knowledge.vectors`) plus a little for words that
 question and title share, typos forgiven. Nothing is ranked and fused, or required to match: full text with
 AND found 1 of 256 chatty questions, and reciprocal rank fusion cost 12 to 23 points of right first answers,
-since words are blind across languages. `manage.py measure_search` prints what the thresholds do.
+since words are blind across languages. `manage.py evaluate_retrieval` prints what the thresholds do.
 
 What may not be found is left out before anything is ranked, by the short list of what is hidden rather than
 by a join with all that is not: that takes a third off the time at 10,000 articles. The search is exact, and
@@ -144,10 +144,14 @@ class Passage:
     repeats: bool = False
 
     @property
+    def is_clear(self) -> bool:
+        """True where no other article comes close."""
+        return self.exact or self.parts["lead"] >= CLEAR_LEAD
+
+    @property
     def is_certain(self) -> bool:
         """True where it may be given as the answer without a person: a high score and no close rival."""
-        clear = self.exact or self.parts["lead"] >= CLEAR_LEAD
-        return clear and self.score >= settings.KNOWLEDGE_ANSWER_AT
+        return self.is_clear and self.score >= settings.KNOWLEDGE_ANSWER_AT
 
 
 def search(
