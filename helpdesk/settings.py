@@ -332,8 +332,8 @@ ATTACHMENT_TYPES = [
     "text/plain",
     "text/csv",
 ]
-KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.34)
-KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.18)
+KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.36)
+KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.2)
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 LLM: dict[str, str] = {
     name: secret(name, default)
