@@ -145,7 +145,10 @@ PLANTED: dict[str, tuple[Callable[[Scene], Any], set[str]]] = {
         lambda scene: scene.give(9, by="email", keys=("<1@x>", "<2@x>")),
         {"sent twice by email"},
     ),
-    "sent thrice": (lambda scene: scene.give(2, keys=("", "")), {"sent twice by telegram"}),
+    "more doubles than deaths make": (
+        lambda scene: scene.give(2, keys=("", "", "", "")),
+        {"sent twice by telegram"},
+    ),
 }
 
 
