@@ -46,14 +46,15 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     """What we know. After saving, a job makes the passages; until then the old ones answer."""
 
     list_display = ("title", "language", "status", "team", "passages", "is_current", "updated_at")
-    list_filter = ("status", "language", "team")
+    list_filter = ("status", "audience", "language", "team")
     # One query for the list, whatever it shows.
     list_select_related = ("team",)
     list_per_page = 50
     search_fields = ("title", "body")
     ordering = ("-updated_at",)
     fields = (
-        *("title", "body", ("language", "status", "team"), "tags", "source_url"),
+        *("title", "body", ("language", "status", "team"), ("audience", "valid_from", "valid_until")),
+        *("tags", "source_url"),
         *("preview", "source_key", ("created_at", "updated_at")),
     )
     readonly_fields = ("preview", "source_key", "created_at", "updated_at")

@@ -1,4 +1,4 @@
-"""Languages and states of articles."""
+"""Languages, states and readers of articles."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,3 +18,16 @@ class ArticleStatus(models.TextChoices):
     DRAFT = "draft", _("Draft")
     PUBLISHED = "published", _("Published")
     ARCHIVED = "archived", _("Archived")
+
+
+class Audience(models.TextChoices):
+    """Who may read an article, and be answered from it. Each takes in those before it."""
+
+    PUBLIC = "public", _("Everybody")
+    IDENTIFIED = "identified", _("Customers known to be who they say")
+    INTERNAL = "internal", _("Staff only")
+
+    @classmethod
+    def of_customer(cls, *, proven: bool) -> tuple["Audience", ...]:
+        """Returns what may be told to a customer, who is proven to be who they say or not."""
+        return (cls.PUBLIC, cls.IDENTIFIED) if proven else (cls.PUBLIC,)

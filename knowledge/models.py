@@ -5,9 +5,11 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Func, Q
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import BitField, HalfVectorField, HnswIndex
@@ -15,7 +17,7 @@ from pgvector.django import BitField, HalfVectorField, HnswIndex
 from accounts.models import Team
 from conversations.models import Conversation, Message
 from core.actor import Actor
-from knowledge.enums import ArticleStatus, Language
+from knowledge.enums import ArticleStatus, Audience, Language
 from knowledge.text import title_key
 from llm.embedding import DIMENSIONS
 
@@ -23,13 +25,21 @@ from llm.embedding import DIMENSIONS
 class ArticleQuerySet(models.QuerySet["Article"]):
     """The one door to articles for an actor."""
 
-    def published(self) -> Self:
-        """Narrows to what customers may read."""
-        return self.filter(status=ArticleStatus.PUBLISHED)
+    def current(self) -> Self:
+        """Narrows to what holds now: published, and within its dates."""
+        now = timezone.now()
+        began = Q(valid_from=None) | Q(valid_from__lte=now)
+        return self.filter(
+            began, Q(valid_until=None) | Q(valid_until__gt=now), status=ArticleStatus.PUBLISHED
+        )
+
+    def public(self) -> Self:
+        """Narrows to what anybody may read now."""
+        return self.current().filter(audience=Audience.PUBLIC)
 
     def visible_to(self, actor: Actor) -> Self:
-        """Narrows to what the actor may see: staff everything, anybody else what is published."""
-        return self if actor.is_staff else self.published()
+        """Narrows to what the actor may see: staff everything, anybody else what anybody may read."""
+        return self if actor.is_staff else self.public()
 
     def stale(self) -> Self:
         """Narrows to those whose passages do not show their present text."""
@@ -48,6 +58,17 @@ class Article(models.Model):
     )
     tags = ArrayField(models.CharField(max_length=40), verbose_name=_("tags"), default=list, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=ArticleStatus, default=ArticleStatus.DRAFT)
+    audience = models.CharField(
+        _("for"),
+        max_length=10,
+        choices=Audience,
+        default=Audience.PUBLIC,
+        help_text=_("Nobody else is answered from it, and only what is for everybody has a page."),
+    )
+    valid_from = models.DateTimeField(_("valid from"), null=True, blank=True)
+    valid_until = models.DateTimeField(
+        _("valid until"), null=True, blank=True, help_text=_("From then on nobody is answered from it.")
+    )
     source_url = models.URLField(
         _("source"),
         max_length=500,
@@ -80,14 +101,25 @@ class Article(models.Model):
             models.CheckConstraint(condition=~Q(source_key=""), name="article_source_key_not_empty"),
             models.CheckConstraint(condition=Q(language__in=Language.values), name="article_language_known"),
             models.CheckConstraint(condition=Q(status__in=ArticleStatus.values), name="article_status_known"),
+            models.CheckConstraint(condition=Q(audience__in=Audience.values), name="article_audience_known"),
+            models.CheckConstraint(
+                condition=Q(valid_from=None) | Q(valid_until=None) | Q(valid_from__lt=F("valid_until")),
+                name="article_valid_in_order",
+                violation_error_message=_("It must begin to be valid before it ends."),
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["title_key"], name="article_title_key"),
             models.Index(
                 fields=["language", "title"], name="article_listed", condition=Q(status="published")
             ),
-            # Small while most is published: search leaves out what stands in it.
-            models.Index(fields=["id"], name="article_hidden", condition=~Q(status="published")),
+            # Small while most is for everybody: search leaves out what it may not find by looking here.
+            models.Index(
+                fields=["id"],
+                name="article_restricted",
+                condition=~Q(status="published", audience="public", valid_from=None, valid_until=None),
+            ),
+            GinIndex(OpClass("title", name="gin_trgm_ops"), name="article_title_words"),
             models.Index(fields=["id"], name="article_stale", condition=~Q(indexed_checksum=F("checksum"))),
         ]
 
@@ -105,8 +137,12 @@ class Article(models.Model):
 
     @property
     def public_url(self) -> str:
-        """The address customers are given: where it came from, else our own page; absolute either way."""
-        return self.source_url or f"{settings.PUBLIC_URL}{self.get_absolute_url()}"
+        """The address customers are given: where it came from, else our own page; absolute either way.
+
+        Empty where there is neither: what is not for everybody has no page of its own.
+        """
+        own = self.get_absolute_url() if self.audience == Audience.PUBLIC else ""
+        return self.source_url or (own and f"{settings.PUBLIC_URL}{own}")
 
     def prepare(self) -> None:
         """Sets the slug, the title as it is compared and the fingerprint from title and body."""
@@ -135,6 +171,21 @@ class Chunk(models.Model):
         ordering = ("article", "position")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["article", "position"], name="chunk_position_unique"),
+        ]
+        indexes: ClassVar = [
+            HnswIndex(
+                fields=["vector"],
+                name="chunk_nearest",
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_ip_ops"],
+            ),
+            # Codes are found as they are written.
+            GinIndex(
+                OpClass("text", name="gin_trgm_ops"),
+                OpClass("heading", name="gin_trgm_ops"),
+                name="chunk_words",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from conversations.models import Conversation
+from conversations.queries.proof import is_proven
+from knowledge.enums import Audience
 from knowledge.languages import detect
 from knowledge.queries import Passage, language_code, nearest
 from llm.fence import unfence
@@ -64,10 +66,18 @@ def search_knowledge(
 ) -> ToolResult:
     """Returns the passages nearest to a question with their addresses as citations, or says there are none.
 
-    Reads published articles only, whoever asks. Below `KNOWLEDGE_OFFER_AT` nothing is returned at all, so
+    Reads what the customer may be told: what is for everybody, and what is for customers known to be who they
+    say where this one is. Below `KNOWLEDGE_OFFER_AT` nothing is returned at all, so
     that no model is tempted to make an answer of what does not fit. It changes nothing.
     """
-    found = nearest(query, language=detect(query) or _customers_language(context))
+    conversation = _conversation(context)
+    locale = conversation.contact.locale if conversation else ""
+    proven = conversation is not None and is_proven(conversation)
+    found = nearest(
+        query,
+        language=detect(query) or language_code(locale),
+        audiences=Audience.of_customer(proven=proven),
+    )
     if not found:
         return ToolResult(NOTHING_FOUND)
     # In the order of the numbers: the third citation is what an answer calls [3].
@@ -120,13 +130,9 @@ def _parsed(head: re.Match[str], body: Iterable[str]) -> FoundPassage:
     )
 
 
-def _customers_language(context: ToolContext) -> str | None:
-    """What the customer's browser says; asked only where the words of the question leave it open."""
-    locale = (
-        Conversation.objects.filter(pk=context.conversation_id)
-        .values_list("contact__locale", flat=True)
-        .first()
-        if context.conversation_id
-        else None
-    )
-    return language_code(locale)
+def _conversation(context: ToolContext) -> Conversation | None:
+    """With whom is spoken; nobody where an agent is tried out."""
+    if context.conversation_id is None:
+        return None
+    rows = Conversation.objects.select_related("contact", "identity")
+    return rows.filter(pk=context.conversation_id).first()

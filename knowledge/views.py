@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from core.html import markdown_to_html
-from knowledge.enums import ArticleStatus, Language
+from knowledge.enums import Language
 from knowledge.models import Article
 from knowledge.queries import language_code, languages_in_use, nearest
 
@@ -34,15 +34,18 @@ def index(request: HttpRequest) -> HttpResponse:
     if question:
         found = nearest(question, limit=MOST_RESULTS, language=language if "lang" in request.GET else None)
         return render(request, "knowledge/search.html", {**context, "found": found})
-    articles = Article.objects.published().filter(language=language).order_by("title").only("title", "slug")
+    articles = Article.objects.public().filter(language=language).order_by("title").only("title", "slug")
     page = Paginator(articles, PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "knowledge/index.html", {**context, "page": page})
 
 
 @require_safe
 def article(request: HttpRequest, article_id: int, slug: str) -> HttpResponse:
-    """Shows one article, to staff a draft too. An address with an old title leads to the one with the new."""
-    articles = Article.objects.all() if _is_staff(request) else Article.objects.published()
+    """Shows one article, to staff also what customers may not read.
+
+    An address with an old title leads to the one with the new.
+    """
+    articles = Article.objects.all() if _is_staff(request) else Article.objects.public()
     found = articles.filter(pk=article_id).first()
     if found is None:
         raise Http404
@@ -52,7 +55,7 @@ def article(request: HttpRequest, article_id: int, slug: str) -> HttpResponse:
     context = {
         "article": found,
         "html": markdown_to_html(found.body),
-        "is_public": found.status == ArticleStatus.PUBLISHED,
+        "is_public": Article.objects.public().filter(pk=found.pk).exists(),
         "language": found.language,
     }
     return render(request, "knowledge/article.html", context)

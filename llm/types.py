@@ -31,7 +31,7 @@ class ChatMessage(TypedDict):
 
 
 class Citation(TypedDict):
-    """Where an answer comes from."""
+    """Where an answer comes from. `url` is empty for what has no page that customers may open."""
 
     title: str
     url: str

@@ -14,7 +14,7 @@ from api.routes import both
 from api.shapes import Shown
 from core.errors import NotFound
 from knowledge.actions import change_article, delete_article, write_article
-from knowledge.enums import ArticleStatus, Language
+from knowledge.enums import ArticleStatus, Audience, Language
 from knowledge.queries import article_by_id, articles_for
 
 MAX_TITLE, MAX_BODY, MAX_TAGS, MAX_TAG = 200, 100_000, 20, 40
@@ -25,6 +25,7 @@ class ArticleQuery(PageQuery):
 
     language = serializers.ChoiceField(choices=Language.choices, required=False)
     status = serializers.ChoiceField(choices=ArticleStatus.choices, required=False)
+    audience = serializers.ChoiceField(choices=Audience.choices, required=False)
     team = serializers.SlugField(required=False, help_text="Short name of a team, or `none`.")
     tag = Text(required=False, max_length=MAX_TAG)
     q = Text(required=False, max_length=200, help_text="Words as they stand in title or text.")
@@ -43,6 +44,15 @@ class ArticleChange(Strict):
     tags = serializers.ListField(child=Text(max_length=MAX_TAG), required=False, max_length=MAX_TAGS)
     status = serializers.ChoiceField(
         choices=ArticleStatus.choices, required=False, help_text="Only what is published is found or shown."
+    )
+    audience = serializers.ChoiceField(
+        choices=Audience.choices,
+        required=False,
+        help_text="`identified`: customers who are proven to be who they say; `internal`: staff only.",
+    )
+    valid_from = serializers.DateTimeField(required=False, allow_null=True)
+    valid_until = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="From then on it is neither found nor shown."
     )
     source_url = serializers.URLField(
         max_length=500,
@@ -66,9 +76,14 @@ class ArticleSerializer(Shown):
     title = serializers.CharField()
     language = serializers.ChoiceField(choices=Language.choices)
     status = serializers.ChoiceField(choices=ArticleStatus.choices)
+    audience = serializers.ChoiceField(choices=Audience.choices)
+    valid_from = serializers.DateTimeField(allow_null=True)
+    valid_until = serializers.DateTimeField(allow_null=True)
     team = TeamSlug(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
-    url = serializers.CharField(source="public_url", help_text="Where customers are sent.")
+    url = serializers.CharField(
+        source="public_url", help_text="Where customers are sent; empty where they may read no page of it."
+    )
     source_url = serializers.CharField(help_text="May be empty.")
     searchable = serializers.BooleanField(
         source="is_searchable", help_text="Search knows the present text; some seconds after an edit."
@@ -92,7 +107,11 @@ class Articles(ApiViewSet):
     def list(self, request: Request) -> Response:
         """All of them, drafts included. To find what answers a question, use search."""
         del request
-        lookups = {"language": "language", "status": "status", "team": "team__slug", "tag": "tags__contains"}
+        lookups = {
+            **{name: name for name in ("language", "status", "audience")},
+            "team": "team__slug",
+            "tag": "tags__contains",
+        }
         wanted = {**self.query, "tag": [self.query["tag"]] if "tag" in self.query else None}
         rows = articles_for(self.actor, words=self.query.get("q", ""))
         return self.page(narrowed(rows, wanted, lookups, actor=self.actor), ArticleSerializer)

@@ -24,7 +24,7 @@ from api.shown.common import (
 )
 from api.v1.message_records import SECTORS, Sector
 from conversations.queries.contacts import with_words
-from knowledge.enums import Language
+from knowledge.enums import Audience, Language
 from knowledge.queries import search, similar_messages
 from tickets.queries import tickets_for
 
@@ -118,7 +118,7 @@ class Search(ApiViewSet):
     def search(self, request: Request) -> Response:
         """Articles and messages by what they mean; conversations, customers and tickets by words.
 
-        Of articles only what is published, of all others what you may see.
+        Of articles what is published and valid now, for staff too; of all others what you may see.
         """
         del request
         kinds = set(self.query["in"].split(","))
@@ -159,7 +159,8 @@ class Search(ApiViewSet):
 
     def _articles(self) -> list[Any]:
         team = self._team.pk if self._team else None
-        return search(self.query["q"], limit=self.query["limit"], team_id=team)
+        audiences = tuple(Audience) if self.actor.is_staff else (Audience.PUBLIC,)
+        return search(self.query["q"], limit=self.query["limit"], team_id=team, audiences=audiences)
 
     def _messages(self) -> list[Any]:
         return similar_messages(self.query["q"], actor=self.actor, team=self._team, limit=self.query["limit"])

@@ -16,6 +16,9 @@ STOP_SECONDS = 30
 POLL_SECONDS = 0.02
 LOG_BYTES = 10_000_000
 PROC = Path("/proc/self")  # what macOS does not have
+CONTAINERS_MEMORY = Path("/sys/fs/cgroup/memory.max")
+# Taken as it is needed. With 512 MB rather than 64 a search in a million messages takes half the time.
+BUFFERS_SHARE, FEWEST_BUFFERS, MOST_BUFFERS = 16, 64, 512  # of the machine's memory; MB
 
 CONFIGURATION = """\
 # Written at every start.
@@ -24,7 +27,7 @@ port = {port}
 # No socket file: its path may be longer than the system allows.
 unix_socket_directories = ''
 max_connections = 100
-shared_buffers = 64MB
+shared_buffers = {buffers}MB
 work_mem = 8MB
 maintenance_work_mem = 64MB
 max_wal_size = 512MB
@@ -52,7 +55,12 @@ def launch(home: Path, data: Path, state: State, *, durable: bool) -> None:
         if not is_free(state.port):
             state = replace(state, port=free_port())
             state.write(home)
-        text = CONFIGURATION.format(port=state.port, durable="on" if durable else "off", sync=SYNC_METHOD)
+        text = CONFIGURATION.format(
+            port=state.port,
+            buffers=buffers(memory()),
+            durable="on" if durable else "off",
+            sync=SYNC_METHOD,
+        )
         account.write(data / "postgresql.conf", text)
         forget_dead(data)
         _turn_over(log_of(home))
@@ -72,6 +80,20 @@ def launch(home: Path, data: Path, state: State, *, durable: bool) -> None:
                 process.wait()
     message = f"No free port was found for PostgreSQL; see {log_of(home)}."
     raise ServerError(message)
+
+
+def buffers(memory: int) -> int:
+    """Returns how many MB PostgreSQL keeps of its tables, of so many bytes of memory."""
+    return max(FEWEST_BUFFERS, min(memory // BUFFERS_SHARE // 2**20, MOST_BUFFERS))
+
+
+def memory() -> int:
+    """Returns how many bytes this machine, or the container around us, may use."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(CONTAINERS_MEMORY.read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return machine
 
 
 def wait_until_ready(home: Path, data: Path, pid: int) -> None:

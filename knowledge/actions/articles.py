@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from conversations.tags import checked_tags
 from core.actor import Actor
-from core.errors import Forbidden, NotFound
+from core.errors import Forbidden, Invalid, NotFound
 from core.queue import defer
 from core.versions import require_version
 from knowledge.models import Article, Chunk
@@ -16,8 +17,8 @@ from knowledge.text import PassageText, passages
 from knowledge.vectors import Vectors, vectors_of
 
 SAVED_FIELDS = (
-    *("title", "slug", "body", "language", "team", "tags", "status", "source_url", "source_key"),
-    *("source_checksum", "title_key", "checksum", "updated_at"),
+    *("title", "slug", "body", "language", "team", "tags", "status", "audience", "valid_from", "valid_until"),
+    *("source_url", "source_key", "source_checksum", "title_key", "checksum", "updated_at"),
 )
 INDEX_BATCH = 32  # articles whose vectors are in memory at once
 
@@ -41,7 +42,9 @@ def write_article(*, by: Actor, **values: Any) -> Article:
     Raises Forbidden for operators, Invalid for tags that are none.
     """
     require_lead(by)
-    return save_article(article=Article(**_checked(values)), by=by)
+    article = Article(**_checked(values))
+    require_order(article)
+    return save_article(article=article, by=by)
 
 
 @transaction.atomic
@@ -53,6 +56,7 @@ def change_article(*, article: Article, by: Actor, expected: str | None = None, 
     row = _locked(article, by, expected)
     for name, value in _checked(values).items():
         setattr(row, name, value)
+    require_order(row)
     return save_article(article=row, by=by)
 
 
@@ -64,6 +68,12 @@ def delete_article(*, article: Article, by: Actor, expected: str | None = None) 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "tags": checked_tags(values["tags"])} if "tags" in values else values
+
+
+def require_order(article: Article) -> None:
+    """Raises Invalid where an article ends to be valid before it begins."""
+    if article.valid_from and article.valid_until and article.valid_from >= article.valid_until:
+        raise Invalid(_("It must begin to be valid before it ends."), field="valid_until")
 
 
 def _locked(article: Article, by: Actor, expected: str | None) -> Article:

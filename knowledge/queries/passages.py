@@ -6,25 +6,31 @@ Nothing is ranked and fused, or required to match: full text with AND found 1 of
 reciprocal rank fusion cost 12 to 23 points of right first answers, since words are blind across languages.
 `manage.py evaluate_retrieval` prints what the thresholds do.
 
-What may not be found is left out before anything is ranked, by the short list of what is hidden rather than
-by a join with all that is not: that takes a third off the time at 10,000 articles. The search is exact, and
-grows with the number of passages. From some ten thousand articles on `vector` wants an HNSW index
-(`halfvec_ip_ops`); then `hnsw.iterative_scan` must be on, or a filtered search silently returns too few.
+What may not be found is left out before anything is ranked, by the short list of what is restricted rather
+than by a join with all that is not: that takes a third off the time at 10,000 articles. Of few articles each
+passage is compared, which is exact. Of many the nearest are found by walking an HNSW index from the nearest
+outwards (`hnsw.iterative_scan`: without it a filtered search silently returns too few). A passage that holds
+a code of the question, such as `ERR-4711`, is looked at wherever its meaning lies: models know nothing of
+codes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from string import punctuation
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 from pgvector import HalfVector
 
-from knowledge.enums import Language
+from knowledge.enums import Audience, Language
 from knowledge.languages import detect
 from knowledge.likeness import shares
 from knowledge.models import Article
+from knowledge.queries.statements import POOLED, SEARCH
 from knowledge.text import title_key
 from knowledge.vectors import question_vector
 from llm.embedding import clean
@@ -32,6 +38,7 @@ from llm.embedding import clean
 # From 0.2 to 0.3 two development sets are at their best, with 2 to 4 points more right articles among three
 # than without any. More, and the words of one language push aside what is right in another.
 WORDS_WEIGHT = 0.25
+PUBLIC = (Audience.PUBLIC,)
 POOL = 30  # passages looked at closely; what lies below does not climb to the top by its words
 # Two articles in different languages are one and the same from this cosine of their openings on: so say 99 %
 # of the twins and less than 1 % of the other pairs of the development set.
@@ -44,81 +51,16 @@ PART_LEAD = 0.1
 # A best article whose next rival is closer than this was right in 6 of 10 cases, else in 9 of 10.
 CLEAR_LEAD = 0.04
 
-POOLED = """
-WITH asked AS (
-    SELECT %(vector)s::halfvec(512) AS vector, %(key)s::text AS key
-), hidden AS (
-    SELECT id FROM knowledge_article WHERE status <> 'published' OR team_id <> %(team)s::bigint
-), pool AS (
-    (SELECT chunk.id, chunk.article_id, chunk.vector <#> (SELECT vector FROM asked) AS distance
-       FROM knowledge_chunk chunk
-      WHERE chunk.article_id <> ALL (ARRAY (SELECT id FROM hidden))
-      ORDER BY distance
-      LIMIT %(pool)s)
-    UNION
-    SELECT chunk.id, chunk.article_id, chunk.vector <#> asked.vector
-      FROM knowledge_chunk chunk JOIN knowledge_article article ON article.id = chunk.article_id, asked
-     WHERE article.title_key = asked.key AND asked.key <> '' AND article.id NOT IN (SELECT id FROM hidden)
-)
-SELECT pool.id, pool.article_id, pool.distance, concat_ws(' ', article.title, chunk.heading, chunk.text)
-  FROM pool
-  JOIN knowledge_chunk chunk ON chunk.id = pool.id
-  JOIN knowledge_article article ON article.id = pool.article_id
-"""
+# Up to so many articles each passage is compared; of more, this many are kept in view on the way.
+EXACT_ARTICLES = 1_000
+IN_VIEW = 250
+LONGEST_WALK = 40_000  # passages met before it is given up
+# What is no word of a language: has so many signs, one of them a digit. Less is in every other text.
+SHORTEST_CODE, LONGEST_CODE = 3, 40
+LONGEST_READ = 2_000  # characters of a question
+MOST_CODES, WITH_CODE = 3, 300  # codes of a question, and passages with one of them that are compared
 
-SEARCH = """
-WITH asked AS (
-    SELECT %(vector)s::halfvec(512) AS vector, %(key)s::text AS key
-), pool AS (
-    SELECT *
-      FROM unnest(%(ids)s::bigint[], %(article_ids)s::bigint[], %(distances)s::float8[], %(words)s::float8[])
-        AS found (id, article_id, distance, words)
-), told AS (
-    SELECT article_id, max(words) AS words FROM pool GROUP BY article_id
-), best AS (
-    SELECT DISTINCT ON (article_id) id, article_id, -distance AS meaning
-      FROM pool ORDER BY article_id, distance, id
-), scored AS (
-    SELECT best.article_id, best.meaning, article.language, opening.vector AS opening,
-           CASE WHEN best.meaning + (opening.vector <#> asked.vector)
-                     >= CASE WHEN chunk.heading = '' THEN %(part_lead)s ELSE %(section_lead)s END
-                THEN best.id ELSE opening.id END AS id,
-           told.words,
-           article.title_key = asked.key AND asked.key <> '' AS exact
-      FROM best
-      JOIN told ON told.article_id = best.article_id
-      JOIN knowledge_article article ON article.id = best.article_id
-      JOIN knowledge_chunk chunk ON chunk.id = best.id
-      JOIN knowledge_chunk opening ON opening.article_id = best.article_id AND opening.position = 0, asked
-), summed AS (
-    SELECT *, CASE WHEN exact THEN 1 ELSE least(meaning + words, 0.99) END AS score FROM scored
-), leader AS (
-    SELECT * FROM summed ORDER BY score DESC, (language = %(language)s) DESC, meaning DESC, id LIMIT 1
-), settled AS (
-    SELECT summed.*,
-           CASE WHEN summed.meaning >= leader.meaning - %(twin_reach)s
-                 AND NOT leader.exact AND leader.language <> %(language)s AND summed.language = %(language)s
-                 AND 1 - (summed.opening <=> leader.opening) >= %(twin_cosine)s
-                THEN leader.score - summed.score + 0.001 ELSE 0 END AS twin
-      FROM summed, leader
-), ranked AS (
-    SELECT *, row_number() OVER (
-             ORDER BY score + twin DESC, (language = %(language)s) DESC, score DESC, meaning DESC, id) AS rank
-      FROM settled
-), listed AS (
-    SELECT * FROM ranked WHERE rank <= %(limit)s + 3
-)
-SELECT listed.id, listed.article_id, article.title, article.slug, article.source_url, article.language,
-       chunk.heading, chunk.text, listed.score + listed.twin AS score,
-       listed.meaning, listed.words, listed.twin, listed.exact,
-       EXISTS (SELECT FROM listed above
-                WHERE above.rank < listed.rank AND above.language <> listed.language
-                  AND 1 - (above.opening <=> listed.opening) >= %(twin_cosine)s) AS repeats
-  FROM listed
-  JOIN knowledge_article article ON article.id = listed.article_id
-  JOIN knowledge_chunk chunk ON chunk.id = listed.id
- ORDER BY listed.rank
-"""
+_LIKE = re.compile(r"[\\%_]")  # what means something in a pattern
 
 
 class _Row(NamedTuple):
@@ -137,6 +79,9 @@ class _Row(NamedTuple):
     words: float
     twin: float
     exact: bool
+    meaning_rank: int
+    words_rank: int
+    audience: str
     repeats: bool
 
 
@@ -148,7 +93,8 @@ class Passage:
     where a sentence does. `score` runs from about 0 (nothing to do with it) to 1 (the question is the title).
     `parts` says where it comes from: `meaning`, `words`, `twin` (taken over from the same article in another
     language); and `lead`, how far it lies before the next different article (below the best: behind it,
-    negative). `repeats` marks an article that stands above in another language.
+    negative). `ranks` gives its place by `meaning` and by `words` alone, from 1. `url` is empty for what has
+    no page. `repeats` marks an article that stands above in another language.
     """
 
     chunk_id: int
@@ -162,6 +108,7 @@ class Passage:
     heading: str = ""
     exact: bool = False
     repeats: bool = False
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_clear(self) -> bool:
@@ -175,11 +122,17 @@ class Passage:
 
 
 def search(
-    text: str, *, limit: int = 5, language: str | None = None, team_id: int | None = None
+    text: str,
+    *,
+    limit: int = 5,
+    language: str | None = None,
+    team_id: int | None = None,
+    audiences: Sequence[Audience] = PUBLIC,
 ) -> list[Passage]:
-    """Returns the published passages nearest to a question, best first, one for each article.
+    """Returns the passages nearest to a question, best first, one for each article.
 
-    Nothing is cut off by score; see `nearest` for what is worth offering. `language` is the customer's
+    Only of what is published, valid now and for one of these `audiences`. Nothing is cut off by score; see
+    `nearest` for what is worth offering. `language` is the customer's
     (default: as detected from the question) and narrows nothing: of one article in several languages it
     brings that one to the front. `team_id` leaves out articles of other teams, and keeps those of none. A
     question that is an article's title finds that article first, with score 1. Takes milliseconds, plus about
@@ -193,6 +146,13 @@ def search(
         "key": title_key(text),
         "language": language_code(language) or detect(text),
         "team": team_id,
+        "codes": _codes(text),
+        "with_code": WITH_CODE,
+        "exact_articles": EXACT_ARTICLES,
+        "in_view": IN_VIEW,
+        "longest_walk": LONGEST_WALK,
+        "audiences": [str(one) for one in audiences],
+        "now": timezone.now(),
         "limit": limit,
         # Several passages may belong to one article, and only one of each is kept.
         "pool": max(POOL, 6 * limit),
@@ -214,12 +174,14 @@ def search(
     return [_passage(row, _lead(rows, place)) for place, row in enumerate(rows[:limit])]
 
 
-def nearest(text: str, *, limit: int = 5, language: str | None = None) -> list[Passage]:
+def nearest(
+    text: str, *, limit: int = 5, language: str | None = None, audiences: Sequence[Audience] = PUBLIC
+) -> list[Passage]:
     """Returns what is worth showing for a question: nothing where the best lies below `KNOWLEDGE_OFFER_AT`.
 
     Leaves out the same article in another language, and what scores less than half of what is asked.
     """
-    found = search(text, limit=limit + 3, language=language)
+    found = search(text, limit=limit + 3, language=language, audiences=audiences)
     if not found or found[0].score < settings.KNOWLEDGE_OFFER_AT:
         return []
     # The right article is often second or third with a middling score; far below it there is only noise.
@@ -228,8 +190,8 @@ def nearest(text: str, *, limit: int = 5, language: str | None = None) -> list[P
 
 
 def languages_in_use() -> list[str]:
-    """Returns the languages in which something is published."""
-    published = Article.objects.published().order_by("language")
+    """Returns the languages in which something can be read by anybody."""
+    published = Article.objects.public().order_by("language")
     return list(published.values_list("language", flat=True).distinct())
 
 
@@ -237,6 +199,17 @@ def language_code(locale: str | None) -> str | None:
     """Returns the language of ours that a locale such as `pt-br` belongs to, or None."""
     code = (locale or "").replace("_", "-").partition("-")[0].lower()
     return code if code in Language.values else None
+
+
+def _codes(text: str) -> list[str]:
+    """Returns patterns of the codes that a question names."""
+    words = (word.strip(punctuation).lower() for word in text[:LONGEST_READ].split())
+    codes = dict.fromkeys(word for word in words if _is_code(word))
+    return ["%" + _LIKE.sub(r"\\\g<0>", code) + "%" for code in list(codes)[:MOST_CODES]]
+
+
+def _is_code(word: str) -> bool:
+    return SHORTEST_CODE <= len(word) <= LONGEST_CODE and any(sign.isdigit() for sign in word)
 
 
 def _lead(rows: Sequence[_Row], place: int) -> float:
@@ -248,15 +221,17 @@ def _lead(rows: Sequence[_Row], place: int) -> float:
 
 def _passage(row: _Row, lead: float) -> Passage:
     page = reverse("knowledge:article", args=[row.article_id, row.slug])
+    own = f"{settings.PUBLIC_URL}{page}" if row.audience == Audience.PUBLIC else ""
     return Passage(
         chunk_id=row.id,
         article_id=row.article_id,
         title=row.title,
-        url=row.source_url or f"{settings.PUBLIC_URL}{page}",
+        url=row.source_url or own,
         text=row.text,
         language=row.language,
         score=row.score,
         parts={"meaning": row.meaning, "words": row.words, "twin": row.twin, "lead": lead},
+        ranks={"meaning": row.meaning_rank, "words": row.words_rank},
         heading=row.heading,
         exact=row.exact,
         repeats=row.repeats,

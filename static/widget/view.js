@@ -298,7 +298,7 @@ class Thread {
 
   #source({ title, url }, index) {
     const link = h("a", { href: new URL(url, this.base), ...OUTSIDE }, h("span", {}, index + 1), title);
-    if (!/^http/.test(link.protocol)) link.removeAttribute("href");
+    if (!url || !/^http/.test(link.protocol)) link.removeAttribute("href");
     return h("li", {}, link);
   }
 

@@ -58,6 +58,28 @@ def test_article_that_is_taken_back_is_found_no_more(key: KeyClient, db: None, s
     assert key.get(asked).json()["articles"] == []
 
 
+def test_article_says_for_whom_and_how_long(key: KeyClient, db: None) -> None:
+    limits = {"audience": "internal", "valid_from": None, "valid_until": "2030-01-01T00:00:00Z"}
+    made = key.post(ARTICLES, {**NEW, "status": "published", **limits}, format="json").json()
+    assert {name: made[name] for name in (*limits, "url")} == {**limits, "url": ""}
+    index_articles(article_ids=[made["id"]])
+    asked = f"{SEARCH}?q=prazo de troca&in=articles"
+    assert [row["article"] for row in key.get(asked).json()["articles"]] == [made["id"]]
+    assert key.get(f"{ARTICLES}?audience=public").json()["results"] == []
+    assert len(key.get(f"{ARTICLES}?audience=internal").json()["results"]) == 1
+    ended = {"valid_until": "2020-01-01T00:00:00Z"}
+    assert key.patch(f"{ARTICLES}/{made['id']}", ended, format="json").status_code == 200
+    assert key.get(asked).json()["articles"] == []
+
+
+def test_article_does_not_end_before_it_begins(key: KeyClient, db: None) -> None:
+    backwards = {"valid_from": "2030-01-02T00:00:00Z", "valid_until": "2030-01-02T00:00:00Z"}
+    assert fields_of(key.post(ARTICLES, {**NEW, **backwards}, format="json")) == ["valid_until"]
+    made = key.post(ARTICLES, {**NEW, "valid_from": backwards["valid_from"]}, format="json").json()
+    del backwards["valid_from"]
+    assert fields_of(key.patch(f"{ARTICLES}/{made['id']}", backwards, format="json")) == ["valid_until"]
+
+
 def test_edited_article_answers_with_its_former_text_until_it_is_indexed(key: KeyClient, db: None) -> None:
     made = key.post(ARTICLES, {**NEW, "status": "published"}, format="json").json()
     index_articles(article_ids=[made["id"]])

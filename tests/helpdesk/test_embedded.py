@@ -135,6 +135,25 @@ def test_role_is_no_superuser_and_still_finds_the_extensions(home: Path) -> None
     assert ask(home, "SELECT unaccent('ação')") == "acao"
 
 
+@pytest.mark.parametrize(
+    ("memory", "buffers"), [(512 * 2**20, 64), (4 * 2**30, 256), (8 * 2**30, 512), (64 * 2**30, 512)]
+)
+def test_more_is_kept_in_memory_where_there_is_more(memory: int, buffers: int) -> None:
+    assert process.buffers(memory) == buffers
+
+
+def test_server_takes_its_share_of_the_memory_that_it_may_use(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text(f"{2 * 2**30}\n")
+    monkeypatch.setattr(process, "CONTAINERS_MEMORY", limit)
+    embedded.ensure(home)
+    assert ask(home, "SHOW shared_buffers") == "128MB"
+    limit.write_text("max\n")
+    assert process.memory() > 2 * 2**30
+
+
 def test_letters_beyond_ascii_do_not_split_words(home: Path) -> None:
     embedded.ensure(home)
     # One word of four letters has five trigrams; split at its accents it would have more.

@@ -18,6 +18,7 @@ FORM = {
     "body": "Dois dias.",
     "language": "pt",
     "status": "published",
+    "audience": "public",
     "team": "",
     "tags": "entrega,prazo",
     "source_url": "",

@@ -1,17 +1,21 @@
 """What search finds, and in which order. The embedding model is the real one."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Team
+from knowledge.enums import Audience
 from knowledge.models import Article
 from knowledge.queries import language_code, languages_in_use, nearest, passages, search
 from tests.knowledge.conftest import NOISE, Write
 
 pytestmark = pytest.mark.django_db
+YESTERDAY, TOMORROW = (timezone.now() + timedelta(days=days) for days in (-1, 1))
 
 
 @pytest.mark.parametrize(
@@ -270,3 +274,98 @@ def test_languages_in_use_are_those_published(write: Write) -> None:
     write("A", language="pt")
     write("B", language="es", status="draft")
     assert languages_in_use() == ["pt"]
+
+
+@pytest.fixture(params=["compared", "walked"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Few articles are compared, of many the nearest are walked to."""
+    if request.param == "walked":
+        monkeypatch.setattr(passages, "EXACT_ARTICLES", 0)
+    return str(request.param)
+
+
+RESTRICTED = {
+    "draft": {"status": "draft"},
+    "archived": {"status": "archived"},
+    "internal": {"audience": "internal"},
+    "identified": {"audience": "identified"},
+    "not yet": {"valid_from": TOMORROW},
+    "no more": {"valid_until": YESTERDAY},
+}
+
+
+@pytest.mark.parametrize("values", RESTRICTED.values(), ids=RESTRICTED)
+def test_what_is_not_for_everybody_now_is_not_found(write: Write, way: str, values: dict[str, Any]) -> None:
+    write("How loud is the purifier?", NOISE, **values)
+    other = write("What the purifier weighs", "The purifier weighs four kilograms.")
+    found = search("how noisy is the purifier at night")
+    assert [passage.article_id for passage in found] == [other.pk]
+
+
+def test_what_is_hidden_takes_no_place_from_what_is_not(
+    write: Write, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passages, "POOL", 3)
+    for number in range(12):
+        write(f"How loud is the purifier {number}?", NOISE, audience="internal")
+    far = write("Opening hours of the shop", "The shop opens at nine.")
+    found = search("how noisy is the purifier at night", limit=1)
+    assert [passage.article_id for passage in found] == [far.pk]
+
+
+def test_what_is_valid_now_is_found(write: Write, way: str) -> None:
+    article = write("How loud is the purifier?", NOISE, valid_from=YESTERDAY, valid_until=TOMORROW)
+    assert search("how noisy is the purifier at night")[0].article_id == article.pk
+
+
+def test_each_audience_is_told_what_is_for_it(write: Write, way: str) -> None:
+    rows = {audience: write(f"Noise, {audience}", NOISE, audience=audience) for audience in Audience}
+    for asking, told in (
+        (Audience.of_customer(proven=False), ["public"]),
+        (Audience.of_customer(proven=True), ["public", "identified"]),
+        (tuple(Audience), ["public", "identified", "internal"]),
+    ):
+        found = search("how noisy is it", audiences=asking)
+        assert {passage.article_id for passage in found} == {rows[Audience(name)].pk for name in told}
+
+
+def test_what_customers_may_not_read_on_a_page_has_no_address(write: Write) -> None:
+    write("Noise", NOISE, audience="identified")
+    elsewhere = write(
+        "Noise elsewhere", NOISE, audience="identified", source_url="https://shop.example/noise"
+    )
+    found = {passage.article_id: passage.url for passage in search("noise", audiences=tuple(Audience))}
+    assert found.pop(elsewhere.pk) == "https://shop.example/noise"
+    assert list(found.values()) == [""]
+
+
+@pytest.mark.parametrize("question", ["what does ERR-4711 mean", "err-4711?", "o que é o ERR-4711"])
+def test_code_is_found_wherever_its_passage_lies_in_meaning(
+    write: Write, way: str, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    monkeypatch.setattr(passages, "POOL", 1)
+    write("What error messages mean", "Each error message on the display has a meaning.")
+    write("O que significam os erros", "Cada erro na tela tem um significado.", "pt")
+    odd = write("Chocolate cake", "Mix flour, eggs and sugar. The recipe is filed under ERR-4711.")
+    write("Chocolate cake II", "Filed under ERR-4712.", audience="internal")
+    assert odd.pk in {passage.article_id for passage in search(question)}
+
+
+def test_code_in_a_title_is_found(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passages, "POOL", 1)
+    write("Chocolate cake", "Mix flour, eggs and sugar.")
+    odd = write("Spare part PX_200%", "It costs twelve.")
+    assert odd.pk in {passage.article_id for passage in search("is there flour and sugar for px_200%")}
+
+
+@pytest.mark.parametrize("text", ["10% of 50_000 \\\\ %%%", "%_%1", "a-1 b.2 c/3 d_4", "'; --1a"])
+def test_signs_in_a_question_are_only_signs(library: dict[str, Article], text: str) -> None:
+    search(text)
+
+
+def test_passage_says_where_it_stands_by_meaning_and_by_words(library: dict[str, Article]) -> None:
+    found = search("how loud is the motor?")
+    assert sorted(passage.ranks["meaning"] for passage in found) == [1, 2, 3]
+    assert all(1 <= passage.ranks["words"] <= 3 for passage in found)
+    nearest_by_words = max(found, key=lambda passage: passage.parts["words"])
+    assert nearest_by_words.ranks["words"] == 1

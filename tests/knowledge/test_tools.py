@@ -59,6 +59,20 @@ def test_search_knowledge_shows_nobody_a_draft(write: Write, conversation: Conve
     assert search_knowledge(CONTEXT, query="Margens de lucro").text == NOTHING_FOUND
 
 
+@pytest.mark.parametrize("proven", [True, False])
+def test_search_knowledge_tells_customers_more_once_they_are_known(
+    write: Write, conversation: Conversation, *, proven: bool
+) -> None:
+    write("Discounts of regular customers", "Regular customers have ten percent off.", audience="identified")
+    write("Discounts that nobody may hear of", "Whoever complains gets ten percent off.", audience="internal")
+    conversation.identity.is_verified = proven
+    conversation.identity.save()
+    context = ToolContext(AGENT, conversation.pk, "key")
+    result = search_knowledge(context, query="what discounts do regular customers have?")
+    assert ("Regular customers" in result.text) is proven
+    assert "complains" not in result.text
+
+
 def test_search_knowledge_asks_the_browser_where_the_words_leave_the_language_open(
     write: Write, conversation: Conversation
 ) -> None:

@@ -1,10 +1,12 @@
 """The public help pages."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from knowledge.models import Article
@@ -50,11 +52,24 @@ def test_article_with_an_old_title_in_its_address_moves(client: Client, write: W
     assert (response.status_code, response.headers["location"]) == (301, article.get_absolute_url())
 
 
-@pytest.mark.parametrize("status", ["draft", "archived"])
-def test_article_that_is_not_published_is_for_staff_only(
-    client: Client, write: Write, bruno: User, status: str
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"status": "draft"},
+        {"status": "archived"},
+        {"audience": "internal"},
+        {"audience": "identified"},
+        {"valid_from": timezone.now() + timedelta(days=1)},
+        {"valid_until": timezone.now() - timedelta(days=1)},
+    ],
+    ids=str,
+)
+def test_article_that_is_not_for_everybody_now_is_for_staff_only(
+    client: Client, write: Write, bruno: User, values: dict[str, Any]
 ) -> None:
-    article = write("Secret plans", status=status)
+    article = write("Secret plans", **values)
+    assert "Secret" not in client.get("/help/?lang=en").content.decode()
+    assert "Secret" not in client.get("/help/?q=secret plans").content.decode()
     assert client.get(article.get_absolute_url()).status_code == 404
     client.force_login(bruno)
     response = client.get(article.get_absolute_url())
