@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from core.actor import Actor
 from knowledge.actions import delete_articles, save_article
+from knowledge.explain_view import explained
 from knowledge.models import Article, Chunk
 
 
@@ -60,6 +62,11 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     readonly_fields = ("preview", "source_key", "created_at", "updated_at")
     inlines = (ChunkInline,)
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Has a page on which a question is tried."""
+        view = self.admin_site.admin_view(explained)
+        return [path("explain/", view, name="knowledge_article_explain"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         """Counts the passages in the same query."""

@@ -1,4 +1,4 @@
-"""Languages, states and readers of articles."""
+"""Languages, states and readers of articles; what becomes of a question."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -31,3 +31,20 @@ class Audience(models.TextChoices):
     def of_customer(cls, *, proven: bool) -> tuple["Audience", ...]:
         """Returns what may be told to a customer, who is proven to be who they say or not."""
         return (cls.PUBLIC, cls.IDENTIFIED) if proven else (cls.PUBLIC,)
+
+
+class Verdict(models.TextChoices):
+    """What follows from what a question finds."""
+
+    ANSWER = "answer", _("It would be answered from the first passage.")
+    OFFER = "offer", _("Not sure enough to answer: the nearest articles would be offered.")
+    NOTHING = "nothing", _("Nothing is near enough: a ticket or a person would be offered.")
+
+
+class Fate(models.TextChoices):
+    """What becomes of a passage that was found."""
+
+    SHOWN = "shown", _("shown to the agent")
+    REPEATS = "repeats", _("left out: the same article in another language stands above")
+    TOO_FAR = "too_far", _("left out: too far from the question")
+    TOO_MANY = "too_many", _("left out: five are shown")

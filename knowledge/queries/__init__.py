@@ -1,6 +1,7 @@
 """Reads of what we know: articles that answer a question, past messages that mean the same."""
 
 from knowledge.queries.articles import article_by_id, articles_for
+from knowledge.queries.explanation import Explanation, explain
 from knowledge.queries.messages import (
     SimilarMessage,
     embedded_messages,
@@ -10,11 +11,13 @@ from knowledge.queries.messages import (
 from knowledge.queries.passages import Passage, language_code, languages_in_use, nearest, search
 
 __all__ = [
+    "Explanation",
     "Passage",
     "SimilarMessage",
     "article_by_id",
     "articles_for",
     "embedded_messages",
+    "explain",
     "language_code",
     "languages_in_use",
     "messages_to_embed",

@@ -181,12 +181,20 @@ def nearest(
 
     Leaves out the same article in another language, and what scores less than half of what is asked.
     """
-    found = search(text, limit=limit + 3, language=language, audiences=audiences)
+    return worth_showing(search(text, limit=limit + 3, language=language, audiences=audiences))[:limit]
+
+
+def worth_showing(found: Sequence[Passage]) -> list[Passage]:
+    """Returns those of the passages found that are worth showing; see `nearest`."""
     if not found or found[0].score < settings.KNOWLEDGE_OFFER_AT:
         return []
     # The right article is often second or third with a middling score; far below it there is only noise.
-    floor = settings.KNOWLEDGE_OFFER_AT / 2
-    return [passage for passage in found if not passage.repeats and passage.score >= floor][:limit]
+    return [passage for passage in found if not passage.repeats and passage.score >= lowest_shown()]
+
+
+def lowest_shown() -> float:
+    """Returns the score below which nothing is shown beside what is better."""
+    return float(settings.KNOWLEDGE_OFFER_AT / 2)
 
 
 def languages_in_use() -> list[str]:
