@@ -20,12 +20,13 @@ OPERATOR = frozenset(
         "conversations.cannedreply",
         "tickets.ticket",
         "knowledge.article",
+        "knowledge.category",
         "accounts.team",
     )
 )
 LEAD = (
     OPERATOR
-    | {f"knowledge.{verb}_article" for verb in ("add", "change", "delete")}
+    | {f"knowledge.{verb}_{kind}" for verb in ("add", "change", "delete") for kind in ("article", "category")}
     | {f"conversations.{verb}_cannedreply" for verb in ("add", "change", "delete")}
     | {"conversations.change_contact", "conversations.view_inbox", "conversations.change_inbox"}
     | {

@@ -15,7 +15,7 @@ from accounts.models import User
 from core.actor import Actor
 from knowledge.actions import delete_articles, save_article
 from knowledge.explain_view import explained
-from knowledge.models import Article, Chunk
+from knowledge.models import Article, Category, Chunk
 
 
 class ChunkInline(admin.TabularInline[Chunk, Article]):
@@ -47,15 +47,21 @@ class ChunkInline(admin.TabularInline[Chunk, Article]):
 class ArticleAdmin(admin.ModelAdmin[Article]):
     """What we know. After saving, a job makes the passages; until then the old ones answer."""
 
-    list_display = ("title", "language", "status", "team", "passages", "is_current", "updated_at")
-    list_filter = ("status", "audience", "language", "team")
+    list_display = ("title", "language", "category", "status", "team", "passages", "is_current", "updated_at")
+    list_filter = ("status", "audience", "language", "category", "team")
     # One query for the list, whatever it shows.
-    list_select_related = ("team",)
+    list_select_related = ("team", "category")
     list_per_page = 50
     search_fields = ("title", "body")
     ordering = ("-updated_at",)
     fields = (
-        *("title", "body", ("language", "status", "team"), ("audience", "valid_from", "valid_until")),
+        *(
+            "title",
+            "body",
+            ("language", "category"),
+            ("status", "team"),
+            ("audience", "valid_from", "valid_until"),
+        ),
         *("tags", "source_url"),
         *("preview", "source_key", ("created_at", "updated_at")),
     )
@@ -104,6 +110,24 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Deletes through the action."""
         delete_articles(articles=list(queryset), by=_actor(request))
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin[Category]):
+    """How the help centre sorts its articles."""
+
+    list_display = ("__str__", "slug", "position", "articles")
+    list_editable = ("position",)
+    fields = (("slug", "position"), ("name_pt", "name_es", "name_en"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
+        """Counts the articles in the same query."""
+        return super().get_queryset(request).annotate(articles_counted=Count("articles"))
+
+    @admin.display(description=_("articles"), ordering="articles_counted")
+    def articles(self, category: Category) -> int:
+        """How many articles it has, read by anybody or not."""
+        return int(getattr(category, "articles_counted", 0))
 
 
 def _actor(request: HttpRequest) -> Actor:

@@ -14,12 +14,17 @@ class Document:
     body: str
     language: str = ""
     team: str = ""
+    category: str = ""
     tags: tuple[str, ...] = ()
     url: str = ""
 
     def checksum(self, *options: str) -> str:
         """Returns a fingerprint of everything that was read, and of the options it is imported with."""
-        return hashlib.sha256(json.dumps([asdict(self), options], sort_keys=True).encode()).hexdigest()
+        said = asdict(self)
+        # What was imported before there were categories is no other document for it.
+        if not self.category:
+            del said["category"]
+        return hashlib.sha256(json.dumps([said, options], sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

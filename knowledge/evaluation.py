@@ -13,11 +13,10 @@ from core.storable import storable
 from knowledge.actions.articles import index_articles
 from knowledge.apart import knowledge_apart
 from knowledge.enums import ArticleStatus, Language
-from knowledge.languages import detect
+from knowledge.languages import detect, language_code
 from knowledge.measure import Outcome
 from knowledge.models import Article
 from knowledge.queries import Passage, search
-from knowledge.queries.passages import language_code
 
 ARTICLES, QUESTIONS = "articles.jsonl", "queries.jsonl"
 LOOKED_AT = 10

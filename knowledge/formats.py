@@ -88,6 +88,7 @@ def _markdown(text: str, key: str, name: str, url: str) -> Document:
             body=body.strip(),
             language=facts.get("language") or facts.get("lang", ""),
             team=facts.get("team", ""),
+            category=facts.get("category", ""),
             tags=_tags(facts.get("tags", "")),
             url=facts.get("url", url),
         )
@@ -108,7 +109,7 @@ def _page(text: str, key: str, name: str, url: str) -> Document:
 
 
 def _table(text: str, key: str, name: str) -> Iterator[Document | Rejected]:
-    """Reads the rows of a table: title, text or body, and perhaps language, url, team, tags."""
+    """Reads the rows of a table: title, text or body, and perhaps language, url, team, category, tags."""
     # strict: a quote that is never closed would otherwise swallow the rest of the file as one answer.
     reader = csv.DictReader(io.StringIO(text, newline=""), dialect=_dialect(text), strict=True)
     try:
@@ -144,6 +145,7 @@ def _row(row: dict[str | None, Any], key: str, name: str, seen: set[str]) -> Doc
         body=facts.get("text") or facts.get("body", ""),
         language=facts.get("language", ""),
         team=facts.get("team", ""),
+        category=facts.get("category", ""),
         tags=_tags(facts.get("tags", "")),
         url=url,
     )

@@ -61,3 +61,9 @@ def detect(text: str) -> Language | None:
             votes[language] += _WORD_VOTES
     first, second, *_rest = sorted(Language, key=lambda language: votes[language], reverse=True)
     return first if votes[first] > votes[second] else None
+
+
+def language_code(locale: str | None) -> str | None:
+    """Returns the language of ours that a locale such as `pt-br` belongs to, or None."""
+    code = (locale or "").replace("_", "-").partition("-")[0].lower()
+    return code if code in Language.values else None

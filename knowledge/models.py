@@ -11,6 +11,7 @@ from django.db.models import F, Func, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import BitField, HalfVectorField, HnswIndex
 
@@ -18,8 +19,40 @@ from accounts.models import Team
 from conversations.models import Conversation, Message
 from core.actor import Actor
 from knowledge.enums import ArticleStatus, Audience, Language
+from knowledge.languages import language_code
 from knowledge.text import title_key
 from llm.embedding import DIMENSIONS
+
+
+class Category(models.Model):
+    """What articles are about, as the help centre sorts them; one for all languages."""
+
+    slug = models.SlugField(
+        _("short name"), max_length=40, unique=True, help_text=_("In addresses and imported files: delivery")
+    )
+    name_en = models.CharField(_("name in English"), max_length=60, blank=True)
+    name_pt = models.CharField(_("name in Portuguese"), max_length=60, blank=True)
+    name_es = models.CharField(_("name in Spanish"), max_length=60, blank=True)
+    position = models.PositiveSmallIntegerField(
+        _("position"), default=100, help_text=_("The smaller the earlier.")
+    )
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ("position", "slug")
+
+    def __str__(self) -> str:
+        return self.name_in(language_code(get_language()) or Language.EN)
+
+    def get_absolute_url(self) -> str:
+        """The path of its page."""
+        return reverse("knowledge:category", args=[self.slug])
+
+    def name_in(self, language: str) -> str:
+        """Returns its name in a language; where it has none there, one in another, or its short name."""
+        names = [getattr(self, f"name_{code}") for code in (language, *Language.values)]
+        return next(filter(None, names), self.slug.replace("-", " ").capitalize())
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
@@ -55,6 +88,14 @@ class Article(models.Model):
     language = models.CharField(_("language"), max_length=2, choices=Language)
     team = models.ForeignKey(
         Team, models.SET_NULL, related_name="articles", verbose_name=_("team"), null=True, blank=True
+    )
+    category = models.ForeignKey(
+        Category,
+        models.SET_NULL,
+        related_name="articles",
+        verbose_name=_("category"),
+        null=True,
+        blank=True,
     )
     tags = ArrayField(models.CharField(max_length=40), verbose_name=_("tags"), default=list, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=ArticleStatus, default=ArticleStatus.DRAFT)

@@ -20,8 +20,8 @@ from typing import Annotated
 from conversations.models import Conversation
 from conversations.queries.proof import is_proven
 from knowledge.enums import Audience
-from knowledge.languages import detect
-from knowledge.queries import Passage, language_code, nearest
+from knowledge.languages import detect, language_code
+from knowledge.queries import Passage, nearest
 from llm.fence import unfence
 from llm.tools import ToolContext, ToolResult, tool
 from llm.types import Citation

@@ -17,7 +17,8 @@ from knowledge.text import PassageText, passages
 from knowledge.vectors import Vectors, vectors_of
 
 SAVED_FIELDS = (
-    *("title", "slug", "body", "language", "team", "tags", "status", "audience", "valid_from", "valid_until"),
+    *("title", "slug", "body", "language", "team", "tags", "status", "category"),
+    *("audience", "valid_from", "valid_until"),
     *("source_url", "source_key", "source_checksum", "title_key", "checksum", "updated_at"),
 )
 INDEX_BATCH = 32  # articles whose vectors are in memory at once

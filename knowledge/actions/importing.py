@@ -1,5 +1,6 @@
 """Articles brought in from folders, files and web pages, again and again without doubles."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -7,18 +8,19 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.text import slugify
 
 from accounts.models import Team
 from core.actor import Actor
 from knowledge.actions.articles import delete_articles, index_articles, require_staff, store
 from knowledge.documents import Document, Rejected
 from knowledge.enums import ArticleStatus, Language
-from knowledge.languages import detect
-from knowledge.models import Article
-from knowledge.queries import language_code
+from knowledge.languages import detect, language_code
+from knowledge.models import Article, Category
 from knowledge.sources import Source, from_folder
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
+DEMO_CATEGORIES = DEMO.with_name("demo_categories.json")
 BATCH = 64  # documents stored in one transaction, then embedded together
 Progress = Callable[[int, int], None]
 
@@ -73,6 +75,8 @@ def import_source(
 
 def import_demo(*, by: Actor | None = None) -> ImportReport:
     """Imports the help centre of the demo shop; a second time changes nothing and takes no time."""
+    for position, (slug, names) in enumerate(json.loads(DEMO_CATEGORIES.read_text("utf-8")).items()):
+        Category.objects.get_or_create(slug=slug, defaults={**names, "position": position})
     return import_source(source=from_folder(DEMO, prefix="demo:"), by=by or Actor.system())
 
 
@@ -105,12 +109,20 @@ class _Import:
         keys = [document.key for document in documents]
         known = {article.source_key: article for article in Article.objects.filter(source_key__in=keys)}
         teams = self._teams(document.team for document in documents)
+        categories = _categories(document.category for document in documents)
         return [
-            self._store_one(document, known.get(document.key), teams.get(document.team, self.team))
+            self._store_one(
+                document,
+                known.get(document.key),
+                teams.get(document.team, self.team),
+                categories.get(slugify(document.category)),
+            )
             for document in documents
         ]
 
-    def _store_one(self, document: Document, article: Article | None, team: Team | None) -> int:
+    def _store_one(
+        self, document: Document, article: Article | None, team: Team | None, category: Category | None
+    ) -> int:
         checksum = document.checksum(self.language, team.slug if team else "")
         # Compared with what was read last time, not with what the article says now: edits by hand survive.
         if article is not None and article.source_checksum == checksum:
@@ -124,6 +136,8 @@ class _Import:
         article.title, article.body = document.title, document.body
         article.language = self._language_of(document)
         article.team, article.tags = team, list(document.tags)
+        # What names none leaves in place what people have chosen.
+        article.category = category or article.category
         article.source_url, article.source_checksum = document.url, checksum
         store(article)
         return article.pk
@@ -142,6 +156,13 @@ class _Import:
         found = {team.slug: team for team in Team.objects.filter(slug__in=wanted)}
         self.report.unknown_teams |= wanted - found.keys()
         return found
+
+
+def _categories(names: Iterable[str]) -> dict[str, Category]:
+    """Returns the categories by their short names; those that are missing are made, to be named by people."""
+    wanted = {slug for name in names if (slug := slugify(name)[:40].strip("-"))}
+    Category.objects.bulk_create([Category(slug=slug) for slug in sorted(wanted)], ignore_conflicts=True)
+    return {category.slug: category for category in Category.objects.filter(slug__in=wanted)}
 
 
 def _settle_missing(source: Source, report: ImportReport, seen: set[str], *, prune: bool, by: Actor) -> None:

@@ -8,7 +8,7 @@ from knowledge.queries.messages import (
     messages_to_embed,
     similar_messages,
 )
-from knowledge.queries.passages import Passage, language_code, languages_in_use, nearest, search
+from knowledge.queries.passages import Passage, languages_in_use, nearest, search
 
 __all__ = [
     "Explanation",
@@ -18,7 +18,6 @@ __all__ = [
     "articles_for",
     "embedded_messages",
     "explain",
-    "language_code",
     "languages_in_use",
     "messages_to_embed",
     "nearest",

@@ -26,8 +26,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pgvector import HalfVector
 
-from knowledge.enums import Audience, Language
-from knowledge.languages import detect
+from knowledge.enums import Audience
+from knowledge.languages import detect, language_code
 from knowledge.likeness import shares
 from knowledge.models import Article
 from knowledge.queries.statements import POOLED, SEARCH
@@ -201,12 +201,6 @@ def languages_in_use() -> list[str]:
     """Returns the languages in which something can be read by anybody."""
     published = Article.objects.public().order_by("language")
     return list(published.values_list("language", flat=True).distinct())
-
-
-def language_code(locale: str | None) -> str | None:
-    """Returns the language of ours that a locale such as `pt-br` belongs to, or None."""
-    code = (locale or "").replace("_", "-").partition("-")[0].lower()
-    return code if code in Language.values else None
 
 
 def _codes(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from core.actor import Actor, ActorKind
 from core.errors import Forbidden
 from knowledge.actions import ImportReport, import_source
 from knowledge.management.commands.import_articles import ProgressBar
-from knowledge.models import Article, Chunk
+from knowledge.models import Article, Category, Chunk
 from knowledge.queries import search
 from knowledge.sources import NoSource, open_source
 from tests.fakes.site import Site, page
@@ -256,6 +256,21 @@ def test_import_language_of_a_folder_high_above_is_not_believed(tmp_path: Path) 
     (deep / "x.md").write_text("# How are you\n\nThe text is here.", encoding="utf-8")
     imported(deep)
     assert Article.objects.get().language == "en"
+
+
+def test_import_makes_categories_and_leaves_those_that_people_chose(folder: Path) -> None:
+    chosen = Category.objects.create(slug="chosen")
+    run(str(folder))
+    article = Article.objects.get(source_key__endswith="prazo-de-entrega.md")
+    Article.objects.filter(pk=article.pk).update(category=chosen)
+    (folder / "pt/prazo-de-entrega.md").write_text(f"{DELIVERY} Úteis.")
+    (folder / "faq.csv").write_text("title,text,category\nPix,Na hora.,Formas de Pagamento\n")
+    run(str(folder))
+    article.refresh_from_db()
+    assert (article.category, article.body) == (chosen, "Dois dias úteis. Úteis.")
+    pix = Article.objects.get(title="Pix", body="Na hora.")
+    assert pix.category is not None
+    assert (pix.category.slug, pix.category.name_in("pt")) == ("formas-de-pagamento", "Formas de pagamento")
 
 
 def test_import_unknown_team_in_a_document_is_told(folder: Path) -> None:

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from accounts.models import Team
 from knowledge.enums import Audience
+from knowledge.languages import language_code
 from knowledge.models import Article
-from knowledge.queries import language_code, languages_in_use, nearest, passages, search
+from knowledge.queries import languages_in_use, nearest, passages, search
 from tests.knowledge.conftest import NOISE, Write
 
 pytestmark = pytest.mark.django_db
