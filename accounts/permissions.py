@@ -27,6 +27,7 @@ OPERATOR = frozenset(
 LEAD = (
     OPERATOR
     | {f"knowledge.{verb}_{kind}" for verb in ("add", "change", "delete") for kind in ("article", "category")}
+    | {f"knowledge.{verb}_proposedanswer" for verb in ("view", "change", "delete")}
     | {f"conversations.{verb}_cannedreply" for verb in ("add", "change", "delete")}
     | {"conversations.change_contact", "conversations.view_inbox", "conversations.change_inbox"}
     | {

@@ -33,6 +33,14 @@ class Audience(models.TextChoices):
         return (cls.PUBLIC, cls.IDENTIFIED) if proven else (cls.PUBLIC,)
 
 
+class ProposalStatus(models.TextChoices):
+    """What has become of a proposed answer."""
+
+    PROPOSED = "proposed", _("Proposed")
+    APPROVED = "approved", _("Approved")
+    REFUSED = "refused", _("Refused")
+
+
 class Verdict(models.TextChoices):
     """What follows from what a question finds."""
 

@@ -6,6 +6,8 @@ short to tell. Little depends on it: a small preference in search, and the label
 
 import re
 
+from django.conf import settings
+
 from knowledge.enums import Language
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -67,3 +69,8 @@ def language_code(locale: str | None) -> str | None:
     """Returns the language of ours that a locale such as `pt-br` belongs to, or None."""
     code = (locale or "").replace("_", "-").partition("-")[0].lower()
     return code if code in Language.values else None
+
+
+def language_or_default(locale: str | None) -> str:
+    """Returns the language of ours that a locale belongs to, else the one of the installation."""
+    return language_code(locale) or language_code(settings.LANGUAGE_CODE) or Language.EN

@@ -10,10 +10,13 @@ from knowledge.actions.articles import (
 )
 from knowledge.actions.importing import ImportReport, import_demo, import_source
 from knowledge.actions.messages import embed_again, embed_some
+from knowledge.actions.proposals import approve_answer, correct_answer, refuse_answer
 
 __all__ = [
     "ImportReport",
+    "approve_answer",
     "change_article",
+    "correct_answer",
     "delete_article",
     "delete_articles",
     "embed_again",
@@ -21,6 +24,7 @@ __all__ = [
     "import_demo",
     "import_source",
     "index_articles",
+    "refuse_answer",
     "save_article",
     "write_article",
 ]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.text import slugify
 
@@ -14,8 +13,8 @@ from accounts.models import Team
 from core.actor import Actor
 from knowledge.actions.articles import delete_articles, index_articles, require_staff, store
 from knowledge.documents import Document, Rejected
-from knowledge.enums import ArticleStatus, Language
-from knowledge.languages import detect, language_code
+from knowledge.enums import ArticleStatus
+from knowledge.languages import detect, language_code, language_or_default
 from knowledge.models import Article, Category
 from knowledge.sources import Source, from_folder
 
@@ -147,8 +146,7 @@ class _Import:
             language_code(document.language)
             or language_code(self.language)
             or detect(f"{document.title}\n{document.body}")
-            or language_code(settings.LANGUAGE_CODE)
-            or Language.EN
+            or language_or_default(None)
         )
 
     def _teams(self, slugs: Iterable[str]) -> dict[str, Team]:

@@ -7,8 +7,8 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.enums import Role
-from accounts.models import User
-from knowledge.models import Article
+from accounts.models import Team, User
+from knowledge.models import Article, ProposedAnswer
 from tests.knowledge.conftest import Write
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +139,63 @@ def test_lead_may_change_and_delete_articles(client: Client, bruno: User, write:
     assert client.post(f"{LIST}{article.pk}/change/", {**FORM, "body": "New."}).status_code == 302
     assert client.post(f"{LIST}{article.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Article.objects.exists()
+
+
+# --- Proposed answers --------------------------------------------------------------------------------------
+PROPOSALS = "/admin/knowledge/proposedanswer/"
+
+
+@pytest.fixture
+def proposal(team: Team) -> ProposedAnswer:
+    """What an operator of Bruno's team has proposed."""
+    return ProposedAnswer.objects.create(
+        question="Do you ship abroad?", answer="Yes.", language="en", team=team, vector=[0.0] * 512
+    )
+
+
+def decide(client: Client, proposal: ProposedAnswer, verb: str, **more: str) -> int:
+    form = {"question": proposal.question, "answer": "Yes, to Portugal.", "language": "en", "team": ""}
+    address = f"{PROPOSALS}{proposal.pk}/change/"
+    return client.post(address, {**form, **more, verb: "1"}).status_code
+
+
+def test_lead_approves_what_they_have_said_better(
+    client: Client, ana: User, proposal: ProposedAnswer
+) -> None:
+    client.force_login(ana)
+    assert "Approve" in client.get(f"{PROPOSALS}{proposal.pk}/change/").content.decode()
+    assert decide(client, proposal, "_approve") == 302
+    article = Article.objects.get()
+    assert (article.title, article.body) == ("Do you ship abroad?", "Yes, to Portugal.")
+    proposal.refresh_from_db()
+    assert (proposal.status, proposal.article) == ("approved", article)
+    page = client.get(f"{PROPOSALS}{proposal.pk}/change/").content.decode()
+    assert 'name="_approve"' not in page
+    assert decide(client, proposal, "_refuse") == 403
+
+
+def test_lead_refuses_a_proposal(client: Client, ana: User, proposal: ProposedAnswer) -> None:
+    client.force_login(ana)
+    assert decide(client, proposal, "_refuse") == 302
+    assert not Article.objects.exists()
+
+
+def test_saving_a_proposal_decides_nothing(client: Client, ana: User, proposal: ProposedAnswer) -> None:
+    client.force_login(ana)
+    assert decide(client, proposal, "_save") == 302
+    proposal.refresh_from_db()
+    assert (proposal.status, proposal.answer) == ("proposed", "Yes, to Portugal.")
+
+
+def test_proposals_are_for_leads_of_the_team(
+    client: Client, bruno: User, clara: User, proposal: ProposedAnswer
+) -> None:
+    client.force_login(bruno)
+    assert client.get(PROPOSALS).status_code == 403
+    clara.role = "lead"
+    clara.save()
+    client.force_login(clara)
+    assert proposal.question not in client.get(PROPOSALS).content.decode()
+    assert decide(client, proposal, "_approve") in {302, 404}
+    proposal.refresh_from_db()
+    assert proposal.status == "proposed"
