@@ -21,7 +21,7 @@ from conversations.models import Conversation
 from knowledge.languages import detect
 from knowledge.queries import Passage, language_code, nearest
 from llm.fence import unfence
-from llm.tools import ToolContext, ToolResult, tool
+from llm.tools import Effect, ToolContext, ToolResult, tool
 from llm.types import Citation
 
 NOTHING_FOUND = (
@@ -55,7 +55,7 @@ class FoundPassage:
 @tool(
     description="Search the help centre for passages that answer a customer's question. Ask with the "
     "customer's own words, in their language; ask again with other words if what comes back does not fit.",
-    only_reads=True,
+    effect=Effect.READ,
 )
 def search_knowledge(
     context: ToolContext,
