@@ -65,9 +65,9 @@ class ToolPolicyForm(forms.ModelForm[ToolPolicy]):
         )
         widgets: ClassVar = {"tool": forms.TextInput(attrs={"readonly": True})}
 
-    def __init__(self, *args: Any, instance: ToolPolicy | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Shows what holds now, where the row says nothing."""
-        super().__init__(*args, instance=instance, **kwargs)
+        super().__init__(*args, **kwargs)
         name = self.instance.tool or str((self.initial or {}).get("tool", ""))
         for field, value in shown_terms(name).items():
             if self.initial.get(field) is None:
@@ -91,13 +91,14 @@ def shown_terms(name: str) -> dict[str, Any]:
 class ToolPolicyFormSet(forms.BaseInlineFormSet[ToolPolicy, Agent, ToolPolicyForm]):
     """A line for each registered tool, stored or not."""
 
-    def __init__(self, *args: Any, instance: Agent | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Adds the tools of which no row speaks."""
+        instance = kwargs.get("instance")
         known = set(instance.policies.values_list("tool", flat=True)) if instance and instance.pk else set()
         missing = [tool.name for tool in all_tools() if tool.name not in known]
         self.extra = len(missing)
         kwargs["initial"] = [{"tool": name} for name in missing]
-        super().__init__(*args, instance=instance, **kwargs)
+        super().__init__(*args, **kwargs)
 
     def clean(self) -> None:
         """Refuses what is no tool."""
@@ -113,7 +114,7 @@ class ToolPolicyInline(admin.TabularInline[ToolPolicy, Agent]):
 
     model = ToolPolicy
     form = ToolPolicyForm
-    formset = ToolPolicyFormSet
+    formset = ToolPolicyFormSet  # type: ignore[assignment]  # the stubs know no form class here
     can_delete = True
     max_num = 200
 
