@@ -5,7 +5,15 @@ import contextlib
 import logging
 from uuid import UUID
 
-from agents.actions import Outcome, begin_run, carry_out_decided, end_run, finish_run, next_number, run_step
+from agents.actions import (
+    Outcome,
+    begin_run,
+    carry_out_decided,
+    end_run,
+    finish_run,
+    next_number,
+    run_step,
+)
 from agents.builtin.intents import is_person_button
 from agents.citations import cite, shifted
 from agents.enums import RunStatus
@@ -78,8 +86,6 @@ class Performance:
             await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
             return
         if asks_for_person:
-            call = ToolCall("button", "hand_over", '{"reason": "The customer asked for a person."}')
-            await self.execute(call, self.steps)
             await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
             return
         await self._typing(on=True)

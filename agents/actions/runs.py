@@ -29,6 +29,7 @@ START_OVER_WITHIN = timedelta(seconds=15)
 # No job takes so long to begin, and no run to end; what is older than a day is for people to find.
 OVERLOOKED_AFTER, LONGEST_RUN, LOOKED_BACK = timedelta(seconds=20), timedelta(minutes=2), timedelta(days=1)
 AT_ONCE = 500
+ASKED_FOR_PEOPLE = "The customer asked for a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,9 @@ def end_run(
     if status == RunStatus.HANDED_OVER:
         status = _ended_as(row, conversation)
     _dropped(row, conversation, status, detail)
-    if status == RunStatus.FAILED:
-        hand_over(conversation=conversation, by=row.agent.as_actor(), reason=detail)
+    if status in {RunStatus.FAILED, RunStatus.HANDED_OVER}:
+        # Nothing happens where a tool did it. Who presses the button gets people, whatever the agent may do.
+        hand_over(conversation=conversation, by=row.agent.as_actor(), reason=detail or ASKED_FOR_PEOPLE)
     if status == RunStatus.CANCELLED and conversation.last_contact_seq > row.up_to_seq:
         plan_answer(conversation.pk)
 

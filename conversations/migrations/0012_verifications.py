@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "verifications",
                 "indexes": [
                     models.Index(
-                        django.db.models.functions.text.Lower("email"),
+                        django.db.models.functions.text.Upper("email"),
                         models.F("asked_at"),
                         name="verification_of_address",
                     )

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.contacts import Contact
@@ -26,7 +26,7 @@ class Verification(models.Model):
         verbose_name = _("verification")
         verbose_name_plural = _("verifications")
         indexes: ClassVar = [
-            models.Index(Lower("email"), "asked_at", name="verification_of_address"),
+            models.Index(Upper("email"), "asked_at", name="verification_of_address"),
         ]
 
     def __str__(self) -> str:

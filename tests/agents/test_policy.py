@@ -10,10 +10,12 @@ from django.utils import timezone
 from agents.actions import begin_run, run_step
 from agents.enums import Verdict
 from agents.models import Agent, Run, Step, ToolPolicy
+from agents.runtime import answer
+from conversations.enums import Status
 from conversations.models import ContactIdentity, Conversation, Inbox
 from llm.tools import Effect, ToolResult, all_tools, get_tool
 from llm.types import ToolCall
-from tests.agents.conftest import say
+from tests.agents.conftest import say, says
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,3 +125,18 @@ def test_a_step_done_before_is_not_judged_again(agent: Agent, asked: Conversatio
     first = ticket(run)
     Agent.objects.filter(pk=agent.pk).update(tools=[])
     assert ticket(run) == first
+
+
+@pytest.mark.parametrize("bound", ["not allowed", "asked for", "used up"])
+async def test_a_customer_who_presses_the_button_gets_a_person_whatever_the_policy_says(
+    agent: Agent, inbox: Inbox, bound: str
+) -> None:
+    policies = {"asked for": {"needs_approval": True}, "used up": {"most_per_day": 0}}
+    if bound == "not allowed":
+        await Agent.objects.filter(pk=agent.pk).aupdate(tools=[])
+    else:
+        await ToolPolicy.objects.acreate(agent=agent, tool="hand_over", **policies[bound])
+    conversation = await says(inbox, "Falar com uma pessoa")
+    await answer(conversation.pk)
+    await conversation.arefresh_from_db()
+    assert conversation.status == Status.OPEN
