@@ -181,6 +181,19 @@ def test_two_at_once_and_twice_is_one_effect(pending: Approval, bruno: User, ana
     assert Step.objects.filter(verdict=Verdict.APPROVED).count() == 1
 
 
+def test_a_decision_that_was_taken_in_is_none_for_whoever_read_it_before(
+    pending: Approval, bruno: User
+) -> None:
+    approve_call(approval=pending, by=bruno.as_actor())
+    run = begin_run(conversation_id=pending.conversation_id)
+    assert run is not None
+    results = [
+        run_step(run=run, call=ToolCall("c", *CALL), number=number, approval=pending) for number in (0, 1)
+    ]
+    assert [result.failed for result in results] == [False, True]
+    assert Step.objects.filter(run=run).count() == 1
+
+
 def test_a_worker_killed_before_or_after_the_effect_leaves_one(pending: Approval, bruno: User) -> None:
     approve_call(approval=pending, by=bruno.as_actor())
     first = begin_run(conversation_id=pending.conversation_id)  # and then it is killed
