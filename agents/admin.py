@@ -73,6 +73,15 @@ class ToolPolicyForm(forms.ModelForm[ToolPolicy]):
             if self.initial.get(field) is None:
                 self.initial[field] = value
 
+    def clean(self) -> dict[str, Any]:
+        """Stores only what differs: where a tool becomes stricter later on, the row does not hold it back."""
+        cleaned = super().clean() or self.cleaned_data
+        usual = shown_terms(cleaned.get("tool", ""))
+        for field in ("needs_verification", "needs_approval"):
+            if cleaned.get(field) == usual.get(field):
+                cleaned[field] = None
+        return cleaned
+
 
 def shown_terms(name: str) -> dict[str, Any]:
     """Returns the class and the default terms of a tool; nothing for one that has gone."""

@@ -111,14 +111,20 @@ def test_the_table_of_tools_stores_what_was_changed_and_nothing_else(desk: Clien
     more = {f"{ticket}-needs_approval": "on", f"{ticket}-most_per_day": "3"}
     assert desk.post(address, form(**sent, **more)).status_code == 302
     row = ToolPolicy.objects.get()
-    assert (row.tool, row.needs_approval, row.needs_verification) == ("create_ticket", True, False)
+    # What is as the tool says is not written down.
+    assert (row.tool, row.needs_approval, row.needs_verification) == ("create_ticket", True, None)
     assert (row.most_per_day, row.most_per_conversation) == (3, None)
     # Found again, and switched off again.
     sent = policies(desk.get(address).content.decode())
     sent.pop("policies-0-needs_approval")
     assert desk.post(address, form(**sent)).status_code == 302
     row.refresh_from_db()
-    assert row.needs_approval is False
+    assert row.needs_approval is None
+    previous = policies(desk.get(address).content.decode())
+    name = next(key for key, value in previous.items() if value == "previous_conversations")
+    del previous[name.replace("-tool", "-needs_verification")]
+    assert desk.post(address, form(**previous)).status_code == 302
+    assert ToolPolicy.objects.get(tool="previous_conversations").needs_verification is False
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_refused(desk: Client, agent: Agent) -> None:

@@ -131,7 +131,10 @@ def test_a_step_done_before_is_not_judged_again(agent: Agent, asked: Conversatio
 async def test_a_customer_who_presses_the_button_gets_a_person_whatever_the_policy_says(
     agent: Agent, inbox: Inbox, bound: str
 ) -> None:
-    policies = {"asked for": {"needs_approval": True}, "used up": {"most_per_day": 0}}
+    policies: dict[str, dict[str, Any]] = {
+        "asked for": {"needs_approval": True},
+        "used up": {"most_per_day": 0},
+    }
     if bound == "not allowed":
         await Agent.objects.filter(pk=agent.pk).aupdate(tools=[])
     else:
