@@ -19,6 +19,7 @@ from conversations.models import Conversation
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, NotFound
 from core.language import spoken
+from core.storable import storable
 from llm.tools import ToolResult, refusal
 from llm.types import ToolCall
 
@@ -43,7 +44,7 @@ def ask(run: Run, conversation: Conversation, call: ToolCall) -> ToolResult:
     )  # fmt: skip
     add_event(
         conversation, EventType.APPROVAL_ASKED, by=run.agent.as_actor(), is_internal=True,
-        approval=str(approval.pk), tool=approval.tool, arguments=json.loads(approval.arguments),
+        approval=str(approval.pk), tool=approval.tool, arguments=storable(json.loads(approval.arguments)),
         expires_at=approval.expires_at.isoformat(),
     )  # fmt: skip
     with translation.override(spoken(conversation.contact.locale)):

@@ -150,6 +150,15 @@ def test_arguments_that_do_not_fit_are_refused_before_anybody_is_asked(
     assert (result.failed, result.ends_run, Approval.objects.exists()) == (True, False, False)
 
 
+def test_what_no_database_holds_is_asked_for_without_it(careful: Agent, asked: Conversation) -> None:
+    run = begin_run(conversation_id=asked.pk)
+    assert run is not None
+    call = ToolCall("c", "create_ticket", '{"subject": "Broken\\u0000 lamp"}')
+    assert not run_step(run=run, call=call, number=0).failed
+    event = Event.objects.get(type=EventType.APPROVAL_ASKED)
+    assert event.payload["arguments"] == {"subject": "Broken lamp"}
+
+
 def test_nobody_approves_what_is_too_long_to_read(careful: Agent, asked: Conversation) -> None:
     run = begin_run(conversation_id=asked.pk)
     assert run is not None
