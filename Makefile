@@ -51,6 +51,10 @@ bench: $(DEV) ## Measure, each figure beside its ceiling
 prove: $(DEV) ## Kill everything while customers write and judge by their ledger (about 20 minutes)
 	@exec $(PY) benchmarks/fault.py $(or $(ARGS),--seed 1 --seed 2 --seed 3 --msgs 7000 --kills 70 --every 3.5 8.5 --pace 8)
 
+.PHONY: adversary
+adversary: $(DEV) ## Ten thousand hostile tool calls, and nothing forbidden comes of them (about 3 minutes)
+	@ADVERSARY_CALLS=10000 exec $(PY) -m tools.run_tests tests/agents/test_adversary.py -n 0 -o log_cli=true --log-cli-level=INFO
+
 .PHONY: clients
 clients: $(DEV) ## Make API clients for Python, TypeScript (needs Node.js) and Postman/Bruno in dist/clients; ARGS="postman"
 	@exec $(PY) -m tools.clients $(ARGS)

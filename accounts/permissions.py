@@ -40,6 +40,7 @@ LEAD = (
         "agents.change_agent",
         "agents.view_run",
         "agents.view_step",
+        "agents.view_approval",
         "accounts.view_user",
     }
     | {f"campaigns.{verb}_campaign" for verb in ("view", "add", "change", "delete")}

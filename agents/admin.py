@@ -1,20 +1,24 @@
 """Agents and what they did."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import actor_of
-from agents.models import Agent, Run, Step, default_tools
+from agents.models import Agent, Approval, Run, Step, ToolPolicy, default_tools
+from agents.policy import defaults
 from agents.queries import sees_all_inboxes
 from conversations.admin import ReadOnly
 from conversations.models import Inbox
-from llm.tools import all_tools
+from core.errors import NotFound
+from llm.tools import all_tools, get_tool
 
 
 class AgentForm(forms.ModelForm[Agent]):
@@ -37,7 +41,107 @@ class AgentForm(forms.ModelForm[Agent]):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         field = self.fields["tools"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 (narrows the type)
-        field.choices = [(tool.name, f"{tool.name}: {tool.description}") for tool in all_tools()]
+        field.choices = [
+            (tool.name, f"{tool.name} ({tool.effect}): {tool.description}") for tool in all_tools()
+        ]
+
+
+class ToolPolicyForm(forms.ModelForm[ToolPolicy]):
+    """What one tool is bound to. A line that nobody changes is not stored: the tool's defaults hold."""
+
+    needs_verification = forms.BooleanField(label=capfirst(_("verified customers only")), required=False)
+    needs_approval = forms.BooleanField(label=capfirst(_("ask a colleague")), required=False)
+    effect = forms.CharField(label=capfirst(_("class")), required=False, disabled=True)
+
+    class Meta:
+        model = ToolPolicy
+        fields = (
+            "tool",
+            "effect",
+            "needs_verification",
+            "needs_approval",
+            "most_per_conversation",
+            "most_per_day",
+        )
+        widgets: ClassVar = {"tool": forms.TextInput(attrs={"readonly": True})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Shows what holds now, where the row says nothing."""
+        super().__init__(*args, **kwargs)
+        name = self.instance.tool or str((self.initial or {}).get("tool", ""))
+        for field, value in shown_terms(name).items():
+            if self.initial.get(field) is None:
+                self.initial[field] = value
+
+    def clean(self) -> dict[str, Any]:
+        """Stores only what differs: where a tool becomes stricter later on, the row does not hold it back."""
+        cleaned = super().clean() or self.cleaned_data
+        usual = shown_terms(cleaned.get("tool", ""))
+        for field in ("needs_verification", "needs_approval"):
+            if cleaned.get(field) == usual.get(field):
+                cleaned[field] = None
+        return cleaned
+
+
+def shown_terms(name: str) -> dict[str, Any]:
+    """Returns the class and the default terms of a tool; nothing for one that has gone."""
+    try:
+        tool = get_tool(name)
+    except NotFound:
+        return {}
+    usual = defaults(tool)
+    return {
+        "effect": tool.effect.value,
+        "needs_verification": usual.needs_verification,
+        "needs_approval": usual.needs_approval,
+    }
+
+
+class ToolPolicyFormSet(forms.BaseInlineFormSet[ToolPolicy, Agent, ToolPolicyForm]):
+    """A line for each registered tool, stored or not."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Adds the tools of which no row speaks."""
+        instance = kwargs.get("instance")
+        known = set(instance.policies.values_list("tool", flat=True)) if instance and instance.pk else set()
+        missing = [tool.name for tool in all_tools() if tool.name not in known]
+        self.extra = len(missing)
+        kwargs["initial"] = [{"tool": name} for name in missing]
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuses what is no tool."""
+        super().clean()
+        for form in self.forms:
+            tool = form.cleaned_data.get("tool") if hasattr(form, "cleaned_data") else None
+            if tool and not shown_terms(tool) and form.instance.pk is None:
+                form.add_error("tool", capfirst(_("There is no tool named %s.") % tool[:60]))
+
+
+class ToolPolicyInline(admin.TabularInline[ToolPolicy, Agent]):
+    """The table of tools on an agent's page; who may change the agent may change it."""
+
+    model = ToolPolicy
+    form = ToolPolicyForm
+    formset = ToolPolicyFormSet  # type: ignore[assignment]  # the stubs know no form class here
+    can_delete = True
+    max_num = 200
+
+    def has_view_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        """As the agent."""
+        return self.admin_site.get_model_admin(Agent).has_view_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        """As the agent."""
+        return self.admin_site.get_model_admin(Agent).has_change_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        """As changing the agent: a row is only what was changed of a default."""
+        return self.has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        """As changing the agent: without a row the defaults hold again."""
+        return self.has_change_permission(request, obj)
 
 
 @admin.register(Agent)
@@ -49,6 +153,7 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
     list_filter = ("is_active", "inboxes")
     search_fields = ("name", "persona")
     filter_horizontal = ("inboxes",)
+    inlines = (ToolPolicyInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         """Only those that one may see."""
@@ -71,7 +176,19 @@ class StepInline(ReadOnly, admin.TabularInline[Step, Run]):
     """The tool calls of a run."""
 
     model = Step
-    fields = ("number", "tool", "arguments", "result", "failed", "created_at")
+    fields = (
+        *(
+            "number",
+            "tool",
+            "effect",
+            "verdict",
+            "approved_by",
+            "arguments",
+            "result",
+            "failed",
+            "created_at",
+        ),
+    )
     readonly_fields = fields
     extra = 0
 
@@ -101,3 +218,23 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
         runs = super().get_queryset(request).select_related("agent", "conversation")
         actor = actor_of(request)
         return runs if actor.is_admin else runs.filter(pk__in=Run.objects.visible_to(actor).values("pk"))
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnly, admin.ModelAdmin[Approval]):
+    """What agents asked people for. It is decided in the conversation, where one sees why."""
+
+    list_display = ("asked_at", "tool", "status", "expires_at", "decided_by_name", "in_conversation")
+    list_filter = ("status", "tool", "asked_at")
+    date_hierarchy = "asked_at"
+
+    @admin.display(description=_("conversation"))
+    def in_conversation(self, approval: Approval) -> str:
+        """A link to where it is decided."""
+        address = reverse("admin:desk_conversation", args=[approval.conversation_id])
+        return format_html('<a href="{}">{}</a>', address, approval.conversation.contact.display_name)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Approval]:
+        """Only of conversations one may see."""
+        rows = super().get_queryset(request).select_related("conversation__contact")
+        return rows.filter(pk__in=Approval.objects.visible_to(actor_of(request)).values("pk"))

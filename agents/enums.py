@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class RunStatus(models.TextChoices):
@@ -13,3 +14,26 @@ class RunStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Stopped")
     SUPERSEDED = "superseded", _("Started over")
     FAILED = "failed", _("Failed")
+    WAITING = "waiting", _("Waits for approval")
+
+
+class Verdict(models.TextChoices):
+    """What the policy said of a tool call. Only after the first two had the tool its effect."""
+
+    ALLOWED = "allowed", _("Allowed")
+    APPROVED = "approved", _("Approved by a person")
+    ASKED = "asked", _("A person was asked")
+    NOT_ALLOWED = "not_allowed", _("Not allowed to this agent")
+    UNVERIFIED = "unverified", _("Identity not verified")
+    CAPPED = "capped", _("Too often")
+    REFUSED = "refused", _("Refused by a person")
+
+
+class ApprovalStatus(models.TextChoices):
+    """How far a call is that a person has to approve. Only pending ones can be decided."""
+
+    PENDING = "pending", pgettext_lazy("approval", "Waiting")
+    APPROVED = "approved", pgettext_lazy("approval", "Approved")
+    REFUSED = "refused", pgettext_lazy("approval", "Refused")
+    EXPIRED = "expired", pgettext_lazy("approval", "Nobody answered in time")
+    CANCELLED = "cancelled", pgettext_lazy("approval", "No longer needed")

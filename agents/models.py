@@ -9,7 +9,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from agents.enums import RunStatus
+from accounts.models import User
+from agents.enums import ApprovalStatus, RunStatus, Verdict
 from conversations.models import Conversation, Inbox
 from core.actor import Actor, ActorKind
 
@@ -69,6 +70,38 @@ class Agent(models.Model):
     def as_actor(self) -> Actor:
         """Returns the agent as the `by=` of an action; it may see nothing by itself."""
         return Actor(ActorKind.AGENT, str(self.pk), self.name)
+
+
+class ToolPolicy(models.Model):
+    """What an agent's use of a tool is bound to. Where nothing is said, the tool's own defaults hold."""
+
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="policies")
+    tool = models.CharField(_("tool"), max_length=60)
+    needs_verification = models.BooleanField(
+        _("verified customers only"), null=True, blank=True, help_text=_("Their identity must be proven.")
+    )
+    needs_approval = models.BooleanField(
+        _("ask a colleague"),
+        null=True,
+        blank=True,
+        help_text=_("Each call waits until an operator approves it."),
+    )
+    # Empty: as often as the model asks.
+    most_per_conversation = models.PositiveSmallIntegerField(
+        _("most in a conversation"), null=True, blank=True
+    )
+    most_per_day = models.PositiveSmallIntegerField(_("most for a customer in a day"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("rule for a tool")
+        verbose_name_plural = _("rules for tools")
+        ordering = ("agent", "tool")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["agent", "tool"], name="toolpolicy_once_per_agent"),
+        ]
+
+    def __str__(self) -> str:
+        return self.tool
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -146,6 +179,12 @@ class Step(models.Model):
     choices: "models.JSONField[Any, Any]" = models.JSONField(default=list, blank=True)
     ends_run = models.BooleanField(default=False)
     failed = models.BooleanField(_("refused"), default=False)
+    # What the tool's class was then, what the policy said, and who approved it: kept though all may change.
+    effect = models.CharField(_("class"), max_length=10, blank=True, default="", db_default="")
+    verdict = models.CharField(
+        _("verdict"), max_length=12, choices=Verdict, default=Verdict.ALLOWED, db_default=Verdict.ALLOWED
+    )
+    approved_by = models.CharField(_("decided by"), max_length=120, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("done"), auto_now_add=True)
 
     class Meta:
@@ -158,3 +197,73 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.tool}"
+
+
+class ApprovalQuerySet(models.QuerySet["Approval"]):
+    """The one door to approvals for an actor."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Narrows to calls in conversations that a member of staff, or a key, may see."""
+        if actor.is_admin:
+            return self
+        seen = Conversation.objects.visible_to(actor)
+        return self.filter(conversation__in=seen) if actor.is_staff else self.none()
+
+    def open(self) -> Self:
+        """Narrows to those that may still have an effect: not decided, or approved and not carried out."""
+        return self.filter(status__in=(ApprovalStatus.PENDING, ApprovalStatus.APPROVED), told_at=None)
+
+    def untold(self) -> Self:
+        """Narrows to those that a person has decided and no run has been told of yet."""
+        return self.filter(status__in=(ApprovalStatus.APPROVED, ApprovalStatus.REFUSED), told_at=None)
+
+
+class Approval(models.Model):
+    """A tool call that waits for a person, with the very arguments that will be used."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(Run, models.CASCADE, related_name="approvals", verbose_name=_("run"))
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="approvals", verbose_name=_("conversation")
+    )
+    tool = models.CharField(_("tool"), max_length=64)
+    call_id = models.CharField(max_length=120, blank=True)
+    arguments = models.TextField(_("arguments"))
+    status = models.CharField(
+        _("status"), max_length=10, choices=ApprovalStatus, default=ApprovalStatus.PENDING
+    )
+    asked_at = models.DateTimeField(_("asked"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("waits until"))
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("operator")
+    )
+    decided_by_name = models.CharField(_("decided by"), max_length=120, blank=True)
+    # When a run took the decision in: after that it has no further effect.
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager["Approval"]] = ApprovalQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("approval")
+        verbose_name_plural = _("approvals")
+        ordering = ("-asked_at",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["conversation", "tool"],
+                condition=Q(status=ApprovalStatus.PENDING),
+                name="approval_one_pending_per_tool",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=ApprovalStatus.PENDING, decided_at=None)
+                | (~Q(status=ApprovalStatus.PENDING) & Q(decided_at__isnull=False)),
+                name="approval_decided_has_time",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["conversation", "status"], name="approval_of_conversation"),
+            models.Index(fields=["status", "expires_at"], name="approval_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} {self.status}"

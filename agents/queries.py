@@ -21,7 +21,13 @@ from core.spans import Span
 from llm.models import ModelCall
 
 # A superseded run has answered nothing: the next one answers for it.
-SETTLED = (RunStatus.ANSWERED, RunStatus.HANDED_OVER, RunStatus.CANCELLED, RunStatus.FAILED)
+SETTLED = (
+    RunStatus.ANSWERED,
+    RunStatus.HANDED_OVER,
+    RunStatus.CANCELLED,
+    RunStatus.FAILED,
+    RunStatus.WAITING,
+)
 # What the ledger says of each call, and what no call sums up to.
 ASKED: dict[str, type[int | Decimal]] = {"prompt_tokens": int, "completion_tokens": int, "cost": Decimal}
 MOST_REASONS = 20

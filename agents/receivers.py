@@ -6,7 +6,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.dispatch import receiver
 
-from agents.actions import drop_running, plan_answer
+from agents.actions import drop_running, let_go, plan_answer
 from agents.queries import agent_of
 from conversations import signals
 from conversations.actions.streaming import stop_key
@@ -42,8 +42,10 @@ def answer_it(conversation: Conversation, message: Message, **_: Any) -> None:
 def fall_silent(conversation: Conversation, by: Actor | None = None, **_: Any) -> None:
     """Ends a running answer: its row now, in this transaction; its text as soon as the run looks.
 
-    Not when the agent itself hands over: its run ends by itself.
+    Not when the agent itself hands over: its run ends by itself. What waits for a person's approval is let go
+    in any case.
     """
+    let_go(conversation, by=by or Actor.system())
     if by is not None and by.kind == ActorKind.AGENT:
         return
     if drop_running(conversation):

@@ -5,7 +5,15 @@ import contextlib
 import logging
 from uuid import UUID
 
-from agents.actions import Outcome, begin_run, end_run, finish_run, run_step
+from agents.actions import (
+    Outcome,
+    begin_run,
+    carry_out_decided,
+    end_run,
+    finish_run,
+    next_number,
+    run_step,
+)
 from agents.builtin.intents import is_person_button
 from agents.citations import cite, shifted
 from agents.enums import RunStatus
@@ -68,13 +76,16 @@ class Performance:
         self.found: list[Citation] = []
         self.candidates: list[Candidate] = []
         self.steps = 0
+        self.is_over = False
 
     async def play(self) -> None:
         """Writes the answer, unless the customer asked for a person or to stop."""
+        await in_thread(carry_out_decided, self.run)
         messages, tools, asks_for_person = await in_thread(self._prepare)
+        if self.is_over:
+            await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
+            return
         if asks_for_person:
-            call = ToolCall("button", "hand_over", '{"reason": "The customer asked for a person."}')
-            await self.execute(call, self.steps)
             await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
             return
         await self._typing(on=True)
@@ -104,7 +115,8 @@ class Performance:
     def _prepare(self) -> tuple[list[ChatMessage], list[Tool], bool]:
         conversation, agent = self.run.conversation, self.run.agent
         steps = list(Step.objects.filter(run=self.run).order_by("number"))
-        self.steps = len(steps)
+        self.steps = next_number(self.run)
+        self.is_over = any(step.ends_run for step in steps)
         self.found = [citation for step in steps for citation in step.citations]
         said = history(conversation)
         asked = [message.text for message in said if message.author_kind == AuthorKind.CONTACT]

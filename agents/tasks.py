@@ -47,7 +47,8 @@ async def _plan_again(conversation_id: str) -> None:
 @queue.periodic(cron="* * * * * */10")
 @queue.task(name="agents.sweep", queueing_lock="agents.sweep")
 async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
-    """Plans anew the answers whose jobs were lost."""
-    from agents.actions import plan_overlooked  # deferred: task calls action
+    """Plans anew the answers whose jobs were lost, and ends the approvals that nobody has given."""
+    from agents.actions import expire_approvals, plan_overlooked  # deferred: task calls action
 
     await in_thread(plan_overlooked)
+    await in_thread(expire_approvals)

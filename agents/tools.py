@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from llm.tools import ToolContext, ToolResult, tool
+from llm.tools import Effect, ToolContext, ToolResult, tool
 from llm.types import Choice
 
 MOST_CHOICES = 5
@@ -13,7 +13,7 @@ LONGEST_VALUE = 300  # an article's title, whole: a click on it must find the ar
 @tool(
     description="Show the customer up to five buttons below your answer; a click sends the button's text as "
     "their next message. Use it to offer articles or next steps. Ask the question in your text.",
-    only_reads=True,
+    effect=Effect.READ,
 )
 def offer_choices(
     context: ToolContext, *, labels: Annotated[list[str], "The texts of the buttons, in order."]

@@ -62,6 +62,9 @@ class EventType(models.TextChoices):
     DELIVERY_FAILED = "delivery.failed", _("Message not delivered")
     TICKET_CREATED = "ticket.created", _("Ticket created")
     TICKET_UPDATED = "ticket.updated", _("Ticket changed")
+    APPROVAL_ASKED = "approval.asked", _("Approval asked")
+    APPROVAL_DECIDED = "approval.decided", _("Approval decided")
+    IDENTITY_VERIFIED = "identity.verified", _("Identity verified")
 
 
 class DeliveryStatus(models.TextChoices):

@@ -4,9 +4,11 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
+from accounts.mails import send
+from accounts.tasks import AGAIN
 from core import queue
 from core.outages import DatabaseFailure
-from core.threads import in_thread
+from core.threads import in_network_thread, in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,21 @@ async def erase(contact_id: str) -> None:
     from conversations.actions import erasing  # deferred: task calls action
 
     await in_thread(erasing.erase_now, UUID(contact_id))
+
+
+def plan_code(verification_id: int) -> None:
+    """Has the code of a verification mailed. The job does not hold it."""
+    queue.defer(send_code, verification=verification_id)
+
+
+@queue.task(name="conversations.send_code", queue=queue.WAITING, retry=AGAIN)
+async def send_code(verification: int) -> None:
+    """Mails a code, the same however often it is tried, unless it is of no use any more."""
+    from conversations.actions import verification as codes  # deferred: task calls action
+
+    ready = await in_thread(codes.write_code, verification)
+    if ready is not None:
+        await in_network_thread(send, ready)
 
 
 @queue.takes_long

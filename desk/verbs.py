@@ -8,6 +8,8 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import Team
+from agents.actions import approve_call, refuse_call
+from agents.models import Approval
 from conversations import actions
 from conversations.actions.assignment import operator_by_id
 from conversations.enums import FieldEntity, Priority
@@ -187,6 +189,26 @@ def ticket(conversation: Conversation, data: Json, actor: Actor) -> Json:
     return {"number": made.number, "is_new": made.just_created}
 
 
+def approve(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Lets the agent do what it asked for: `approval`."""
+    approve_call(approval=_approval(conversation, data), by=actor)
+    return {}
+
+
+def refuse(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Has the agent not do what it asked for: `approval`."""
+    refuse_call(approval=_approval(conversation, data), by=actor)
+    return {}
+
+
+def _approval(conversation: Conversation, data: Json) -> Approval:
+    key = uuid_or_none(data.get("approval"), "approval")
+    found = Approval.objects.filter(conversation=conversation, pk=key).first() if key else None
+    if found is None:
+        raise NotFound(field="approval")
+    return found
+
+
 def words(data: Json, name: str) -> dict[str, str]:
     """Returns texts by name, none when they are missing; raises Invalid for other types."""
     value = data.get(name, {})
@@ -232,4 +254,6 @@ VERBS: Mapping[str, Verb] = {
     "tags": tags,
     "fields": fields,
     "ticket": ticket,
+    "approve": approve,
+    "refuse": refuse,
 }

@@ -335,6 +335,10 @@ ATTACHMENT_TYPES = [
 ]
 KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.36)
 KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.2)
+# How long a tool call of an AI agent waits for an operator, before people get the conversation.
+APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=60)
+# How long a customer counts as verified who has typed the code from their mail.
+VERIFIED_MINUTES = env.int("VERIFIED_MINUTES", default=60)
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 LLM: dict[str, str] = {
     name: secret(name, default)

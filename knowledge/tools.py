@@ -23,7 +23,7 @@ from knowledge.enums import Audience
 from knowledge.languages import detect, language_code
 from knowledge.queries import Passage, nearest
 from llm.fence import unfence
-from llm.tools import ToolContext, ToolResult, tool
+from llm.tools import Effect, ToolContext, ToolResult, tool
 from llm.types import Citation
 
 NOTHING_FOUND = (
@@ -57,7 +57,7 @@ class FoundPassage:
 @tool(
     description="Search the help centre for passages that answer a customer's question. Ask with the "
     "customer's own words, in their language; ask again with other words if what comes back does not fit.",
-    only_reads=True,
+    effect=Effect.READ,
 )
 def search_knowledge(
     context: ToolContext,

@@ -9,7 +9,7 @@ import inspect
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 ARGUMENTS_LIMIT = 64 * 1024  # bytes
 LARGEST_INTEGER = 2**63 - 1  # what a database column holds
 _SCALARS = (str, int, bool)
+
+
+class Effect(StrEnum):
+    """What a tool does to the world; each says so when it is registered, for there is no safe guess."""
+
+    READ = "read"
+    WRITE = "write"
+    # Cannot be taken back, or costs money: a person is asked first.
+    DANGEROUS = "dangerous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,28 @@ class Tool:
     """A function that models may call, with its description and the schema of its arguments."""
 
     def __init__(
-        self, function: Callable[..., ToolResult], description: str, *, only_reads: bool = False
+        self,
+        function: Callable[..., ToolResult],
+        description: str,
+        *,
+        effect: Effect,
+        needs_verification: bool = False,
     ) -> None:
         """Takes the function and checks its signature; see `tool`."""
         self.function = function
         self.name = function.__name__
         self.description = description
-        self.only_reads = only_reads
+        self.effect = Effect(effect)
+        self.needs_verification = needs_verification
         self._parameters = _parameters(function)
 
     def __repr__(self) -> str:
         return f"<Tool {self.name}>"
+
+    @property
+    def only_reads(self) -> bool:
+        """True when it changes nothing, so that it may take its time outside of any lock."""
+        return self.effect == Effect.READ
 
     def schema(self) -> dict[str, Any]:
         """Returns the OpenAI `function` description, with plain JSON schema: no references, no nulls."""
@@ -92,17 +112,27 @@ class Tool:
         Broken JSON, wrong arguments and any `HelpdeskError` come back as a refusal, with what the function
         wrote undone. Other exceptions are faults of ours and are raised.
         """
-        if len(arguments_json.encode("utf-8", "replace")) > ARGUMENTS_LIMIT:
-            return refusal(f"the arguments are larger than {ARGUMENTS_LIMIT // 1024} KB.")
-        try:
-            arguments = self._parse(arguments_json)
-        except ValueError as error:
-            return refusal(f"{_told(error)} Correct the arguments and call {self.name} again.")
+        arguments = self._checked(arguments_json)
+        if isinstance(arguments, ToolResult):
+            return arguments
         try:
             with transaction.atomic():
                 return self.function(context, **arguments)
         except HelpdeskError as error:
             return refusal(error.detail)
+
+    def complaint(self, arguments_json: str) -> ToolResult | None:
+        """Returns the refusal that `run` would give such arguments, None where they fit; calls nothing."""
+        arguments = self._checked(arguments_json)
+        return arguments if isinstance(arguments, ToolResult) else None
+
+    def _checked(self, arguments_json: str) -> dict[str, Any] | ToolResult:
+        if len(arguments_json.encode("utf-8", "replace")) > ARGUMENTS_LIMIT:
+            return refusal(f"the arguments are larger than {ARGUMENTS_LIMIT // 1024} KB.")
+        try:
+            return self._parse(arguments_json)
+        except ValueError as error:
+            return refusal(f"{_told(error)} Correct the arguments and call {self.name} again.")
 
     def _parse(self, arguments_json: str) -> dict[str, Any]:
         # Some providers send nothing at all for a tool that needs no arguments.
@@ -132,7 +162,7 @@ _registry: dict[str, Tool] = {}
 
 
 def tool(
-    *, description: str, only_reads: bool = False
+    *, description: str, effect: Effect, needs_verification: bool = False
 ) -> Callable[[Callable[..., ToolResult]], Callable[..., ToolResult]]:
     """Registers a function under its own name as something agents may be given.
 
@@ -141,11 +171,12 @@ def tool(
     and may be called again with the same `context.key`. Raises TypeError for any other signature, for a
     parameter that would let the model choose an id, and for a name that is taken. Returns the function.
 
-    `only_reads`: it changes nothing, so that it may take its time outside of any lock.
+    `effect` says what it does to the world; a tool that reads runs outside of any lock. `needs_verification`:
+    only customers whose identity is proven get it, unless an agent's policy says otherwise.
     """
 
     def register(function: Callable[..., ToolResult]) -> Callable[..., ToolResult]:
-        made = Tool(function, description, only_reads=only_reads)
+        made = Tool(function, description, effect=effect, needs_verification=needs_verification)
         if made.name in _registry:
             message = f"A tool named {made.name} is registered already."
             raise TypeError(message)

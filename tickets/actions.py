@@ -18,7 +18,7 @@ from conversations.models import Contact, Conversation
 from conversations.queries.fields import merged_attributes
 from core import rows
 from core.actor import Actor, ActorKind
-from core.errors import Forbidden, Invalid, NotFound
+from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.keep import KEEP, Kept
 from core.realtime import publish
 from core.versions import require_version
@@ -166,6 +166,37 @@ def _repeat(ticket: Ticket, wish: _Wish, *, by: Actor) -> None:
     told_now = _line(row, TicketEventType.REPEATED, by=by, text=wish.description)
     rows.insert(told_now, updating=row, names=ALWAYS_SAVED)
     _wake(row)
+
+
+@transaction.atomic
+def add_to_ticket(
+    *, ticket: Ticket, conversation: Conversation, by: Actor, text: str, priority: int | None = None
+) -> Ticket:
+    """Adds what the customer of a conversation says to an unsolved ticket of theirs, and returns the row.
+
+    The same words again change nothing. `priority` only raises, and to high at most. Raises NotFound where
+    the actor may not see the conversation or the ticket is not its customer's, Conflict when the ticket is
+    done, Invalid for an empty or too long text.
+    """
+    said = body(text)
+    if not said:
+        raise Invalid(field="text")
+    # First the conversation, then the ticket: the order in which all take their locks.
+    talk = lock(conversation.pk, by=Actor.system() if by.kind == ActorKind.AGENT else by)
+    row = lock_ticket(ticket, by=Actor.system())
+    if row.requester_id != talk.contact_id:
+        raise NotFound
+    if row.status in DONE:
+        raise Conflict(_("The ticket is done."))
+    _repeat(row, _Wish(row.subject, said, row.priority, row.team, TicketSource(row.source), None), by=by)
+    raised = min(priority or row.priority, Priority.HIGH)
+    row = lock_ticket(ticket, by=Actor.system())
+    if raised > row.priority and (changes := _apply(row, {"priority": raised})):
+        changed = _line(row, TicketEventType.UPDATED, by=by, changes=changes)
+        rows.insert(changed, updating=row, names=("priority", "solved_at", *ALWAYS_SAVED))
+        _tell_conversation(talk, row, EventType.TICKET_UPDATED, by=by, is_internal=True, changes=changes)
+        _wake(row)
+    return row
 
 
 @transaction.atomic

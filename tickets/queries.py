@@ -109,6 +109,15 @@ def same_matter(conversation: Conversation, *, subject: str, description: str, a
     return None
 
 
+def own_tickets(conversation: Conversation, *, everything: bool) -> TicketQuerySet:
+    """Returns the tickets of a conversation's customer, newest first, each with its team.
+
+    Without `everything` only those of this very conversation: whoever writes in it has seen them opened.
+    """
+    theirs = TicketQuerySet(Ticket).filter(requester=conversation.contact_id).select_related("team")
+    return (theirs if everything else theirs.filter(conversations=conversation)).order_by("-number")
+
+
 def same_words(text: str, others: Iterable[str]) -> bool:
     """True when the text says nothing that one of the others does not say word for word."""
     if not normalised(text):  # nothing but signs, such as emoji

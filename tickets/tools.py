@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 from accounts.queries import team_by_slug
 from conversations.enums import Priority
-from conversations.models import Conversation
-from core.actor import Actor, ActorKind
-from core.errors import Forbidden
-from llm.tools import ToolContext, ToolResult, tool
+from conversations.queries.proof import is_verified
+from conversations.tools import conversation_of
+from llm.tools import Effect, ToolContext, ToolResult, refusal, tool
 from tickets import actions
-from tickets.enums import TicketSource, TicketStatus
+from tickets.enums import DONE, TicketSource, TicketStatus
+from tickets.models import Ticket
+from tickets.queries import own_tickets
 
 PRIORITIES = {
     "low": Priority.LOW,
@@ -24,7 +25,8 @@ PRIORITIES = {
         "Opens a ticket for the team when the customer's matter needs work by people later on, or when the "
         "customer asks for a ticket. Opens it for the customer of this conversation and never twice for the "
         "same matter. Returns the ticket's number; tell it to the customer."
-    )
+    ),
+    effect=Effect.WRITE,
 )
 def create_ticket(
     context: ToolContext,
@@ -40,7 +42,7 @@ def create_ticket(
 
     A team that does not exist counts as none given: the ticket goes to the conversation's team.
     """
-    conversation = _conversation(context)
+    conversation = conversation_of(context)
     ticket = actions.create_ticket(
         by=context.actor,
         subject=subject,
@@ -60,11 +62,64 @@ def create_ticket(
     )
 
 
-def _conversation(context: ToolContext) -> Conversation:
-    """Returns the conversation the agent was called in. An agent has no view of its own, a customer has."""
-    viewer = Actor.system() if context.actor.kind == ActorKind.AGENT else context.actor
-    if context.conversation_id is not None:
-        found = Conversation.objects.visible_to(viewer).filter(pk=context.conversation_id).first()
-        if found is not None:
-            return found
-    raise Forbidden("There is no conversation to open a ticket for.")
+NO_SUCH_TICKET = (
+    "this customer has no ticket of that number that may be spoken of here. If they say it is theirs, call "
+    "request_verification if you have it, or hand over."
+)
+LISTED = 5
+
+
+@tool(
+    description="Adds what the customer says to a ticket of theirs on which work is left, such as a detail "
+    "that was missing. Use it instead of opening another ticket for the same matter.",
+    effect=Effect.WRITE,
+)
+def update_ticket(
+    context: ToolContext,
+    *,
+    number: Annotated[int, "The ticket's number, without the sign."],
+    text: Annotated[str, "What the customer adds, in their words."],
+    priority: Annotated[
+        Literal["unchanged", "normal", "high"], "Higher only if the customer gives a reason."
+    ] = "unchanged",
+) -> ToolResult:
+    """Adds to an unsolved ticket of the conversation's customer; a priority is raised to high at most."""
+    conversation = conversation_of(context)
+    found = own_tickets(conversation, everything=is_verified(conversation)).filter(number=number).first()
+    if found is None:
+        return refusal(NO_SUCH_TICKET)
+    if found.status in DONE:
+        return refusal(f"ticket {found.reference} is done. Open another if something is left to do.")
+    actions.add_to_ticket(
+        ticket=found,
+        conversation=conversation,
+        by=context.actor,
+        text=text,
+        priority=PRIORITIES.get(priority),
+    )
+    return ToolResult(f"It was added to ticket {found.reference}.")
+
+
+@tool(
+    description="Says how a ticket of this customer stands, by its number; without one, how their newest do.",
+    effect=Effect.READ,
+)
+def ticket_status(
+    context: ToolContext, *, number: Annotated[int | None, "The ticket's number, without the sign."] = None
+) -> ToolResult:
+    """Tells of tickets of the customer; without proof of who that is, only of those of this conversation.
+
+    A number of somebody else's is answered as one that does not exist.
+    """
+    conversation = conversation_of(context)
+    found = own_tickets(conversation, everything=is_verified(conversation))
+    told = [_standing(each) for each in (found if number is None else found.filter(number=number))[:LISTED]]
+    return ToolResult("\n".join(told)) if told else refusal(NO_SUCH_TICKET)
+
+
+def _standing(ticket: Ticket) -> str:
+    team = f", with the team {ticket.team.name}" if ticket.team else ""
+    return (
+        f"Ticket {ticket.reference} of {ticket.created_at:%Y-%m-%d}, changed {ticket.updated_at:%Y-%m-%d}: "
+        f"{TicketStatus(ticket.status).name.lower()}{team}. It is about: {ticket.subject}"
+    )

@@ -1,6 +1,8 @@
 """Writes of the agents: what they are, and the short transactions around what they do."""
 
+from agents.actions.approvals import approve_call, expire_approvals, let_go, refuse_call
 from agents.actions.definitions import change_agent, create_agent, delete_agent
+from agents.actions.planning import plan_answer
 from agents.actions.runs import (
     LONGEST_RUN,
     MAX_ATTEMPTS,
@@ -10,26 +12,31 @@ from agents.actions.runs import (
     drop_running,
     end_run,
     finish_run,
-    plan_answer,
     plan_overlooked,
-    run_step,
 )
 from agents.actions.sectors import open_sector
+from agents.actions.steps import carry_out_decided, next_number, run_step
 
 __all__ = [
     "LONGEST_RUN",
     "MAX_ATTEMPTS",
     "OVERLOOKED_AFTER",
     "Outcome",
+    "approve_call",
     "begin_run",
+    "carry_out_decided",
     "change_agent",
     "create_agent",
     "delete_agent",
     "drop_running",
     "end_run",
+    "expire_approvals",
     "finish_run",
+    "let_go",
+    "next_number",
     "open_sector",
     "plan_answer",
     "plan_overlooked",
+    "refuse_call",
     "run_step",
 ]

@@ -1,6 +1,6 @@
-"""The short transactions around a run: begin, step, finish. No model is asked inside any of them."""
+"""The short transactions around a run: begin, finish, end. No model is asked inside any of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -9,21 +9,18 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from agents.actions.planning import plan_answer
 from agents.citations import Cited
-from agents.enums import RunStatus
-from agents.models import Run, Step
+from agents.enums import RunStatus, Verdict
+from agents.models import Approval, Run
 from agents.queries import SETTLED, agent_of, settled_seq
-from agents.tasks import answer
 from conversations.actions import add_event, hand_over, lock, plan_marking, reply
 from conversations.actions.record import save_locked
 from conversations.enums import Direction, EventType, Status
 from conversations.models import Conversation, Message
 from core.actor import Actor
 from core.errors import NotFound
-from core.queue import defer
-from core.storable import storable
-from llm.tools import ToolContext, ToolResult, get_tool, refusal
-from llm.types import Choice, ToolCall, Usage
+from llm.types import Choice, Usage
 
 # A machine may be restarted several times in a row, but a run that kills its own worker has to end.
 MAX_ATTEMPTS = 10
@@ -32,6 +29,7 @@ START_OVER_WITHIN = timedelta(seconds=15)
 # No job takes so long to begin, and no run to end; what is older than a day is for people to find.
 OVERLOOKED_AFTER, LONGEST_RUN, LOOKED_BACK = timedelta(seconds=20), timedelta(minutes=2), timedelta(days=1)
 AT_ONCE = 500
+ASKED_FOR_PEOPLE = "The customer asked for a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,10 @@ def begin_run(*, conversation_id: UUID | str) -> Run | None:
         _close_left(conversation)
         return None
     left = Run.objects.filter(conversation=conversation, status=RunStatus.RUNNING).first()
-    if left is not None:
+    if left is not None and not _close_ended(left, conversation):
         return _taken_up(left, conversation)
-    if conversation.last_contact_seq <= settled_seq(conversation):
+    is_answered = conversation.last_contact_seq <= settled_seq(conversation)
+    if is_answered and not Approval.objects.untold().filter(conversation=conversation).exists():
         return None
     agent = agent_of(conversation.inbox_id)
     if agent is None:
@@ -76,7 +75,24 @@ def begin_run(*, conversation_id: UUID | str) -> Run | None:
 def _close_left(conversation: Conversation) -> None:
     """Ends a run that was killed between its tool's hand-over and its own end."""
     for run in Run.objects.filter(conversation=conversation, status=RunStatus.RUNNING):
-        _close(run, RunStatus.HANDED_OVER)
+        _close(run, _ended_as(run, conversation))
+
+
+def _close_ended(run: Run, conversation: Conversation) -> bool:
+    """Ends a run that was killed between a tool that ends runs and its own end; says whether it was one."""
+    last = run.steps.order_by("-number").first()
+    if last is None or not last.ends_run:
+        return False
+    _close(run, _ended_as(run, conversation))
+    return True
+
+
+def _ended_as(run: Run, conversation: Conversation) -> RunStatus:
+    """Returns what a run came to that a tool has ended."""
+    if conversation.status == Status.RESOLVED:
+        return RunStatus.ANSWERED
+    is_waiting = conversation.status == Status.BOT and run.steps.filter(verdict=Verdict.ASKED).exists()
+    return RunStatus.WAITING if is_waiting else RunStatus.HANDED_OVER
 
 
 def _taken_up(run: Run, conversation: Conversation) -> Run | None:
@@ -89,52 +105,6 @@ def _taken_up(run: Run, conversation: Conversation) -> Run | None:
     run.up_to_seq = conversation.last_contact_seq
     run.save(update_fields=["attempt", "up_to_seq"])
     return run
-
-
-def run_step(*, run: Run, call: ToolCall, number: int) -> ToolResult:
-    """Carries out one tool call and its trace in one transaction; a step done before returns its result.
-
-    Refused once the agent no longer owns the conversation: what a model asks for after a person has come in
-    has no effect. Ids come from the run, never from the call. A tool that only reads runs before the
-    transaction: a customer who writes does not wait for a search.
-    """
-    call = storable(call)
-    if call.name not in run.agent.tools:
-        return _take_step(run, call, number, lambda: refusal("you may not use this tool."))
-    tool = get_tool(call.name)
-    context = ToolContext(run.agent.as_actor(), run.conversation_id, f"{run.pk}:{number}")
-    if not tool.only_reads:
-        return _take_step(run, call, number, lambda: tool.run(context, call.arguments))
-    known = Step.objects.filter(run=run, number=number).first()
-    if known is not None:
-        return as_result(known)
-    found = tool.run(context, call.arguments)
-    return _take_step(run, call, number, lambda: found)
-
-
-@transaction.atomic(durable=True)
-def _take_step(run: Run, call: ToolCall, number: int, act: Callable[[], ToolResult]) -> ToolResult:
-    """Acts and writes it down, unless that was done before or the agent no longer may."""
-    conversation = lock(run.conversation_id, by=Actor.system())
-    known = Step.objects.filter(run=run, number=number).first()
-    if known is not None:
-        return as_result(known)
-    if not _is_current(run) or conversation.status != Status.BOT:
-        return refusal("the conversation is no longer yours.")
-    result = storable(act())  # a refusal may name what the model called an argument
-    Step.objects.create(
-        run=run, number=number, tool=call.name[:64], call_id=call.id[:120], arguments=call.arguments[:65_536],
-        result=result.text, citations=list(result.citations), choices=list(result.choices),
-        ends_run=result.ends_run, failed=result.failed,
-    )  # fmt: skip
-    return result
-
-
-def as_result(step: Step) -> ToolResult:
-    """Returns what a stored step came to."""
-    return ToolResult(
-        step.result, tuple(step.citations), tuple(step.choices), ends_run=step.ends_run, failed=step.failed
-    )
 
 
 @transaction.atomic(durable=True)
@@ -168,7 +138,7 @@ def finish_run(*, run: Run, outcome: Outcome) -> RunStatus:
 def end_run(
     *, run: Run, status: RunStatus, detail: str = "", usage: Usage | None = None, model: str = ""
 ) -> None:
-    """Ends a run without an answer: handed over by its tool, stopped by the customer, or failed.
+    """Ends a run without an answer: handed over or otherwise ended by its tool, stopped, or failed.
 
     A failed run gives the conversation to people and tells the customer; nothing is left unanswered.
     """
@@ -178,9 +148,12 @@ def end_run(
         return
     if usage is not None:
         _note_usage(row, Outcome("", Cited("", ()), (), usage, model))
+    if status == RunStatus.HANDED_OVER:
+        status = _ended_as(row, conversation)
     _dropped(row, conversation, status, detail)
-    if status == RunStatus.FAILED:
-        hand_over(conversation=conversation, by=row.agent.as_actor(), reason=detail)
+    if status in {RunStatus.FAILED, RunStatus.HANDED_OVER}:
+        # Nothing happens where a tool did it. Who presses the button gets people, whatever the agent may do.
+        hand_over(conversation=conversation, by=row.agent.as_actor(), reason=detail or ASKED_FOR_PEOPLE)
     if status == RunStatus.CANCELLED and conversation.last_contact_seq > row.up_to_seq:
         plan_answer(conversation.pk)
 
@@ -195,10 +168,6 @@ def drop_running(conversation: Conversation) -> bool:
     return True
 
 
-def _is_current(run: Run) -> bool:
-    return Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING, attempt=run.attempt).exists()
-
-
 def _may_start_over(conversation: Conversation) -> bool:
     """True while the first unanswered message is young; later, an answer to some of it beats none."""
     unanswered = Message.objects.filter(
@@ -206,12 +175,6 @@ def _may_start_over(conversation: Conversation) -> bool:
     )
     first = unanswered.order_by("seq").first()
     return first is not None and timezone.now() - first.created_at < START_OVER_WITHIN
-
-
-def plan_answer(conversation_id: UUID | str) -> None:
-    """Adds the job that answers a conversation; one, however many messages come before it starts."""
-    key = f"agent:{conversation_id}"
-    defer(answer, lock=key, queueing_lock=key, conversation_id=str(conversation_id))
 
 
 def plan_overlooked() -> None:

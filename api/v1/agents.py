@@ -146,6 +146,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "description": tool.description,
         "only_reads": tool.only_reads,
+        "effect": tool.effect.value,
         "arguments": tool.schema()["function"]["parameters"],
     }
 

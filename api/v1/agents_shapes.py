@@ -7,13 +7,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.actions.definitions import LONGEST_PERSONA
-from agents.enums import RunStatus
+from agents.enums import RunStatus, Verdict
 from agents.models import Agent
 from api.fields import LARGEST_ID, Count, Flag, PageQuery, Strict, Text
 from api.shapes import Shown
 from api.shown.common import ChoiceSerializer, CitationSerializer
 from conversations.models import Inbox
 from llm.loop import EndedBy
+from llm.tools import Effect
 
 MOST_TOOLS, MOST_INBOXES, MOST_STEPS = 50, 500, 8
 LONGEST_QUESTION = 4_000
@@ -129,6 +130,10 @@ class ToolSerializer(Shown):
     name = serializers.CharField()
     description = serializers.CharField(help_text="What the model is told.")
     only_reads = serializers.BooleanField(help_text="It changes nothing.")
+    effect = serializers.ChoiceField(
+        choices=[each.value for each in Effect],
+        help_text="What is `dangerous` waits for a colleague, unless a policy says otherwise.",
+    )
     arguments = serializers.DictField(help_text="JSON schema.")
 
 
@@ -171,6 +176,11 @@ class StepSerializer(TriedStepSerializer):
     """One tool call of a run."""
 
     citations = CitationSerializer(many=True)
+    effect = serializers.CharField(
+        help_text="The tool's class at that time; empty for a tool that there is not."
+    )
+    verdict = serializers.ChoiceField(choices=Verdict.choices, help_text="What the policy said.")
+    approved_by = serializers.CharField(help_text="Who decided, where a colleague was asked; else empty.")
     created_at = serializers.DateTimeField()
 
 

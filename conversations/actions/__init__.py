@@ -27,6 +27,7 @@ from conversations.actions.streaming import (
 )
 from conversations.actions.tagging import delete_tag, rename_tag
 from conversations.actions.upserting import Outcome, Wanted, upsert_contacts
+from conversations.actions.verification import request_verification
 from conversations.exchange import Sender
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "replay_now",
     "reply",
     "request_stop",
+    "request_verification",
     "resolve",
     "retry_delivery",
     "retry_message",

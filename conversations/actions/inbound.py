@@ -15,6 +15,7 @@ from conversations.actions.marking import plan_acknowledging
 from conversations.actions.planning import plan_asking, plan_fetching
 from conversations.actions.record import Draft, add_message, announce, lock, waits_now
 from conversations.actions.resolution import reopen_locked
+from conversations.actions.verification import take_code
 from conversations.enums import AuthorKind, Direction, Status
 from conversations.exchange import Incoming, Sender, Thread
 from conversations.models import Contact, ContactIdentity, Conversation, Delivery, Inbox, Message
@@ -108,6 +109,8 @@ def receive(
         plan_fetching(file)
     if origin is not None and origin.is_awaited:
         plan_acknowledging(inbox, origin.external_id)
+    if not is_guest:
+        take_code(conversation, message)
     signals.message_received.send(Message, conversation=conversation, message=message)
     crash_point("receive.before_commit")
     return Received(message, conversation, created=True)

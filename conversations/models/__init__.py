@@ -8,6 +8,7 @@ from conversations.models.fields import CustomField
 from conversations.models.inbound import InboundEvent
 from conversations.models.inboxes import Inbox, InboxState, MessageTemplate
 from conversations.models.messages import Attachment, Event, Message
+from conversations.models.verifications import Verification
 
 __all__ = [
     "UNFINISHED",
@@ -25,4 +26,5 @@ __all__ = [
     "InboxState",
     "Message",
     "MessageTemplate",
+    "Verification",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 from agents.models import Run
 from conversations.enums import FieldEntity
 from conversations.models import Conversation
-from conversations.queries.proof import is_proven
+from conversations.queries.proof import is_verified
 from core.actor import Actor
 from desk.queries.fields import field_frames
 from desk.queries.rows import visible
@@ -29,7 +29,7 @@ def context(row: Conversation, actor: Actor) -> dict[str, Any]:
             "created_at": contact.created_at.isoformat(),
             "tags": contact.tags,
             "fields": field_frames(FieldEntity.CONTACT, contact.attributes),
-            "verified": is_proven(row),
+            "verified": is_verified(row),
         },
         "fields": field_frames(FieldEntity.CONVERSATION, row.attributes),
         "facts": {

@@ -1,13 +1,16 @@
 """Agents and runs in the admin: few queries, tools from the registry, history that nobody edits."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from agents.enums import RunStatus
-from agents.models import Agent, Run, Step
+from agents.models import Agent, Approval, Run, Step, ToolPolicy
 from conversations.models import Conversation, Inbox
 from llm.tools import all_tools
 from tests.agents.conftest import say
@@ -56,7 +59,8 @@ def test_form_offers_every_registered_tool(desk: Client, agent: Agent) -> None:
 
 
 def form(**more: object) -> dict[str, object]:
-    return {"name": "Lia", "persona": "", "model": "", "max_steps": "8", "is_active": "on", **more}
+    words = {"name": "Lia", "persona": "", "model": "", "max_steps": "8", "is_active": "on"}
+    return {**words, "policies-TOTAL_FORMS": "0", "policies-INITIAL_FORMS": "0", **more}
 
 
 def test_change_stores_the_chosen_tools(desk: Client, agent: Agent) -> None:
@@ -85,6 +89,63 @@ def test_new_agent_has_the_usual_tools_chosen(desk: Client, inbox: Inbox) -> Non
     answer = desk.post(f"{AGENTS}add/", form(name="Nina", tools=["hand_over"], inboxes=[str(inbox.pk)]))
     assert answer.status_code == 302
     assert list(Agent.objects.get(name="Nina").inboxes.all()) == [inbox]
+
+
+def policies(page: str) -> dict[str, object]:
+    """What the table of tools would send if nobody changed it."""
+    found = dict(
+        re.findall(r'<input type="(?:text|number|hidden)" name="(policies-[^"]+)" value="([^"]*)"', page)
+    )
+    return {**found, **dict.fromkeys(re.findall(r'name="(policies-[^"]+)"[^>]* checked', page), "on")}
+
+
+def test_the_table_of_tools_stores_what_was_changed_and_nothing_else(desk: Client, agent: Agent) -> None:
+    address = f"{AGENTS}{agent.pk}/change/"
+    sent = policies(desk.get(address).content.decode())
+    names = {str(value): key.removesuffix("-tool") for key, value in sent.items() if key.endswith("-tool")}
+    assert set(names) == {tool.name for tool in all_tools()}
+    assert sent[f"{names['previous_conversations']}-needs_verification"] == "on"
+    assert desk.post(address, form(**sent)).status_code == 302
+    assert not ToolPolicy.objects.exists()
+    ticket = names["create_ticket"]
+    more = {f"{ticket}-needs_approval": "on", f"{ticket}-most_per_day": "3"}
+    assert desk.post(address, form(**sent, **more)).status_code == 302
+    row = ToolPolicy.objects.get()
+    # What is as the tool says is not written down.
+    assert (row.tool, row.needs_approval, row.needs_verification) == ("create_ticket", True, None)
+    assert (row.most_per_day, row.most_per_conversation) == (3, None)
+    # Found again, and switched off again.
+    sent = policies(desk.get(address).content.decode())
+    sent.pop("policies-0-needs_approval")
+    assert desk.post(address, form(**sent)).status_code == 302
+    row.refresh_from_db()
+    assert row.needs_approval is None
+    previous = policies(desk.get(address).content.decode())
+    name = next(key for key, value in previous.items() if value == "previous_conversations")
+    del previous[name.replace("-tool", "-needs_verification")]
+    assert desk.post(address, form(**previous)).status_code == 302
+    assert ToolPolicy.objects.get(tool="previous_conversations").needs_verification is False
+
+
+def test_a_rule_for_a_tool_that_does_not_exist_is_refused(desk: Client, agent: Agent) -> None:
+    made = {"policies-TOTAL_FORMS": "1", "policies-0-tool": "rm_rf", "policies-0-most_per_day": "1"}
+    answer = desk.post(f"{AGENTS}{agent.pk}/change/", form(**made))
+    assert (answer.status_code, ToolPolicy.objects.count()) == (200, 0)
+
+
+def test_approvals_are_listed_and_only_looked_at(desk: Client, run: Run) -> None:
+    row = Approval.objects.create(
+        run=run,
+        conversation=run.conversation,
+        tool="create_ticket",
+        arguments="{}",
+        expires_at=timezone.now(),
+    )
+    page = desk.get("/admin/agents/approval/").content.decode()
+    assert "create_ticket" in page
+    assert f"/inbox/{run.conversation_id}/" in page
+    answer = desk.post(f"/admin/agents/approval/{row.pk}/change/", {"status": "approved"})
+    assert answer.status_code == 403
 
 
 def test_run_is_shown_with_its_steps_and_cannot_be_touched(desk: Client, run: Run) -> None:

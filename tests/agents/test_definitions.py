@@ -173,7 +173,8 @@ def test_the_admin_keeps_a_lead_from_what_concerns_other_teams(
 ) -> None:
     client.force_login(lead)
     page, ours = f"/admin/agents/agent/{agent.pk}/change/", agent.inboxes.get()
-    form = {"name": "Lia", "max_steps": "8", "is_active": "on", "inboxes": [str(ours.pk)]}
+    table = {"policies-TOTAL_FORMS": "0", "policies-INITIAL_FORMS": "0"}
+    form = {"name": "Lia", "max_steps": "8", "is_active": "on", "inboxes": [str(ours.pk)], **table}
     assert "Till" not in client.get(page).content.decode()
     assert client.post(page, {**form, "persona": "Kind"}).status_code == 302
     assert client.get(f"/admin/agents/agent/{theirs.pk}/change/").status_code == 302

@@ -34,7 +34,11 @@ from tests.conversations.test_attachments import GOOD, WHO, upload
 
 PROTOCOL = (Path(__file__).resolve().parents[2] / "docs/protocol.md").read_text()
 # Never told to customers.
-INTERNAL = {EventType.DELIVERY_FAILED.value}
+# What only staff is told; docs/tools.md says what of.
+INTERNAL = {
+    *(EventType.DELIVERY_FAILED.value, EventType.APPROVAL_ASKED.value, EventType.APPROVAL_DECIDED.value),
+    EventType.IDENTITY_VERIFIED.value,
+}
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 

@@ -24,7 +24,15 @@ from campaigns import actions as campaigns
 from campaigns.actions import Wording
 from conversations.actions import Sender, receive
 from conversations.enums import Status
-from conversations.models import Attachment, Conversation, Event, Inbox, Message
+from conversations.models import (
+    Attachment,
+    ContactIdentity,
+    Conversation,
+    Event,
+    Inbox,
+    Message,
+    Verification,
+)
 from core.actor import Actor, ActorKind
 from desk.consumers import FRAMES
 from helpdesk.asgi import sockets
@@ -33,7 +41,8 @@ from llm.tools import ToolContext, all_tools
 from tests.conftest import make_user
 from tests.desk.conftest import DeskSocket, client_of
 from tests.live import LiveServer, Visitor
-from tickets.models import Ticket
+from tickets.actions import create_ticket
+from tickets.models import Ticket, TicketEvent
 
 in_db = sync_to_async
 live = pytest.mark.django_db(transaction=True)
@@ -61,13 +70,16 @@ class Hers:
             *Event.objects.filter(conversation=self.conversation).order_by("pk"),
             *Attachment.objects.filter(pk=self.file.pk),
             *Ticket.objects.order_by("pk"),
+            *TicketEvent.objects.order_by("pk"),
+            *Verification.objects.order_by("pk"),
         ]
         return str(serialize("json", rows))
 
 
 @pytest.fixture
 def hers(inbox: Inbox, other_team: Team) -> Hers:
-    received = receive(inbox=inbox, sender=Sender("user:eva", name="Eva"), text=SECRET, client_id=uuid4())
+    eva = Sender("user:eva", name="Eva", email="eva@example.com", is_verified=True)
+    received = receive(inbox=inbox, sender=eva, text=SECRET, client_id=uuid4())
     row = received.conversation
     Conversation.objects.filter(pk=row.pk).update(team=other_team, status=Status.BOT)
     file = Attachment.objects.create(
@@ -236,10 +248,17 @@ ARGUMENTS: dict[str, Json] = {
     "create_ticket": {"subject": "Chaleira", "team": "finance", "priority": "urgent"},
     "hand_over": {"reason": "Pede uma pessoa."},
     "offer_choices": {"labels": ["Sim"]},
+    "previous_conversations": {},
+    "request_verification": {},
+    # Their own words; "Segredo" was her last message.
+    "resolve": {"said": SECRET},
     "search_knowledge": {"query": SECRET},
+    "ticket_status": {},
+    "update_ticket": {"number": 0, "text": "Mais", "priority": "high"},
 }
 # They read nothing of a conversation and change nothing.
 HARMLESS = {"offer_choices", "search_knowledge"}
+READING = {*HARMLESS, "previous_conversations", "ticket_status"}
 
 
 def test_every_tool_has_a_row() -> None:
@@ -262,14 +281,23 @@ def test_tools(*, name: str, where: str, hers: Hers, bruno: User, clara: User, a
         "key of another team": key,
     }
     may = {"agent", "she", "clara", "ana"} if where == "in her conversation" else set()
+    arguments = ARGUMENTS[name]
+    if "ticket" in name and name != "create_ticket":
+        made = create_ticket(by=Actor.system(), subject="Chaleira", conversation=hers.conversation)
+        arguments = {**arguments, "number": made.number}
+    if name == "request_verification":
+        ContactIdentity.objects.update(is_verified=False)
+    # A customer closes nothing by themselves.
+    if name == "resolve":
+        may -= {"she"}
     place = {"in her conversation": hers.conversation.pk, "in none": None, "in one that is not": uuid4()}
     before, changed = hers.state(), set()
     for caller, actor in callers.items():
         mark = transaction.savepoint()
-        result = tool.run(ToolContext(actor, place[where], str(uuid4())), json.dumps(ARGUMENTS[name]))
+        result = tool.run(ToolContext(actor, place[where], str(uuid4())), json.dumps(arguments))
         if hers.state() != before:
             changed.add(caller)
         assert result.failed is (name not in HARMLESS and caller not in may), caller
         assert SECRET not in result.text, caller
         transaction.savepoint_rollback(mark)
-    assert changed == (set() if name in HARMLESS else may)
+    assert changed == (set() if name in READING else may)

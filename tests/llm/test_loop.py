@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
-from llm.tools import Tool, ToolContext, ToolResult
+from llm.tools import Effect, Tool, ToolContext, ToolResult
 from llm.types import ChatMessage, Citation, ToolCall
 from tests.fakes.openai_server import OpenAIServer, Reply
 
@@ -22,7 +22,10 @@ def look(context: ToolContext, *, q: str) -> Any: ...
 def stop(context: ToolContext) -> Any: ...
 
 
-TOOLS = [Tool(look, "Looks something up."), Tool(stop, "Stops.")]
+TOOLS = [
+    Tool(look, "Looks something up.", effect=Effect.READ),
+    Tool(stop, "Stops.", effect=Effect.WRITE),
+]
 CITED: tuple[Citation, ...] = ({"title": "Delivery", "url": "/delivery"},)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from accounts.models import Team
 from core.actor import Actor
 from core.errors import Forbidden, NotFound
-from llm.tools import ARGUMENTS_LIMIT, Tool, ToolContext, ToolResult, all_tools, get_tool, tool
+from llm.tools import ARGUMENTS_LIMIT, Effect, Tool, ToolContext, ToolResult, all_tools, get_tool, tool
 
 CONTEXT = ToolContext(Actor.system(), uuid4(), "run:1")
 
@@ -33,7 +33,7 @@ def order(
     return ToolResult(json.dumps([title, count, gift, kind, size, tags, context.key]))
 
 
-made = Tool(order, "Orders something.")
+made = Tool(order, "Orders something.", effect=Effect.WRITE)
 
 
 def ran(**arguments: object) -> list[object]:
@@ -77,7 +77,7 @@ def test_schema_of_a_tool_without_arguments_has_empty_properties():
     def ping(context: ToolContext) -> ToolResult:
         return ToolResult("pong")
 
-    assert Tool(ping, "x").schema()["function"]["parameters"] == {
+    assert Tool(ping, "x", effect=Effect.WRITE).schema()["function"]["parameters"] == {
         "type": "object",
         "additionalProperties": False,
         "properties": {},
@@ -140,7 +140,7 @@ class TestRun:
             Team.objects.create(name="Ghost", slug="ghost")
             raise Forbidden("Only the customer may do this.")
 
-        result = Tool(write, "x").run(CONTEXT, "{}")
+        result = Tool(write, "x", effect=Effect.WRITE).run(CONTEXT, "{}")
         assert result == ToolResult("Nothing was done: Only the customer may do this.", failed=True)
         assert not Team.objects.filter(slug="ghost").exists()
 
@@ -149,20 +149,25 @@ class TestRun:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            Tool(broken, "x").run(CONTEXT, "{}")
+            Tool(broken, "x", effect=Effect.WRITE).run(CONTEXT, "{}")
 
 
 @pytest.mark.usefixtures("registry")
 class TestRegistry:
     def test_a_tool_is_found_by_its_name(self):
-        assert tool(description="Orders.")(order) is order
+        assert tool(description="Orders.", effect=Effect.WRITE)(order) is order
         assert get_tool("order").description == "Orders."
         assert all_tools() == (get_tool("order"),)
 
+    def test_a_tool_that_does_not_say_what_it_does_to_the_world_is_none(self):
+        with pytest.raises(TypeError):
+            tool(description="Orders.")(order)  # type: ignore[call-arg]
+        assert all_tools() == ()
+
     def test_a_name_can_be_taken_once(self):
-        tool(description="Orders.")(order)
+        tool(description="Orders.", effect=Effect.WRITE)(order)
         with pytest.raises(TypeError, match="registered already"):
-            tool(description="Shadows it.")(order)
+            tool(description="Shadows it.", effect=Effect.WRITE)(order)
 
     def test_an_unknown_name_is_not_found(self):
         with pytest.raises(NotFound):
@@ -198,9 +203,9 @@ def everything(context: ToolContext, **rest: str) -> Any: ...
 )
 def test_a_signature_no_model_can_be_told_about_is_refused_at_once(function):
     with pytest.raises(TypeError):
-        Tool(function, "x")
+        Tool(function, "x", effect=Effect.WRITE)
 
 
 def test_pydantic_is_not_loaded_by_registering(registry: None):
-    tool(description="Orders.")(order)
+    tool(description="Orders.", effect=Effect.WRITE)(order)
     assert "_model" not in vars(get_tool("order"))

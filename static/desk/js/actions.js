@@ -123,6 +123,8 @@ export function startActions() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-act]");
     if (button) act(button.dataset.act);
+    const decision = event.target.closest?.("[data-decide]");
+    if (decision) act(decision.dataset.decide, { approval: decision.closest("[data-approval]").dataset.approval });
     if (event.target.closest?.("[data-new-ticket]")) newTicket();
     if (event.target.closest?.("[data-dialog-close]")) event.target.closest("dialog").close();
     if (event.target.closest?.("[data-shortcuts]")) hook("shortcuts-dialog").showModal();

@@ -1,5 +1,6 @@
 // The items of the open thread in order of their number: messages, lines, days, with messages of one author grouped.
 
+import { clearApprovals, closeApproval, makeApproval } from "./approval.js";
 import { copyOf, hook, slot } from "./dom.js";
 import { makeLine } from "./line.js";
 import { makeMessage } from "./message.js";
@@ -8,6 +9,8 @@ import { dayKey, dayName } from "./time.js";
 
 const GROUP_WITHIN = 5 * 60000;
 const WRITTEN = "message.created";
+const ASKED = "approval.asked";
+const DECIDED = "approval.decided";
 const CHANGES = new Set(["message.updated", "message.reacted"]);
 
 const list = hook("items");
@@ -18,6 +21,7 @@ let before = null;
 export function clearItems() {
   list.replaceChildren();
   seen.clear();
+  clearApprovals();
   before = null;
 }
 
@@ -31,11 +35,17 @@ function elementsOf(event, context) {
     replaceMessage(event.message);
     return null;
   }
-  const node = event.event === WRITTEN ? messageOf(event.message) : makeLine(event, context.state);
+  if (event.event === DECIDED) closeApproval(event);
+  const node = shown(event, context);
   if (event.status) context.state = { status: event.status, assignee: event.assignee };
   if (!node) return null;
   node.dataset.at = event.at;
   return node;
+}
+
+function shown(event, context) {
+  if (event.event === WRITTEN) return messageOf(event.message);
+  return event.event === ASKED ? makeApproval(event) : makeLine(event, context.state);
 }
 
 function messageOf(message) {

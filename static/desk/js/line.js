@@ -4,12 +4,19 @@ import { copyOf, slot } from "./dom.js";
 import { state, t } from "./state.js";
 import { clockTime, exactTime } from "./time.js";
 
-const RUNS = { "run.cancelled": "line-run-cancelled" };
+const RUNS = { "run.cancelled": "line-run-cancelled", "identity.verified": "line-verified" };
+const VERDICTS = {
+  approved: "line-approved",
+  refused: "line-refused",
+  expired: "line-expired",
+  cancelled: "line-let-go",
+};
 
 /** Returns the sentence of an event, or "" when it says nothing to people. `before` is the state it changed. */
 export function sentenceOf(event, before) {
   const name = nameOf(event.by);
   if (event.event in RUNS) return t(RUNS[event.event], { name });
+  if (event.event === "approval.decided") return t(VERDICTS[event.verdict], { name, tool: event.tool });
   if (event.event === "ticket.created") return t("line-ticket", { name, number: event.number, subject: event.subject });
   if (event.event === "ticket.updated") return ticketChange(event, name);
   if (event.event === "conversation.updated") return change(event, before, name);
