@@ -14,9 +14,7 @@ from llm.providers import Provider
 from llm.types import ChatMessage
 
 # In the shape of `wire.pieces`.
-Source = Callable[
-    [Provider, Sequence[ChatMessage], Sequence[dict[str, Any]]], AsyncGenerator[wire.Piece]
-]
+Source = Callable[[Provider, Sequence[ChatMessage], Sequence[dict[str, Any]]], AsyncGenerator[wire.Piece]]
 _source: ContextVar[Source | None] = ContextVar("source", default=None)
 
 

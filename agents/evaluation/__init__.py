@@ -1,4 +1,4 @@
-"""Evaluating agents: conversations that are played through the product's own code, and what must come of them.
+"""Evaluating agents: conversations played through the product's own code, and what must come of them.
 
 Charter. `cases` is what a suite says and `reading` how it is read, with the line of every mistake. `apart` is
 the place where it is played: a database of its own that is dropped afterwards. `stage` sets up a case and

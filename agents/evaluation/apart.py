@@ -22,6 +22,8 @@ from core.threads import borrowed, in_thread
 PREFIX = "evaluation_"
 # Made once by migrating.
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+# In this order: the first two lean on the third.
+QUEUE_TABLES = ("procrastinate_periodic_defers", "procrastinate_events", "procrastinate_jobs")
 KNOWLEDGE_TABLES = ("knowledge_article", "knowledge_chunk")
 # Hints, caches and mail stay in this process.
 WITHIN = {
@@ -91,11 +93,12 @@ def empty(*, keep_knowledge: bool) -> None:
     if not name.startswith((PREFIX, "test_")):
         raise NotApart(name)
     kept = {*KEPT_TABLES, *(KNOWLEDGE_TABLES if keep_knowledge else ())}
-    # Tables that no model knows hold what migrations have put there, such as the clock of events.
-    names = [name for name in connection.introspection.django_table_names(True) if name not in kept]
+    # Other tables that no model knows hold what migrations have put there, such as the clock of events.
+    known = connection.introspection.django_table_names(only_existing=True)
+    names = [*QUEUE_TABLES, *(name for name in known if name not in {*kept, *QUEUE_TABLES})]
     with connection.cursor() as cursor:
         # Keys are looked at when the transaction ends, so any order will do; TRUNCATE makes new files.
-        delete = "; ".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in names)
+        delete = "; ".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in names)  # noqa: S608 (names of ours)
         cursor.execute(f"BEGIN; {delete}; COMMIT")
         cursor.execute(
             "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"

@@ -53,7 +53,9 @@ def differences(before: Json, after: Json) -> Json:
         "better": [_pair(a, b) for a, b in both if a["state"] not in GOOD and b["state"] in GOOD],
         "worse": [_pair(a, b) for a, b in both if a["state"] in {*GOOD, KNOWN} and _is_worse(a, b)],
         "changed": [
-            _pair(a, b) for a, b in both if (a["state"] in GOOD) == (b["state"] in GOOD) and _said(a) != _said(b)
+            _pair(a, b)
+            for a, b in both
+            if (a["state"] in GOOD) == (b["state"] in GOOD) and _said(a) != _said(b)
         ],
         "added": [name for name in new if name not in old],
         "gone": [name for name in old if name not in new],

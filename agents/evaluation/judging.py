@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agents.evaluation.cases import Case, ExpectedCall, Expectation
+from agents.evaluation.cases import Case, Expectation, ExpectedCall
 from agents.evaluation.stage import Performance, Played
 from agents.evaluation.tape import Exchange
 from knowledge.languages import detect

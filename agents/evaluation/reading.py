@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 
@@ -14,9 +14,9 @@ from agents.evaluation.cases import (
     SOMEBODY,
     Case,
     Customer,
+    Expectation,
     ExpectedCall,
     ExpectedTickets,
-    Expectation,
     Kind,
     KnownArticle,
     Limits,
@@ -68,20 +68,16 @@ def read_file(path: Path) -> list[Case]:
 
 def _case(fields: Fields) -> Case:
     model = fields.one_of("model", (SCRIPTED,))
-    demo, articles = _knowledge(fields)
-    turns = _each(fields, "turns", lambda row: _turn(row, is_scripted=bool(model)))
-    if not turns:
-        raise fields.bad("turns", "a case needs at least one")
     case = Case(
         id=fields.name("id"),
         title=fields.text("title", required=True),
         kind=Kind(fields.one_of("kind", [*Kind], required=True)),
         language=fields.one_of("language", LANGUAGES, required=True),
-        turns=turns,
+        turns=_turns(fields, is_scripted=bool(model)),
         where=f"{fields.path}, line {fields.line()}",
         expect=_expectation(fields.inside("expect")),
-        demo=demo,
-        articles=articles,
+        demo=fields.value("knowledge") == "demo",
+        articles=_articles(fields),
         customer=_customer(fields.inside("customer")),
         others=_each(fields, "others", _other),
         channel=fields.one_of("channel", CHANNELS) or "web",
@@ -99,10 +95,19 @@ def _each(fields: Fields, name: str, read: Callable[[Fields], T]) -> tuple[T, ..
     return tuple(read(row) for row in fields.rows(name))
 
 
-def _knowledge(fields: Fields) -> tuple[bool, tuple[KnownArticle, ...]]:
-    if fields.value("knowledge") in (None, "demo"):
-        return bool(fields.take("knowledge")), ()
-    return False, _each(fields, "knowledge", _article)
+def _turns(fields: Fields, *, is_scripted: bool) -> tuple[Turn, ...]:
+    turns = _each(fields, "turns", lambda row: _turn(row, is_scripted=is_scripted))
+    if not turns:
+        raise fields.bad("turns", "a case needs at least one")
+    return turns
+
+
+def _articles(fields: Fields) -> tuple[KnownArticle, ...]:
+    """Returns the case's own articles; `demo` in their place is the demo shop's help centre."""
+    if fields.value("knowledge") == "demo":
+        fields.take("knowledge")
+        return ()
+    return _each(fields, "knowledge", _article)
 
 
 def _article(fields: Fields) -> KnownArticle:
@@ -117,9 +122,7 @@ def _article(fields: Fields) -> KnownArticle:
 
 
 def _customer(fields: Fields) -> Customer:
-    customer = Customer(
-        fields.text("name") or SOMEBODY, fields.text("email"), fields.text("locale")
-    )
+    customer = Customer(fields.text("name") or SOMEBODY, fields.text("email"), fields.text("locale"))
     fields.nothing_else()
     return customer
 
@@ -210,9 +213,7 @@ def _tickets(fields: Fields) -> ExpectedTickets | None:
         return ExpectedTickets(fields.number("tickets"))
     inside = fields.inside("tickets")
     holding = {name: inside.text(name) for name in ("subject", "description", "team")}
-    expected = ExpectedTickets(
-        inside.number("count"), {name: text for name, text in holding.items() if text}
-    )
+    expected = ExpectedTickets(inside.number("count"), {name: text for name, text in holding.items() if text})
     inside.nothing_else()
     return expected
 
@@ -247,9 +248,9 @@ def _known(fields: Fields) -> dict[str, str]:
 
 
 def wanted(cases: Iterable[Case], names: Iterable[str]) -> list[Case]:
-    """Returns the cases of these ids, or all where none is named. Raises BadSuite for one that is not there."""
+    """Returns the cases of these ids, or all where none is named. Raises BadSuite for an unknown one."""
     chosen, found = set(names), list(cases)
     if missing := chosen - {case.id for case in found}:
-        message = f"there is no case {sorted(missing)[0]}"
+        message = f"there is no case {min(missing)}"
         raise BadSuite(message)
     return [case for case in found if case.id in chosen] if chosen else found

@@ -127,7 +127,8 @@ def _takings(cases: Sequence[Json]) -> list[Json]:
         if rows:
             most = rows[0][name]
             bars = [
-                {"name": one["id"], "width": round(BAR * one[name] / most), "value": one[name]} for one in rows
+                {"name": one["id"], "width": round(BAR * one[name] / most), "value": one[name]}
+                for one in rows
             ]
             charts.append({"name": f"Most {unit}", "bars": bars})
     return charts

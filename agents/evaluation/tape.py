@@ -4,6 +4,7 @@ A recording is a file for each case and model: a line of JSON for each exchange,
 compared (without addresses, ids and times, which differ each time) and the pieces of the answer as they came.
 """
 
+import asyncio
 import difflib
 import json
 import re
@@ -105,6 +106,10 @@ class Tape:
             raise
         except ModelError as error:
             exchange.error, exchange.temporary = error.detail, error.temporary
+            raise
+        except (GeneratorExit, asyncio.CancelledError):
+            # Whoever listened lost patience; played again, the answer breaks off at the same place.
+            exchange.error, exchange.temporary = "It did not answer in time.", True
             raise
         finally:
             exchange.seconds = round(time.perf_counter() - began, 3)

@@ -34,7 +34,9 @@ class Command(BaseCommand):
         way.add_argument("--replay", action="store_true", help="ask nobody (the default)")
         way.add_argument("--compare", nargs=2, type=Path, metavar=("RUN_A", "RUN_B"))
         parser.add_argument("--model", default="", help="such as openai/gpt-4o-mini or builtin/quote")
-        parser.add_argument("--lenient", action="store_true", help="replay by turn and step, whatever is asked")
+        parser.add_argument(
+            "--lenient", action="store_true", help="replay by turn and step, whatever is asked"
+        )
         parser.add_argument("--case", action="append", default=[], help="only this one; may be told again")
         parser.add_argument("--out", type=Path, help="a folder for report.html and report.json")
         parser.add_argument("--json", action="store_true", help="print the report as JSON and nothing else")
