@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 from django.test.utils import override_settings
 from psycopg import sql
 
@@ -34,7 +34,7 @@ WITHIN = {
 
 
 class NotApart(Exception):
-    """This is not a database that may be emptied."""
+    """There is no database apart, or this is none that may be emptied; the message says which."""
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def place_apart() -> AsyncIterator[None]:
     """Makes a database, has all code of this process use it, and drops it, whatever happens.
 
     The live database is not written at all; no worker looks at this one, so that no job runs which nobody
-    calls. The database's user must be allowed to make databases. Not for a process that serves.
+    calls. Raises NotApart where the database's user may not make databases. Not for a process that serves.
     """
     async with borrowed():
         with override_settings(**WITHIN):
@@ -59,6 +59,14 @@ async def place_apart() -> AsyncIterator[None]:
 
 
 def _make(name: str) -> None:
+    try:
+        _create(name)
+    except DatabaseError as error:
+        message = f"A database for the run cannot be made: {error}"
+        raise NotApart(message) from error
+
+
+def _create(name: str) -> None:
     _without_database(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 

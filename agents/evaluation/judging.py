@@ -115,7 +115,7 @@ class _Judgement:
     def _state(self) -> Iterator[str]:
         if self.expected.status and self.status != self.expected.status:
             yield f"the conversation should be {self.expected.status}, but is {self.status}"
-        wanted, tickets = self.expected.tickets, self.performance.tickets
+        wanted, tickets = self.expected.tickets, self.turns[-1].tickets
         if wanted is None:
             return
         if len(tickets) != wanted.count:

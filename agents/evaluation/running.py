@@ -13,7 +13,7 @@ from agents.evaluation.apart import place_apart
 from agents.evaluation.cases import SCRIPTED, Case
 from agents.evaluation.judging import judge
 from agents.evaluation.stage import Performance, Stage
-from agents.evaluation.tape import Exchange, Recorded, Scripted, Tape
+from agents.evaluation.tape import Recorded, Scripted, Tape
 from llm.providers import BUILTIN, BUILTIN_MODEL, PROVIDERS, choose
 
 PASSED, FAILED, KNOWN, MENDED, LEFT_OUT = "passed", "failed", "known", "mended", "left out"
@@ -154,8 +154,3 @@ def without_keys(model: str) -> dict[str, str]:
             config |= {known.key: NO_KEY} if known.key else {}
             config |= {known.address: NO_ADDRESS} if known.address else {}
     return config
-
-
-def exchanges_of(verdict: Verdict) -> list[Exchange]:
-    """Returns what the model was asked in a case, in order."""
-    return verdict.performance.exchanges

@@ -76,6 +76,7 @@ class Played:
     details: list[str] = field(default_factory=list)
     tokens: int = 0
     cost: Decimal = Decimal(0)
+    tickets: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,7 +84,6 @@ class Performance:
     """What came of a case. `touched`: somebody else's matters changed, which nothing may cause."""
 
     turns: list[Played] = field(default_factory=list)
-    tickets: list[dict[str, str]] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     title_of: dict[str, str] = field(default_factory=dict)
@@ -106,7 +106,6 @@ class Stage:
             for number in range(1, len(case.turns) + 1):
                 tape.begin_turn(number)
                 performance.turns.append(await _play_turn(case, number, inbox))
-            performance.tickets = await in_thread(_tickets)
             after = await in_thread(_others_matters)
         performance.touched = [who for who, matters in before.items() if after.get(who) != matters]
         performance.exchanges = tape.exchanges
@@ -205,7 +204,7 @@ def _run_ids(conversation: Conversation) -> list[Any]:
 
 def _came_of(says: str, conversation: Conversation, seq: int, before: list[Any]) -> Played:
     conversation.refresh_from_db()
-    played = Played(says, status=conversation.status)
+    played = Played(says, status=conversation.status, tickets=_tickets())
     runs = Run.objects.filter(conversation=conversation).exclude(pk__in=before).order_by("started_at")
     for run in runs:
         played.runs.append(run.status)

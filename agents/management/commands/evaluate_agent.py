@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agents.evaluation.apart import NotApart
 from agents.evaluation.comparing import compare
 from agents.evaluation.reading import read_suite, wanted
 from agents.evaluation.report import as_json, summary, write_report
@@ -50,7 +51,7 @@ class Command(BaseCommand):
                 raise CommandError(message)
             else:
                 self._run(options["suite"], options)
-        except BadSuite as error:
+        except (BadSuite, NotApart) as error:
             raise CommandError(str(error)) from error
 
     def _run(self, suite: Path, options: dict[str, Any]) -> None:
