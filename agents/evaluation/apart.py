@@ -42,7 +42,7 @@ async def place_apart() -> AsyncIterator[None]:
     """Makes a database, has all code of this process use it, and drops it, whatever happens.
 
     The live database is not written at all; no worker looks at this one, so that no job runs which nobody
-    calls. Raises NotApart where the database's user may not make databases. Not for a process that serves.
+    calls. Raises NotApart where the database's user may not do so. Not for a process that serves.
     """
     async with borrowed():
         with override_settings(**WITHIN):
@@ -51,7 +51,7 @@ async def place_apart() -> AsyncIterator[None]:
             await asyncio.to_thread(_make, name)
             try:
                 await in_thread(_turn_to, name)
-                await in_thread(call_command, "migrate", verbosity=0, interactive=False)
+                await in_thread(_migrate)
                 yield
             finally:
                 await in_thread(_turn_to, before)
@@ -63,6 +63,14 @@ def _make(name: str) -> None:
         _create(name)
     except DatabaseError as error:
         message = f"A database for the run cannot be made: {error}"
+        raise NotApart(message) from error
+
+
+def _migrate() -> None:
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except DatabaseError as error:
+        message = f"The database for the run cannot be filled: {error}"
         raise NotApart(message) from error
 
 
