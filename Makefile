@@ -34,6 +34,10 @@ stack: $(RUN) ## Run it as in production: Postgres, Redis, web and worker as fou
 test: $(DEV) ## Run all tests on a database of their own; ARGS="tests/core -k name" picks some; COVERAGE=1
 	@exec $(PY) -m tools.run_tests $(ARGS)
 
+.PHONY: eval
+eval: $(RUN) ## Play the conversations of agents/suite against the agent, without a network; ARGS="--out runs/one"
+	@exec $(PY) manage.py evaluate_agent agents/suite $(ARGS)
+
 .PHONY: check
 check: $(DEV) ## Lint, format, types, floors, migrations, templates; ARGS="mypy" picks some
 	@exec $(PY) -m tools.run_checks $(ARGS)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from llm import wire
+from llm import tap, wire
 from llm.enums import Outcome
 from llm.errors import ModelError
 from llm.ledger import record_call
@@ -83,7 +83,7 @@ async def _listen(question: Question, provider: Provider, deadline: float, draft
                 answer = await wire.whole(provider, question.messages, question.tools)
                 await draft.take(answer)
                 return
-            source = wire.pieces(provider, question.messages, question.tools)
+            source = tap.pieces(provider, question.messages, question.tools)
             async with aclosing(source):
                 async for piece in source:
                     if not piece.is_sign_of_life:

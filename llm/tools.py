@@ -7,7 +7,8 @@ sends ends as a `ToolResult` that tells it what was wrong. Rights are the busine
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import cached_property
@@ -184,6 +185,19 @@ def tool(
         return function
 
     return register
+
+
+@contextmanager
+def added(more: Tool) -> Iterator[None]:
+    """Makes one more tool known for a while, to everybody. Raises TypeError for a name that is taken."""
+    if more.name in _registry:
+        message = f"A tool named {more.name} is registered already."
+        raise TypeError(message)
+    _registry[more.name] = more
+    try:
+        yield
+    finally:
+        del _registry[more.name]
 
 
 def get_tool(name: str) -> Tool:
