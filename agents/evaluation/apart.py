@@ -24,7 +24,7 @@ PREFIX = "evaluation_"
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 # In this order: the first two lean on the third.
 QUEUE_TABLES = ("procrastinate_periodic_defers", "procrastinate_events", "procrastinate_jobs")
-KNOWLEDGE_TABLES = ("knowledge_article", "knowledge_chunk")
+KNOWLEDGE_TABLES = ("knowledge_article", "knowledge_category", "knowledge_chunk")
 # Hints, caches and mail stay in this process.
 WITHIN = {
     "CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": PREFIX}},

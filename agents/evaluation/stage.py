@@ -31,7 +31,7 @@ from knowledge.enums import ArticleStatus, Language
 from knowledge.languages import detect
 from knowledge.models import Article
 from llm import breaker, tap
-from llm.tools import Tool, ToolContext, ToolResult, added
+from llm.tools import Effect, Tool, ToolContext, ToolResult, added
 from tickets.actions import create_ticket
 from tickets.models import Ticket
 
@@ -275,4 +275,4 @@ def _as_tool(told: StandIn) -> Tool:
         return ToolResult(told.result)
 
     stand_in.__name__ = told.name
-    return Tool(stand_in, told.description, only_reads=True)
+    return Tool(stand_in, told.description, effect=Effect.READ)
