@@ -107,6 +107,8 @@ def _messages() -> dict[str, str]:
     return {
         "not-delivered": _("Not delivered: {error}"),
         "not-delivered-why": _("the channel gave no reason"),
+        "correction-known": _("Saved. Agents answer from it in a moment."),
+        "correction-proposed": _("Saved. Agents answer from it once a lead has approved it."),
         "edited": _("edited"),
         "edited-at": _("Edited {time}"),
         "taken-back": _("The message was taken back"),

@@ -18,6 +18,7 @@ from conversations.queries.delivered import delivery_states
 from conversations.queries.wire import Reader, attachment_frame
 from core.actor import Actor
 from core.errors import Invalid, NotFound
+from knowledge.actions import correct_answer
 from tickets.actions import create_ticket
 
 Json = dict[str, Any]
@@ -201,6 +202,16 @@ def refuse(conversation: Conversation, data: Json, actor: Actor) -> Json:
     return {}
 
 
+def correct(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Says how a question is answered from now on: `message`, `text`, perhaps `question`."""
+    key = uuid_or_none(data.get("message"), "message")
+    message = Message.objects.filter(conversation=conversation, pk=key).first() if key else None
+    if message is None:
+        raise NotFound(field="message")
+    made = correct_answer(message=message, text=word(data, "text"), question=word(data, "question"), by=actor)
+    return {"proposal": {"status": made.status, "question": made.question}}
+
+
 def _approval(conversation: Conversation, data: Json) -> Approval:
     key = uuid_or_none(data.get("approval"), "approval")
     found = Approval.objects.filter(conversation=conversation, pk=key).first() if key else None
@@ -256,4 +267,5 @@ VERBS: Mapping[str, Verb] = {
     "ticket": ticket,
     "approve": approve,
     "refuse": refuse,
+    "correct": correct,
 }

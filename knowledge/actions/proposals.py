@@ -1,5 +1,6 @@
 """Answers that people correct or find good, on their way to being knowledge."""
 
+import re
 from typing import Any
 
 from django.db import connection, transaction
@@ -22,6 +23,7 @@ from llm.door import embed
 SAME_QUESTION = 0.75
 LONGEST_QUESTION, LONGEST_ANSWER = 200, 20_000
 PREFIX = "answer:"
+_SOURCE = re.compile(r"\s?\[\d{1,2}\]")
 # Of two who correct the same at once, the second finds what the first has proposed.
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('knowledge.proposals'))"
 
@@ -39,8 +41,8 @@ def correct_answer(*, message: Message, text: str, by: Actor, question: str = ""
     require_staff(by)
     if not Conversation.objects.visible_to(by).filter(pk=message.conversation_id).exists():
         raise NotFound
-    asked = (question or _asked_before(message)).strip()[:LONGEST_QUESTION]
-    text = text.strip()
+    asked = (question.strip() or _asked_before(message)).strip()[:LONGEST_QUESTION]
+    text = _unmarked(text)
     if message.direction != Direction.OUT or message.author_kind not in {
         AuthorKind.AGENT,
         AuthorKind.OPERATOR,
@@ -69,7 +71,8 @@ def _proposed(message: Message, question: str, text: str, vector: list[float], b
     else:
         row.times += 1
     row.answer, row.vector, row.message, row.proposed_by = text, vector, message, by.name
-    row.former = message.text if message.text.strip() != text else ""
+    former = _unmarked(message.text)
+    row.former = former if former != text else ""
     row.team = message.conversation.team
     row.save()
     return row
@@ -85,6 +88,11 @@ def _nearly_same(question: str, language: str, vector: list[float]) -> ProposedA
         return None
     same = title_key(nearest.question) == title_key(question)
     return nearest if same or 1 - getattr(nearest, "distance", 1.0) >= SAME_QUESTION else None
+
+
+def _unmarked(text: str) -> str:
+    """Returns an answer without the numbers of its sources."""
+    return _SOURCE.sub("", text).strip()
 
 
 def _asked_before(message: Message) -> str:

@@ -314,3 +314,10 @@ def test_an_unknown_queue_is_the_first(as_bruno: Client, conversation: Conversat
     answer = as_bruno.get("/admin/inbox/rows/", {"queue": "nonsense"})
     assert [row["id"] for row in answer.json()["rows"]] == [str(conversation.pk)]
     assert as_bruno.get("/admin/inbox/rows/", {"after": "nonsense"}).status_code == 422
+
+
+def test_correct_names_a_message_of_the_conversation(as_bruno: Client, conversation: Conversation) -> None:
+    address = f"/admin/inbox/{conversation.pk}/correct/"
+    for message in (None, "nonsense", str(uuid4())):
+        answer = as_bruno.post(address, {"message": message, "text": "x"}, content_type="application/json")
+        assert answer.status_code in {404, 422}, message

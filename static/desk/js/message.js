@@ -20,6 +20,8 @@ export function makeMessage(message) {
   node.classList.add(kindOf(message));
   const isAgent = message.author.kind === "agent";
   slot(node, "mark").hidden = !isAgent;
+  const isAnswer = message.direction === "out" && (isAgent || message.author.kind === "operator") && message.text;
+  node.querySelector("[data-correct]").hidden = !isAnswer || Boolean(message.deleted_at);
   slot(node, "author").textContent = message.author.name || t(`author-${message.author.kind}`);
   showKind(slot(node, "kind"), message);
   const time = slot(node, "time");
