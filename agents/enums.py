@@ -37,3 +37,11 @@ class ApprovalStatus(models.TextChoices):
     REFUSED = "refused", pgettext_lazy("approval", "Refused")
     EXPIRED = "expired", pgettext_lazy("approval", "Nobody answered in time")
     CANCELLED = "cancelled", pgettext_lazy("approval", "No longer needed")
+
+
+class Ground(models.TextChoices):
+    """What a sentence of an answer rests on."""
+
+    SUPPORTED = "supported", _("Supported")
+    UNSUPPORTED = "unsupported", _("Left out: nothing supports it")
+    NO_CLAIM = "no_claim", _("States nothing")

@@ -136,6 +136,8 @@ class Run(models.Model):
         _("cost"), max_digits=12, decimal_places=6, default=0, help_text=_("US dollars.")
     )
     detail = models.CharField(_("detail"), max_length=300, blank=True)
+    # What each sentence of the answer rests on (`agents.grounding.Check`).
+    checks: "models.JSONField[Any, Any]" = models.JSONField(_("checks"), default=list, blank=True)
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from agents.actions import (
@@ -17,6 +18,7 @@ from agents.actions import (
 from agents.builtin.intents import is_person_button
 from agents.citations import cite, shifted
 from agents.enums import RunStatus
+from agents.grounding import Check, Checked, check, seen_in
 from agents.live import LiveText
 from agents.media import Candidate, candidates, chosen, files_of, read
 from agents.models import Run, Step
@@ -26,9 +28,10 @@ from conversations.enums import AuthorKind
 from conversations.queries.threads import history
 from core.outages import DatabaseFailure
 from core.threads import in_network_thread, in_thread
-from llm.door import inputs
+from llm.door import embed, inputs
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
+from llm.providers import BUILTIN
 from llm.tools import Tool, ToolResult, all_tools
 from llm.types import ChatMessage, Citation, Media, ToolCall
 
@@ -36,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 # The customer has a final word within 90 s, whatever a provider does.
 RUN_SECONDS = 75
+UNSUPPORTED = "Nothing that the agent had seen supports its answer."
 STOP_LOOKED_FOR_EVERY = 0.25
 
 
@@ -170,13 +174,34 @@ class Performance:
         elif result.ended_by != "answer" or not result.text.strip():
             await self._end(RunStatus.FAILED, result, f"No answer within the limits ({result.ended_by}).")
         else:
-            cited = cite(result.text, self.found)
-            outcome = Outcome(cited.text, cited, result.choices, result.usage, result.model)
+            checked = await in_thread(self._checked, result)
+            if not checked.states:
+                await self._end(RunStatus.FAILED, result, UNSUPPORTED, checked.checks)
+                return
+            cited = cite(checked.text, self.found)
+            outcome = Outcome(cited.text, cited, result.choices, result.usage, result.model, checked.checks)
             await in_thread(finish_run, run=self.run, outcome=outcome)
 
-    async def _end(self, status: RunStatus, result: LoopResult, detail: str) -> None:
+    def _checked(self, result: LoopResult) -> Checked:
+        """Leaves out what nothing supports. The built-in answerer says nothing of its own: it quotes."""
+        if result.model.startswith(f"{BUILTIN}/"):
+            return Checked(result.text, (), states=True)
+        steps = list(Step.objects.filter(run=self.run).order_by("number"))
+        said = [message.text for message in history(self.run.conversation)]
+        agent = self.run.agent
+        return check(result.text, seen_in(steps, (*said, agent.name, agent.persona)), embed=embed)
+
+    async def _end(
+        self, status: RunStatus, result: LoopResult, detail: str, checks: Sequence[Check] = ()
+    ) -> None:
         await in_thread(
-            end_run, run=self.run, status=status, detail=detail, usage=result.usage, model=result.model
+            end_run,
+            run=self.run,
+            status=status,
+            detail=detail,
+            usage=result.usage,
+            model=result.model,
+            checks=checks,
         )
 
     async def leave(self) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from agents.actions.planning import plan_answer
 from agents.citations import Cited
 from agents.enums import RunStatus, Verdict
+from agents.grounding import Check
 from agents.models import Approval, Run
 from agents.queries import SETTLED, agent_of, settled_seq
 from conversations.actions import add_event, hand_over, lock, plan_marking, reply
@@ -20,6 +21,7 @@ from conversations.enums import Direction, EventType, Status
 from conversations.models import Conversation, Message
 from core.actor import Actor
 from core.errors import NotFound
+from core.storable import storable
 from llm.types import Choice, Usage
 
 # A machine may be restarted several times in a row, but a run that kills its own worker has to end.
@@ -41,6 +43,7 @@ class Outcome:
     choices: Sequence[Choice]
     usage: Usage
     model: str
+    checks: Sequence[Check] = ()
 
 
 @transaction.atomic(durable=True)
@@ -136,7 +139,13 @@ def finish_run(*, run: Run, outcome: Outcome) -> RunStatus:
 
 @transaction.atomic(durable=True)
 def end_run(
-    *, run: Run, status: RunStatus, detail: str = "", usage: Usage | None = None, model: str = ""
+    *,
+    run: Run,
+    status: RunStatus,
+    detail: str = "",
+    usage: Usage | None = None,
+    model: str = "",
+    checks: Sequence[Check] = (),
 ) -> None:
     """Ends a run without an answer: handed over or otherwise ended by its tool, stopped, or failed.
 
@@ -147,7 +156,7 @@ def end_run(
     if row.status != RunStatus.RUNNING or row.attempt != run.attempt:
         return
     if usage is not None:
-        _note_usage(row, Outcome("", Cited("", ()), (), usage, model))
+        _note_usage(row, Outcome("", Cited("", ()), (), usage, model, checks))
     if status == RunStatus.HANDED_OVER:
         status = _ended_as(row, conversation)
     _dropped(row, conversation, status, detail)
@@ -209,7 +218,7 @@ def _dropped(run: Run, conversation: Conversation, status: RunStatus, detail: st
 
 
 def _note_usage(run: Run, outcome: Outcome) -> None:
-    run.model = outcome.model[:120]
+    run.model, run.checks = outcome.model[:120], storable(list(outcome.checks))
     run.prompt_tokens += outcome.usage.prompt_tokens
     run.completion_tokens += outcome.usage.completion_tokens
     run.cost += outcome.usage.cost
