@@ -335,6 +335,8 @@ ATTACHMENT_TYPES = [
 ]
 KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.36)
 KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.2)
+# Pages of a website that are read at most.
+KNOWLEDGE_SOURCE_PAGES = env.int("KNOWLEDGE_SOURCE_PAGES", default=2_000)
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 LLM: dict[str, str] = {
     name: secret(name, default)
