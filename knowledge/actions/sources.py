@@ -37,7 +37,7 @@ def save_source(*, source: Source, by: Actor) -> Source:
     text.
     """
     require_lead(by)
-    _check(source)
+    check_source(source)
     before = Source.objects.select_for_update().filter(pk=source.pk).first() if source.pk else None
     changed = [name for name in ENTERED if before is None or getattr(before, name) != getattr(source, name)]
     source.due_at = next_reading(source)
@@ -52,7 +52,8 @@ def save_source(*, source: Source, by: Actor) -> Source:
     return source
 
 
-def _check(source: Source) -> None:
+def check_source(source: Source) -> None:
+    """Raises Invalid, or OutboundRefused, for what could never be read."""
     if source.kind == SourceKind.WEBSITE:
         if not source.address:
             raise Invalid(_("A website needs its address."), field="address")
@@ -135,7 +136,7 @@ def add_files(*, source: Source, files: Iterable[tuple[str, bytes]], by: Actor) 
     require_lead(by)
     if source.kind != SourceKind.FILES:
         raise Invalid(_("Files can only be added to a source of files."), field="files")
-    given = [(_checked_name(name), content) for name, content in files]
+    given = [(checked_name(name), content) for name, content in files]
     if any(len(content) > MAX_TABLE_BYTES for _name, content in given):
         raise TooLarge(field="files")
     if source.items.count() + len(given) > MAX_FILES:
@@ -148,7 +149,8 @@ def add_files(*, source: Source, files: Iterable[tuple[str, bytes]], by: Actor) 
     return len(given)
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """Returns a file's name without its folders; raises Invalid where it ends like nothing we read."""
     plain = storable(name.replace("\\", "/").rpartition("/")[2]).strip()
     suffix = f".{plain.rpartition('.')[2].lower()}"
     if suffix not in SUFFIXES or len(plain) > LONGEST_NAME:

@@ -107,8 +107,7 @@ def test_pasted_text_is_one_article_with_the_sources_name() -> None:
         QUESTIONS,
         "How long does delivery take?\nTwo days.\n\nDo you ship abroad?\nTo the whole of Europe.",
         "P: How long does delivery take?\nR: Two days.\nP: Do you ship abroad?\nR: To the whole of Europe.",
-        "question,answer\nHow long does delivery take?,Two days.\n"
-        "Do you ship abroad?,To the whole of Europe.",
+        "title;text\nHow long does delivery take?;Two days.\nDo you ship abroad?;To the whole of Europe.",
     ],
 )
 def test_each_question_is_an_article_however_it_is_pasted(text: str) -> None:

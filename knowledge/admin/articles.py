@@ -48,7 +48,10 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     """What we know. After saving, a job makes the passages; until then the old ones answer."""
 
     list_display = ("title", "language", "category", "status", "team", "passages", "is_current", "updated_at")
-    list_filter = ("status", "audience", "language", "category", "team")
+    list_filter = (
+        *("status", "audience", "language", "category", "team"),
+        ("origin", admin.RelatedOnlyFieldListFilter),
+    )
     # One query for the list, whatever it shows.
     list_select_related = ("team", "category")
     list_per_page = 50
@@ -63,9 +66,9 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
             ("audience", "valid_from", "valid_until"),
         ),
         *("tags", "source_url"),
-        *("preview", "source_key", ("created_at", "updated_at")),
+        *("preview", ("origin", "gone_at"), "source_key", ("created_at", "updated_at")),
     )
-    readonly_fields = ("preview", "source_key", "created_at", "updated_at")
+    readonly_fields = ("preview", "origin", "gone_at", "source_key", "created_at", "updated_at")
     inlines = (ChunkInline,)
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
