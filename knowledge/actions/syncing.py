@@ -209,13 +209,25 @@ def _stored(source: Source, item: SourceItem, visit: Visit) -> list[int]:
         visit = replace(visit, status=ItemStatus.FAILED, reason=rejected[0].reason, etag="", modified="")
     elif rejected:
         visit = replace(visit, reason=_summed(rejected), etag="", modified="")
-    _close(source, item, visit, rejected)
+    _close(source, item, _told_where_it_ends(source, item, visit), rejected)
     if visit.instead:
         _note(source, [visit.instead], depth=item.depth)
     if item.depth is not None and item.depth < MAX_DEPTH:
         _note(source, visit.links, depth=item.depth + 1)
     _count(source)
     return stored
+
+
+def _told_where_it_ends(source: Source, item: SourceItem, visit: Visit) -> Visit:
+    """Returns what came of a page, with a word about links that are too far from the start to be followed."""
+    if item.depth is None or item.depth < MAX_DEPTH or visit.reason:
+        return visit
+    known = source.items.filter(sync=source.sync, name__in=visit.links).count()
+    if known == len(visit.links):
+        return visit
+    return replace(
+        visit, reason=reason("its links are not followed: it is %d links from the start", item.depth)
+    )
 
 
 def _summed(rejected: Sequence[Rejected]) -> str:

@@ -1,15 +1,22 @@
 """Sources that are read by a job: files, pasted text, questions and answers, and what all kinds share."""
 
 import io
+import os
+import signal
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, Forbidden, Invalid, TooLarge
 from core.reasons import in_english
+from helpdesk.media import DISK
 from knowledge import vectors
 from knowledge.actions import (
     add_files,
@@ -255,6 +262,52 @@ def test_a_reading_that_was_killed_goes_on_and_its_figures_are_right(
     assert (source.status, source.sync, source.done) == (SourceStatus.DONE, 1, 3)
     assert (source.created, source.updated, source.unchanged) == (3, 0, 0)
     assert sorted(embedded) == ["Title 0", "Title 1", "Title 2"]
+    assert not Article.objects.stale().exists()
+
+
+GO_ON = """
+import django, sys
+django.setup()
+from knowledge.actions.syncing import Syncing
+job = Syncing(int(sys.argv[1]))
+while job.go_on():
+    pass
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_is_killed_between_two_files_leaves_nothing_to_do_twice(
+    tmp_path: Path, settings: Any
+) -> None:
+    """kill -9, of a process of its own on the same database and files."""
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    settings.STORAGES = {**settings.STORAGES, "default": DISK}
+    source = kept()
+    files = [(f"{number}.md", f"# Title {number}\n\nText {number}.".encode()) for number in range(4)]
+    add_files(source=source, files=files, by=BY)
+    where = connection.settings_dict
+    address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**where)
+    variables = {
+        "DATABASE_URL": address,
+        "DJANGO_SETTINGS_MODULE": "helpdesk.settings",
+        "HELPDESK_HOME": str(tmp_path),
+        "HELPDESK_CRASH_AT": "knowledge.item_stored:2",
+    }
+    died = subprocess.run(
+        [sys.executable, "-c", GO_ON, str(source.pk)],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **variables},
+        check=False,
+        timeout=120,
+        capture_output=True,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    source.refresh_from_db()
+    assert (source.status, source.done, source.created) == (SourceStatus.READING, 2, 2)
+    assert Article.objects.stale().count() == 2
+    read(source)
+    assert (source.status, source.sync, source.done, source.created) == (SourceStatus.DONE, 1, 4, 4)
+    assert (source.updated, source.unchanged) == (0, 0)
     assert not Article.objects.stale().exists()
 
 

@@ -189,8 +189,13 @@ def test_links_are_followed_so_far_and_no_further(
     monkeypatch.setattr(syncing, "MAX_DEPTH", 2)
     for number in range(5):
         put(f"/{number or ''}", f"Page {number}", f"/{number + 1}")
-    read(kept(site))
+    source = read(kept(site))
     assert titles() == ["Page 0", "Page 1", "Page 2"]
+    assert why(source, "/2") == (
+        ItemStatus.READ,
+        "its links are not followed: it is 2 links from the start",
+    )
+    assert why(source, "/1")[1] == ""
 
 
 def test_inside_addresses_are_never_reached(site: Site, put: Put, settings: Any) -> None:

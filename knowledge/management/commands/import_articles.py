@@ -18,8 +18,8 @@ class Command(BaseCommand):
     """Imports Markdown, HTML, CSV, PDF and Word; of a folder, everything below it.
 
     Markdown may begin with lines `team`, `category`, `tags`, `language`, `title`, `url` between
-    two `---`. CSV needs the
-    columns title and text (or body; or question and answer), and may have language, url, team, category, tags.
+    two `---`. CSV needs the columns title and text (or body; or question and answer), and may have
+    language, url, team, category, tags.
 
     Titles come from the first heading, else from the file name; languages from the document, the option, a
     folder named pt, en or es, else from the words. Importing again changes only what has changed. Progress
