@@ -136,9 +136,7 @@ def add_files(*, source: Source, files: Iterable[tuple[str, bytes]], by: Actor) 
     require_lead(by)
     if source.kind != SourceKind.FILES:
         raise Invalid(_("Files can only be added to a source of files."), field="files")
-    given = [(checked_name(name), content) for name, content in files]
-    if any(len(content) > MAX_TABLE_BYTES for _name, content in given):
-        raise TooLarge(field="files")
+    given = [(checked_name(name, len(content)), content) for name, content in files]
     if source.items.count() + len(given) > MAX_FILES:
         raise Invalid(_("A source has at most %d files.") % MAX_FILES, field="files")
     for name, content in given:
@@ -149,13 +147,18 @@ def add_files(*, source: Source, files: Iterable[tuple[str, bytes]], by: Actor) 
     return len(given)
 
 
-def checked_name(name: str) -> str:
-    """Returns a file's name without its folders; raises Invalid where it ends like nothing we read."""
+def checked_name(name: str, size: int) -> str:
+    """Returns a file's name without its folders.
+
+    Raises Invalid where it ends like nothing we read, TooLarge for more bytes than are read.
+    """
     plain = storable(name.replace("\\", "/").rpartition("/")[2]).strip()
     suffix = f".{plain.rpartition('.')[2].lower()}"
     if suffix not in SUFFIXES or len(plain) > LONGEST_NAME:
         told = _("%(name)s cannot be read: it is none of %(kinds)s.")
         raise Invalid(told % {"name": plain[:100], "kinds": KNOWN}, field="files")
+    if size > MAX_TABLE_BYTES:
+        raise TooLarge(field="files")
     return plain
 
 

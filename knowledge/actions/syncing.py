@@ -15,15 +15,15 @@ from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 
-from core.actor import Actor
 from core.crash_points import crash_point
 from core.outages import is_outage
 from core.reasons import in_english, reason
 from knowledge.actions.articles import index_articles
-from knowledge.actions.sources import item_articles, missing, next_reading, retire
+from knowledge.actions.settling import READ, Stopped, current, finish
+from knowledge.actions.sources import item_articles
 from knowledge.actions.storing import BATCH, ImportReport, Options, Storing
 from knowledge.documents import Document, Rejected
-from knowledge.enums import ArticleStatus, ItemStatus, SourceKind, SourceStatus
+from knowledge.enums import ItemStatus, SourceKind, SourceStatus
 from knowledge.models import Article, Source, SourceItem
 from knowledge.reading import visit_file, visit_text
 from knowledge.websites import SiteUnreadable, Visit, Website
@@ -36,14 +36,6 @@ MAX_DEPTH = 10
 MAX_BYTES = 1024 * 1024 * 1024
 # So many pages in a row that fail for what may pass: the site is away.
 PATIENCE = 8
-READ = (ItemStatus.READ, ItemStatus.UNCHANGED)
-# Kinds in which what is missing was taken out by the person who saved it.
-TYPED = (SourceKind.TEXT, SourceKind.QUESTIONS)
-FINISHED = (*("status", "error", "finished_at", "due_at"), *("gone", "held", "done", "total"))
-
-
-class _Stopped(Exception):
-    """This reading is over: somebody stopped it, or deleted the source."""
 
 
 class Syncing:
@@ -66,15 +58,15 @@ class Syncing:
             return False
         try:
             return self._step(source)
-        except _Stopped:
+        except Stopped:
             return False
         except SiteUnreadable as error:
-            _finish(source, error=str(error))
+            finish(source, error=str(error))
         except Exception as error:
             if is_outage(error):
                 raise
             logger.exception("source %s cannot be read", source.pk)
-            _finish(source, error=OURS)
+            finish(source, error=OURS)
         return False
 
     def _step(self, source: Source) -> bool:
@@ -88,7 +80,7 @@ class Syncing:
             return True
         if stale := list(_stale(source)):
             index_articles(article_ids=stale)
-        _finish(source)
+        finish(source)
         return False
 
     def _open(self, source: Source) -> None:
@@ -159,19 +151,10 @@ def _begun(source_id: int) -> Source | None:
     return source
 
 
-def _current(source: Source) -> Source:
-    """Returns the locked row, or raises _Stopped where this reading is over."""
-    reading = Source.objects.select_for_update(of=("self",)).filter(status=SourceStatus.READING)
-    row = reading.filter(pk=source.pk, sync=source.sync).first()
-    if row is None:
-        raise _Stopped
-    return row
-
-
 @transaction.atomic
 def _note(source: Source, names: Iterable[str], *, depth: int | None) -> None:
     """Writes down pages to be read, unless this reading has them already or has enough."""
-    _current(source)
+    current(source)
     wanted = list(dict.fromkeys(names))
     known = source.items.filter(name__in=wanted)
     known.exclude(sync=source.sync).update(
@@ -237,7 +220,7 @@ def _summed(rejected: Sequence[Rejected]) -> str:
 
 @transaction.atomic
 def _store_some(source: Source, documents: Sequence[Document]) -> list[int]:
-    _current(source)
+    current(source)
     report = ImportReport()
     options = Options(
         language=source.language,
@@ -259,7 +242,7 @@ def _store_some(source: Source, documents: Sequence[Document]) -> list[int]:
 @transaction.atomic
 def _close(source: Source, item: SourceItem, visit: Visit, rejected: Sequence[Rejected]) -> None:
     """Marks a page or file as looked at. What failed or did not change is not gone: it keeps its articles."""
-    _current(source)
+    current(source)
     kept = item_articles(item)
     keys = {found.key for found in rejected}
     unread = Article.objects.filter(origin=source, source_key__in=keys)
@@ -291,52 +274,3 @@ def _stale(source: Source) -> Iterable[int]:
     """Returns the articles that a reading which was killed has stored, and whose passages it has not made."""
     mine = Article.objects.filter(origin=source, origin_sync=source.sync).stale()
     return mine.values_list("pk", flat=True)
-
-
-@transaction.atomic
-def _finish(source: Source, *, error: str = "") -> None:
-    """Ends a reading. What it did not meet is gone, unless that is too much to believe."""
-    try:
-        row = _current(source)
-    except _Stopped:
-        return
-    items = row.items.filter(sync=row.sync)
-    if not error and not items.filter(status__in=READ).exists():
-        error = _why_nothing(row)
-    row.finished_at = timezone.now()
-    row.due_at = next_reading(row)
-    row.error = error[:500]
-    if error:
-        row.status = SourceStatus.FAILED
-    else:
-        _settle_missing(row)
-        row.error = _cut_short(row)
-        is_partial = row.rejected or row.held or row.error
-        row.status = SourceStatus.PARTIAL if is_partial else SourceStatus.DONE
-        # What was gone before, and what was left out then and is not met any more, is no news.
-        row.items.exclude(sync=row.sync).filter(file="").delete()
-    row.save(update_fields=FINISHED)
-
-
-def _why_nothing(source: Source) -> str:
-    failed = source.items.filter(sync=source.sync).exclude(reason="").order_by("depth", "pk").first()
-    if failed is not None:
-        return reason("Nothing could be read. %s: %s", failed.name, failed.reason)
-    if source.kind == SourceKind.FILES:
-        return reason("There are no files yet.")
-    return reason("Nothing to read was found there.")
-
-
-def _cut_short(source: Source) -> str:
-    is_full = source.kind == SourceKind.WEBSITE and source.total >= settings.KNOWLEDGE_SOURCE_PAGES
-    return reason("At most %d pages are read; there may be more.", source.total) if is_full else ""
-
-
-def _settle_missing(source: Source) -> None:
-    gone = missing(source)
-    count = gone.count()
-    answering = source.articles.filter(status=ArticleStatus.PUBLISHED).count()
-    if source.kind not in TYPED and count * 2 > answering:
-        source.held = count
-    elif count:
-        source.gone = retire(source, gone, by=Actor.system())

@@ -20,7 +20,7 @@ class Files(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """Several files; each must have a name that ends like something we read."""
+    """Several files; each must end like something we read, and not be too large."""
 
     def __init__(self, **kwargs: Any) -> None:
         """Says which files a browser offers."""
@@ -32,7 +32,7 @@ class FilesField(forms.FileField):
         files = [super(FilesField, self).clean(file, initial) for file in given if file]
         for file in files:
             try:
-                checked_name(file.name)
+                checked_name(file.name, file.size)
             except HelpdeskError as error:
                 raise forms.ValidationError(error.detail) from error
         return files
@@ -44,7 +44,7 @@ class SourceForm(forms.ModelForm[Source]):
     uploads = FilesField(
         label=_("Files"),
         required=False,
-        help_text=_("Markdown, text, HTML, CSV, PDF and Word (.docx), several at once, 20 MB each."),
+        help_text=_("Markdown, text, HTML, CSV, PDF and Word (.docx), up to a hundred at once, 20 MB each."),
     )
 
     def clean(self) -> dict[str, Any] | None:

@@ -174,7 +174,10 @@ class SourceAdmin(WithButtons[Source]):
         return answer
 
     def _add_files(self, source: Source, files: Sequence[Any], by: Actor) -> str:
-        count = add_files(source=source, files=[(file.name, file.read()) for file in files], by=by)
+        # One in memory at a time; the form has looked at all of them before.
+        for file in files:
+            add_files(source=source, files=[(file.name, file.read())], by=by)
+        count = len(files)
         return ngettext("%d file is being read.", "%d files are being read.", count) % count
 
     def response_add(

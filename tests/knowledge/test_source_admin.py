@@ -84,6 +84,15 @@ def test_what_could_never_be_read_is_refused(lead: Client, entered: dict[str, An
     assert not Source.objects.exists()
 
 
+def test_a_file_that_is_too_large_is_refused_with_the_form(
+    lead: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knowledge.actions.sources.MAX_TABLE_BYTES", 3)
+    text = lead.post(f"{LIST}add/", {**FORM, "uploads": [file("a.md")]}).content.decode()
+    assert "It is larger than allowed." in text
+    assert not Source.objects.exists()
+
+
 def test_the_page_shows_what_was_not_read_and_why(lead: Client) -> None:
     source = kept()
     add_files(source=source, files=[("a.md", b"\0"), ("b.md", b"# B\n\nText.")], by=Actor.system())
