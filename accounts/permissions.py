@@ -28,6 +28,8 @@ LEAD = (
     OPERATOR
     | {f"knowledge.{verb}_{kind}" for verb in ("add", "change", "delete") for kind in ("article", "category")}
     | {f"knowledge.{verb}_proposedanswer" for verb in ("view", "change", "delete")}
+    | {f"knowledge.{verb}_source" for verb in ("view", "add", "change", "delete")}
+    | {"knowledge.view_sourceitem", "knowledge.delete_sourceitem"}
     | {f"conversations.{verb}_cannedreply" for verb in ("add", "change", "delete")}
     | {"conversations.change_contact", "conversations.view_inbox", "conversations.change_inbox"}
     | {

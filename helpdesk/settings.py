@@ -339,6 +339,8 @@ KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.2)
 APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=60)
 # How long a customer counts as verified who has typed the code from their mail.
 VERIFIED_MINUTES = env.int("VERIFIED_MINUTES", default=60)
+# Pages of a website that are read at most.
+KNOWLEDGE_SOURCE_PAGES = env.int("KNOWLEDGE_SOURCE_PAGES", default=2_000)
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 LLM: dict[str, str] = {
     name: secret(name, default)

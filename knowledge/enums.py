@@ -56,3 +56,47 @@ class Fate(models.TextChoices):
     REPEATS = "repeats", _("left out: the same article in another language stands above")
     TOO_FAR = "too_far", _("left out: too far from the question")
     TOO_MANY = "too_many", _("left out: five are shown")
+
+
+class SourceKind(models.TextChoices):
+    """Where articles are brought in from."""
+
+    WEBSITE = "website", _("Website")
+    FILES = "files", _("Files")
+    TEXT = "text", _("Pasted text")
+    QUESTIONS = "questions", _("Questions and answers")
+
+
+class SourceStatus(models.TextChoices):
+    """How the last reading of a source stands."""
+
+    NEW = "new", _("Not read yet")
+    WAITING = "waiting", _("Waiting")
+    READING = "reading", _("Being read")
+    DONE = "done", _("Read")
+    PARTIAL = "partial", _("Read, with problems")
+    FAILED = "failed", _("Could not be read")
+    STOPPED = "stopped", _("Stopped")
+
+    @classmethod
+    def busy(cls) -> tuple["SourceStatus", ...]:
+        """Those in which a job has it, or will."""
+        return (cls.WAITING, cls.READING)
+
+
+class ItemStatus(models.TextChoices):
+    """What became of one page or file of a source when it was last read."""
+
+    WAITING = "waiting", _("Waiting")
+    READ = "read", _("Read")
+    UNCHANGED = "unchanged", _("Unchanged")
+    SKIPPED = "skipped", _("Left out")
+    FAILED = "failed", _("Could not be read")
+    GONE = "gone", _("Gone")
+
+
+class WhenGone(models.TextChoices):
+    """What becomes of an article whose page or file is gone."""
+
+    ARCHIVE = "archive", _("Put it away: it answers nobody, and comes back if the page does")
+    DELETE = "delete", _("Delete it")

@@ -1,10 +1,10 @@
-"""Markdown, HTML and CSV, from bytes to documents. Pure: bytes in, documents and rejections out."""
+"""Markdown, HTML, CSV, PDF and Word, from bytes to documents. Bytes in, documents and rejections out."""
 
 import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,18 +12,24 @@ from typing import Any
 from core.storable import storable
 from knowledge.documents import Document, Rejected, Unreadable
 from knowledge.html import page_from_html
+from knowledge.office import unpacked
 from knowledge.text import first_heading, title_key, without_first_heading
 
 SUFFIXES = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".txt"), "markdown"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     ".csv": "csv",
+    ".pdf": "pdf",
+    ".docx": "docx",
 }
 MEDIA_TYPES = {
     **dict.fromkeys(("text/html", "application/xhtml+xml"), "html"),
     **dict.fromkeys(("text/markdown", "text/x-markdown", "text/plain"), "markdown"),
     **dict.fromkeys(("text/csv", "application/csv"), "csv"),
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
 }
+KNOWN = "Markdown, HTML, CSV, PDF or Word (.docx)"
 MAX_BYTES = 2 * 1024 * 1024  # of one page; tables may have ten times as much
 MAX_TABLE_BYTES = 10 * MAX_BYTES
 MAX_BODY_CHARACTERS = 500_000
@@ -40,10 +46,32 @@ def read(data: bytes, *, kind: str, key: str, name: str, url: str = "") -> Itera
             yield from _table(_decoded(data, MAX_TABLE_BYTES), key, name)
         elif kind == "html":
             yield _page(_decoded(data, MAX_BYTES, _declared_charset(data)), key, name, url)
+        elif kind in {"pdf", "docx"}:
+            yield _office(data, kind, key, name, url)
         else:
             yield _markdown(_decoded(data, MAX_BYTES), key, name, url)
     except Unreadable as error:
         yield Rejected(key, name, str(error))
+
+
+def pasted(text: str, *, key: str, title: str) -> Iterator[Document | Rejected]:
+    """Makes one document of a text (Markdown) that somebody has pasted."""
+    try:
+        yield _checked(Document(key=key, title=title, body=text.strip()))
+    except Unreadable as error:
+        yield Rejected(key, title, str(error))
+
+
+def _office(data: bytes, kind: str, key: str, name: str, url: str) -> Document:
+    if len(data) > MAX_TABLE_BYTES:
+        raise Unreadable(f"larger than {MAX_TABLE_BYTES // 1024} KB")
+    if not data:
+        raise Unreadable("empty")
+    found = unpacked(data, kind)
+    if "html" in found:
+        return _page(storable(found["html"]), key, name, url)
+    text = storable(found["text"])
+    return _checked(Document(key=key, title=_name_as_title(name), body=text, url=url))
 
 
 def _decoded(data: bytes, limit: int, charset: str = "utf-8") -> str:
@@ -64,6 +92,14 @@ def _decoded(data: bytes, limit: int, charset: str = "utf-8") -> str:
         return _decoded(data, limit)
     # Some encodings (UTF-7, unicode_escape) can spell what neither a parser nor a database takes.
     return storable(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded_page(data: bytes) -> str:
+    """Returns the text of an HTML page for whoever looks for links; nothing where it cannot be read."""
+    try:
+        return _decoded(data, MAX_BYTES, _declared_charset(data))
+    except Unreadable:
+        return ""
 
 
 def _declared_charset(data: bytes) -> str:
@@ -113,7 +149,7 @@ def _table(text: str, key: str, name: str) -> Iterator[Document | Rejected]:
     # strict: a quote that is never closed would otherwise swallow the rest of the file as one answer.
     reader = csv.DictReader(io.StringIO(text, newline=""), dialect=_dialect(text), strict=True)
     try:
-        columns = {(column or "").strip().lower() for column in reader.fieldnames or ()}
+        columns = {_column(column) for column in reader.fieldnames or ()}
         if "title" not in columns or not columns & {"text", "body"}:
             raise Unreadable("needs the columns title and text (or body) in its first line")
         seen: set[str] = set()
@@ -123,9 +159,16 @@ def _table(text: str, key: str, name: str) -> Iterator[Document | Rejected]:
         raise Unreadable(f"broken CSV after line {reader.line_num}: {error}") from error
 
 
+def rows(pairs: Iterable[dict[str | None, Any]], *, key: str) -> Iterator[Document | Rejected]:
+    """Makes documents of rows that were never a file: titles and texts, known by their titles."""
+    seen: set[str] = set()
+    for pair in pairs:
+        yield _row({**pair}, key, str(pair["title"]), seen)
+
+
 def _row(row: dict[str | None, Any], key: str, name: str, seen: set[str]) -> Document | Rejected:
     facts = {
-        column.strip().lower(): value.strip()
+        _column(column): value.strip()
         for column, value in row.items()
         if column is not None and isinstance(value, str)
     }
@@ -153,6 +196,12 @@ def _row(row: dict[str | None, Any], key: str, name: str, seen: set[str]) -> Doc
         return _checked(document)
     except Unreadable as error:
         return Rejected(identity, name, str(error))
+
+
+def _column(name: str | None) -> str:
+    """Returns what a column holds, by its heading."""
+    heading = (name or "").strip().lower()
+    return {"question": "title", "answer": "text"}.get(heading, heading)
 
 
 def _dialect(text: str) -> type[csv.Dialect]:

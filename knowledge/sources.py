@@ -29,7 +29,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Origin:
     """What an import was pointed at. The keys of all it held before, or could have, begin with `prefix`."""
 
     prefix: str
@@ -40,7 +40,7 @@ class NoSource(Exception):
     """There is nothing to import at this place."""
 
 
-def open_source(location: str) -> Source:
+def open_source(location: str) -> Origin:
     """Returns what is at a path or web address; raises NoSource where there is nothing."""
     if urlsplit(location).scheme in {"http", "https"}:
         return from_address(location)
@@ -49,11 +49,11 @@ def open_source(location: str) -> Source:
         return from_folder(path, prefix=f"file:{path.resolve()}/")
     if path.is_file():
         key = f"file:{path.resolve()}"
-        return Source(_storable(f"{key}#"), (_item(key, path.name, partial(_file, path, key, path.name)),))
+        return Origin(_storable(f"{key}#"), (_item(key, path.name, partial(_file, path, key, path.name)),))
     raise NoSource(f"There is no file or folder {_storable(location)}.")
 
 
-def from_folder(folder: Path, *, prefix: str) -> Source:
+def from_folder(folder: Path, *, prefix: str) -> Origin:
     """Returns every file below a folder except hidden ones, in the order of their names."""
     items = tuple(
         _item(f"{prefix}{name}", name, partial(_file, path, f"{prefix}{name}", name))
@@ -61,13 +61,13 @@ def from_folder(folder: Path, *, prefix: str) -> Source:
     )
     if not items:
         raise NoSource(f"The folder {_storable(str(folder))} holds no files.")
-    return Source(_storable(prefix), items)
+    return Origin(_storable(prefix), items)
 
 
-def from_address(url: str) -> Source:
+def from_address(url: str) -> Origin:
     """Returns the one page or table at a web address."""
     key = f"url:{url}"
-    return Source(_storable(f"{key}#"), (_item(key, url, partial(_fetched, url, key)),))
+    return Origin(_storable(f"{key}#"), (_item(key, url, partial(_fetched, url, key)),))
 
 
 def _item(key: str, name: str, read: Callable[[], Iterator[Document | Rejected]]) -> Item:
@@ -107,7 +107,7 @@ def _files(folder: Path) -> list[tuple[Path, str]]:
 def _file(path: Path, key: str, name: str) -> Iterator[Document | Rejected]:
     kind = formats.SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        yield Rejected(key, name, "not a Markdown, HTML or CSV file")
+        yield Rejected(key, name, f"not {formats.KNOWN}")
         return
     try:
         # Never more than is read anyway: the first byte too many is enough to say so.
@@ -149,7 +149,7 @@ def _fetched(url: str, key: str) -> Iterator[Document | Rejected]:
     )
     kind = kind or formats.MEDIA_TYPES.get(page.content_type)
     if kind is None:
-        yield Rejected(key, url, f"not Markdown, HTML or CSV but {page.content_type or 'of no known type'}")
+        yield Rejected(key, url, f"not {formats.KNOWN} but {page.content_type or 'of no known type'}")
         return
     name = PurePosixPath(urlsplit(page.url).path).name or urlsplit(page.url).netloc
     yield from formats.read(

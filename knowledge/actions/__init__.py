@@ -8,23 +8,42 @@ from knowledge.actions.articles import (
     save_article,
     write_article,
 )
-from knowledge.actions.importing import ImportReport, import_demo, import_source
+from knowledge.actions.importing import import_demo, import_source
 from knowledge.actions.messages import embed_again, embed_some
 from knowledge.actions.proposals import approve_answer, correct_answer, refuse_answer
+from knowledge.actions.sources import (
+    add_files,
+    confirm_gone,
+    delete_source,
+    plan_due,
+    remove_items,
+    save_source,
+    start_sync,
+    stop_sync,
+)
+from knowledge.actions.storing import ImportReport
 
 __all__ = [
     "ImportReport",
+    "add_files",
     "approve_answer",
     "change_article",
+    "confirm_gone",
     "correct_answer",
     "delete_article",
     "delete_articles",
+    "delete_source",
     "embed_again",
     "embed_some",
     "import_demo",
     "import_source",
     "index_articles",
+    "plan_due",
     "refuse_answer",
+    "remove_items",
     "save_article",
+    "save_source",
+    "start_sync",
+    "stop_sync",
     "write_article",
 ]

@@ -129,7 +129,7 @@ def test_import_bad_files_are_named_with_the_reason_and_skipped(folder: Path) ->
     assert "7 articles: 7 new, 0 changed, 0 unchanged, 5 skipped" in out
     assert code == 0
     for line in (
-        "skipped photo.png: not a Markdown, HTML or CSV file",
+        "skipped photo.png: not Markdown, HTML, CSV, PDF or Word (.docx)",
         "skipped binary.md: binary, not text",
         "skipped empty.md: empty",
         "skipped latin.md: not encoded in UTF-8",
@@ -344,7 +344,7 @@ def test_import_address_that_fails_is_named(site: Site) -> None:
     site.answers["/photo"] = page(PNG, content_type="image/png")
     _out, err, code = run(f"{site.url}/gone")
     assert (code, "answered 404" in err) == (1, True)
-    assert "not Markdown, HTML or CSV but image/png" in run(f"{site.url}/photo")[1]
+    assert "not Markdown, HTML, CSV, PDF or Word (.docx) but image/png" in run(f"{site.url}/photo")[1]
 
 
 def test_import_address_too_long_for_a_key_is_named(site: Site) -> None:

@@ -15,11 +15,11 @@ BAR = 30
 
 
 class Command(BaseCommand):
-    """Imports Markdown, HTML and CSV; of a folder, everything below it.
+    """Imports Markdown, HTML, CSV, PDF and Word; of a folder, everything below it.
 
     Markdown may begin with lines `team`, `category`, `tags`, `language`, `title`, `url` between
-    two `---`. CSV needs the
-    columns title and text (or body), and may have language, url, team, category, tags.
+    two `---`. CSV needs the columns title and text (or body; or question and answer), and may have
+    language, url, team, category, tags.
 
     Titles come from the first heading, else from the file name; languages from the document, the option, a
     folder named pt, en or es, else from the words. Importing again changes only what has changed. Progress
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     article is there at the end, else with 1.
     """
 
-    help = "Imports articles from Markdown, HTML or CSV: a folder, a file or a web address."
+    help = "Imports articles from Markdown, HTML, CSV, PDF or Word: a folder, a file or a web address."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", help="a folder, a file, or an http(s) address")

@@ -1,4 +1,4 @@
-"""Articles, the passages they are found by, and what messages mean."""
+"""Articles, their categories, and the passages they are found by."""
 
 import hashlib
 from typing import Any, ClassVar, Self
@@ -7,18 +7,17 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import BitField, HalfVectorField, HnswIndex
+from pgvector.django import HalfVectorField, HnswIndex
 
 from accounts.models import Team
-from conversations.models import Conversation, Message
 from core.actor import Actor
-from knowledge.enums import ArticleStatus, Audience, Language, ProposalStatus
+from knowledge.enums import ArticleStatus, Audience, Language
 from knowledge.languages import language_code
 from knowledge.text import title_key
 from llm.embedding import DIMENSIONS
@@ -121,6 +120,19 @@ class Article(models.Model):
         _("imported from"), max_length=500, unique=True, null=True, blank=True, editable=False
     )
     source_checksum = models.CharField(max_length=64, blank=True, editable=False)
+    # The source that keeps it, the last of its readings that met it, and since when it is gone from there.
+    # It goes with its source: nobody would notice any more when it stops being true.
+    origin = models.ForeignKey(
+        "knowledge.Source",
+        models.CASCADE,
+        related_name="articles",
+        verbose_name=_("kept by"),
+        null=True,
+        blank=True,
+        editable=False,
+    )
+    origin_sync = models.PositiveIntegerField(default=0, editable=False)
+    gone_at = models.DateTimeField(_("gone from there"), null=True, blank=True, editable=False)
     # The title as questions are compared with it, and fingerprints of title and body: now, and as indexed.
     title_key = models.CharField(max_length=300, editable=False)
     checksum = models.CharField(max_length=64, editable=False)
@@ -130,8 +142,8 @@ class Article(models.Model):
 
     objects = ArticleQuerySet.as_manager()
 
-    # A job writes it after every edit, and that is no other article.
-    unversioned = ("indexed_checksum",)
+    # Jobs write these, and that is no other article.
+    unversioned = ("indexed_checksum", "origin_sync")
 
     class Meta:
         verbose_name = _("article")
@@ -231,145 +243,3 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.article_id}.{self.position} {self.heading}".strip()
-
-
-class MessageVectorQuerySet(models.QuerySet["MessageVector"]):
-    """The one door to what messages mean for an actor."""
-
-    def visible_to(self, actor: Actor, *, team: Team | None = None) -> Self:
-        """Narrows to messages of the conversations the actor may see, and of one team where given."""
-        if actor.is_admin and team is None:
-            return self
-        seen = Conversation.objects.visible_to(actor)
-        return self.filter(conversation__in=seen if team is None else seen.filter(team=team))
-
-
-class MessageVector(models.Model):
-    """What a message means. A trigger of the database removes it with the text it was made from.
-
-    Team and inbox are those of the conversation, and are asked there: a conversation changes its team, and a
-    copy that lags behind would show a message to people who may not see it any more.
-    """
-
-    message = models.OneToOneField(Message, models.CASCADE, primary_key=True, related_name="vector")
-    # Without a constraint: checking it would wait for whoever has the conversation locked, and they for us.
-    conversation = models.ForeignKey(
-        Conversation, models.CASCADE, related_name="message_vectors", db_constraint=False, db_index=False
-    )
-    vector: Any = HalfVectorField(_("vector"), dimensions=DIMENSIONS, editable=False)
-    # The signs of its numbers: a sixteenth of the size, and nearly the same neighbours.
-    sketch = models.GeneratedField(
-        expression=Func(F("vector"), template=f"binary_quantize(%(expressions)s)::bit({DIMENSIONS})"),
-        output_field=BitField(length=DIMENSIONS),
-        db_persist=True,
-    )
-
-    objects = MessageVectorQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("message's vector")
-        verbose_name_plural = _("messages' vectors")
-        indexes: ClassVar = [
-            HnswIndex(
-                fields=["sketch"],
-                name="messagevector_nearest",
-                m=16,
-                ef_construction=64,
-                opclasses=["bit_hamming_ops"],
-            ),
-            # The sketches of a conversation lie side by side, and the rows are not needed to compare them.
-            models.Index(
-                fields=["conversation"], include=["message", "sketch"], name="messagevector_sketches"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.message_id}"
-
-
-class MessageToEmbed(models.Model):
-    """A message whose text has no vector yet; written by a trigger of the database with the text itself.
-
-    The row is the job: nothing is deferred for a single message, and a burst is one run.
-    """
-
-    message = models.OneToOneField(
-        Message, models.CASCADE, primary_key=True, related_name="to_embed", db_constraint=False
-    )
-
-    class Meta:
-        verbose_name = _("message to be embedded")
-        verbose_name_plural = _("messages to be embedded")
-
-    def __str__(self) -> str:
-        return f"{self.message_id}"
-
-
-class ProposedAnswerQuerySet(models.QuerySet["ProposedAnswer"]):
-    """The one door to proposed answers for an actor."""
-
-    def visible_to(self, actor: Actor) -> Self:
-        """Narrows to what the actor may see: administrators all, staff those of their teams and of none."""
-        if actor.is_admin:
-            return self
-        if not actor.is_staff:
-            return self.none()
-        return self.filter(Q(team=None) | Q(team__in=actor.team_ids))
-
-
-class ProposedAnswer(models.Model):
-    """What a customer asked and how people say it is to be answered. Approved, it is an article.
-
-    Several who correct answers to nearly the same question make one row: the newest answer, counted.
-    """
-
-    question = models.CharField(_("question"), max_length=200)
-    answer = models.TextField(_("answer"), help_text=_("Markdown."))
-    language = models.CharField(_("language"), max_length=2, choices=Language)
-    team = models.ForeignKey(
-        Team, models.SET_NULL, verbose_name=_("team"), related_name="+", null=True, blank=True
-    )
-    # The message whose place it takes, or that it was made of; gone with its conversation.
-    message = models.ForeignKey(
-        Message, models.SET_NULL, verbose_name=_("message"), related_name="+", null=True, editable=False
-    )
-    # What was said instead, where somebody was wrong.
-    former = models.TextField(_("said until now"), blank=True, editable=False)
-    times = models.PositiveIntegerField(_("times"), default=1, editable=False)
-    status = models.CharField(
-        _("status"), max_length=8, choices=ProposalStatus, default=ProposalStatus.PROPOSED, editable=False
-    )
-    # What it became, or what it will change.
-    article = models.ForeignKey(
-        Article, models.SET_NULL, verbose_name=_("article"), related_name="+", null=True, editable=False
-    )
-    proposed_by = models.CharField(_("proposed by"), max_length=150, editable=False)
-    decided_by = models.CharField(_("decided by"), max_length=150, blank=True, editable=False)
-    # What the question means, to know one that is nearly the same.
-    vector: Any = HalfVectorField(_("vector"), dimensions=DIMENSIONS, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
-
-    objects = ProposedAnswerQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("proposed answer")
-        verbose_name_plural = _("proposed answers")
-        ordering = ("-updated_at",)
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=~Q(question="") & ~Q(answer=""), name="proposed_answer_says_something"
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=ProposalStatus.values), name="proposed_answer_status_known"
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(
-                fields=["language"], name="proposed_answer_open", condition=Q(status=ProposalStatus.PROPOSED)
-            ),
-            models.Index(fields=["status", "-updated_at"], name="proposed_answer_newest"),
-        ]
-
-    def __str__(self) -> str:
-        return self.question

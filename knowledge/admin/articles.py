@@ -1,25 +1,20 @@
 """Articles in the admin. Every write goes through an action."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
-from conversations.admin.common import WithButtons
-from core.actor import Actor
-from knowledge.actions import approve_answer, delete_articles, refuse_answer, save_article
-from knowledge.enums import ProposalStatus
+from accounts.admin import actor_of
+from knowledge.actions import delete_articles, save_article
 from knowledge.explain_view import explained
-from knowledge.models import Article, Category, Chunk, ProposedAnswer
+from knowledge.models import Article, Category, Chunk
 
 
 class ChunkInline(admin.TabularInline[Chunk, Article]):
@@ -52,7 +47,10 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
     """What we know. After saving, a job makes the passages; until then the old ones answer."""
 
     list_display = ("title", "language", "category", "status", "team", "passages", "is_current", "updated_at")
-    list_filter = ("status", "audience", "language", "category", "team")
+    list_filter = (
+        *("status", "audience", "language", "category", "team"),
+        ("origin", admin.RelatedOnlyFieldListFilter),
+    )
     # One query for the list, whatever it shows.
     list_select_related = ("team", "category")
     list_per_page = 50
@@ -67,9 +65,9 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
             ("audience", "valid_from", "valid_until"),
         ),
         *("tags", "source_url"),
-        *("preview", "source_key", ("created_at", "updated_at")),
+        *("preview", ("origin", "gone_at"), "source_key", ("created_at", "updated_at")),
     )
-    readonly_fields = ("preview", "source_key", "created_at", "updated_at")
+    readonly_fields = ("preview", "origin", "gone_at", "source_key", "created_at", "updated_at")
     inlines = (ChunkInline,)
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
@@ -105,15 +103,15 @@ class ArticleAdmin(admin.ModelAdmin[Article]):
 
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001 (Django's signature)
         """Saves through the action, which has the passages made."""
-        save_article(article=obj, by=_actor(request))
+        save_article(article=obj, by=actor_of(request))
 
     def delete_model(self, request: HttpRequest, obj: Article) -> None:
         """Deletes through the action."""
-        delete_articles(articles=[obj], by=_actor(request))
+        delete_articles(articles=[obj], by=actor_of(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Deletes through the action."""
-        delete_articles(articles=list(queryset), by=_actor(request))
+        delete_articles(articles=list(queryset), by=actor_of(request))
 
 
 @admin.register(Category)
@@ -132,59 +130,3 @@ class CategoryAdmin(admin.ModelAdmin[Category]):
     def articles(self, category: Category) -> int:
         """How many articles it has, read by anybody or not."""
         return int(getattr(category, "articles_counted", 0))
-
-
-def _approve(proposal: ProposedAnswer, by: Actor) -> tuple[int, str]:
-    approve_answer(proposal=proposal, by=by)
-    return messages.SUCCESS, gettext("It is an article now. Agents answer from it in a moment.")
-
-
-def _refuse(proposal: ProposedAnswer, by: Actor) -> tuple[int, str]:
-    refuse_answer(proposal=proposal, by=by)
-    return messages.SUCCESS, gettext("It was put away.")
-
-
-@admin.register(ProposedAnswer)
-class ProposedAnswerAdmin(WithButtons[ProposedAnswer]):
-    """Answers that operators corrected or found good, for leads to make knowledge of."""
-
-    change_form_template = "admin/knowledge/proposed_answer.html"
-    list_display = ("question", "status", "language", "team", "times", "proposed_by", "updated_at")
-    list_filter = ("status", "language", "team")
-    list_select_related = ("team",)
-    list_per_page = 50
-    search_fields = ("question", "answer")
-    fields = (
-        *("question", "answer", ("language", "team"), "former"),
-        *("article", ("status", "times"), ("proposed_by", "decided_by"), ("created_at", "updated_at")),
-    )
-    readonly_fields = (
-        *("former", "article", "status", "times", "proposed_by", "decided_by", "created_at", "updated_at"),
-    )
-    verbs: ClassVar = {"_approve": (_approve, _("Approved.")), "_refuse": (_refuse, _("Refused."))}
-    tells_log = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ProposedAnswer]:
-        """Only those that one may see."""
-        seen = ProposedAnswer.objects.visible_to(_actor(request)).values("pk")
-        return super().get_queryset(request).filter(pk__in=seen)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """They come from the desk, where the question stands."""
-        del request
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ProposedAnswer | None = None) -> bool:
-        """What has been decided stays; the article of it can be changed."""
-        may = super().has_change_permission(request, obj)
-        return may and (obj is None or obj.status == ProposalStatus.PROPOSED)
-
-    def panel(self, row: ProposedAnswer) -> Mapping[str, Any]:
-        """Whether there is something to decide."""
-        return {"is_open": row.status == ProposalStatus.PROPOSED}
-
-
-def _actor(request: HttpRequest) -> Actor:
-    user = request.user
-    assert isinstance(user, User)  # noqa: S101 (narrows the type; the admin lets nobody else in)
-    return user.as_actor()

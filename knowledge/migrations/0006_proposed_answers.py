@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_sign_ins"),
         ("conversations", "0011_sites_of_an_inbox"),
-        ("knowledge", "0004_categories"),
+        ("knowledge", "0005_sources"),
     ]
 
     operations = [

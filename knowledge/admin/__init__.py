@@ -1,0 +1,7 @@
+"""What we know and where it comes from, in the admin. Every write goes through an action."""
+
+from knowledge.admin.articles import ArticleAdmin, CategoryAdmin
+from knowledge.admin.proposals import ProposedAnswerAdmin
+from knowledge.admin.sources import SourceAdmin, SourceItemAdmin
+
+__all__ = ["ArticleAdmin", "CategoryAdmin", "ProposedAnswerAdmin", "SourceAdmin", "SourceItemAdmin"]
