@@ -59,7 +59,7 @@ class Syncing:
         try:
             return self._step(source)
         except Stopped:
-            return False
+            logger.info("the reading of source %s was stopped", source.pk)
         except SiteUnreadable as error:
             finish(source, error=str(error))
         except Exception as error:
@@ -67,6 +67,8 @@ class Syncing:
                 raise
             logger.exception("source %s cannot be read", source.pk)
             finish(source, error=OURS)
+        # What was stored before it ended is to be found all the same.
+        index_articles(article_ids=list(_stale(source)))
         return False
 
     def _step(self, source: Source) -> bool:

@@ -354,6 +354,7 @@ def test_a_source_that_is_stopped_under_way_ends_after_the_file_in_hand(
     monkeypatch.setattr(syncing, "crash_point", lambda _name: stop_sync(source=source, by=BY))
     assert read(source).status == SourceStatus.STOPPED
     assert titles() == ["A"]
+    assert not Article.objects.stale().exists()
 
 
 def test_what_is_due_is_read_and_then_planned_again(time_machine: Any) -> None:
