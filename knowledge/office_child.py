@@ -29,8 +29,8 @@ class _RefusedError(Exception):
 
 def pdf(data: bytes) -> dict[str, str]:
     """Returns the text of a PDF, page by page."""
-    import pypdf
-    from pypdf.errors import PyPdfError
+    import pypdf  # deferred: slow import
+    from pypdf.errors import PyPdfError  # deferred: slow import
 
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
@@ -72,7 +72,7 @@ def _escaped_start(found: re.Match[str]) -> str:
 
 def docx(data: bytes) -> dict[str, str]:
     """Returns a Word file as HTML; pictures are left out."""
-    import mammoth
+    import mammoth  # deferred: slow import
 
     if data[:4] == b"\xd0\xcf\x11\xe0":
         raise _RefusedError("old_word")

@@ -1,9 +1,10 @@
 """What an answer may say: nothing that the run has not seen. The embedding model is the real one."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from llm.door import embed
 from tests.agents.conftest import says
 from tests.fakes.openai_server import OpenAIServer, Reply
 
+ROOT = Path(__file__).resolve().parents[2]
+CLAIMS = [json.loads(line) for line in (ROOT / "tests/fixtures/claims.jsonl").read_text("utf-8").splitlines()]
 DELIVERY = (
     "Delivery times\nStandard delivery takes 2 to 14 working days and costs R$ 19,90. Express delivery takes "
     "one or two days and costs R$ 29,90. Orders above R$ 1.299,90 are free. We are here from 9h to 18h. "
@@ -100,6 +103,18 @@ def test_without_passages_only_facts_are_checked() -> None:
     assert not checked("The team answers within 24 hours.", nothing).states
 
 
+def test_claims_about_articles_are_told_apart() -> None:
+    """Sixty, in three languages about ten English articles; five that say no wrong number are missed."""
+    wrong = []
+    for row in CLAIMS:
+        article = (ROOT / f"knowledge/demo/en/{row['article']}.md").read_text("utf-8").split("---", 2)[2]
+        (told,) = checked(row["claim"], Seen([article.strip().lstrip("# ")], [])).checks
+        if (told["ground"] != Ground.UNSUPPORTED) != row["supported"]:
+            wrong.append(row)
+    assert [row for row in wrong if row["supported"]] == []
+    assert len(wrong) <= 5
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -165,8 +180,6 @@ async def test_invented_answer_becomes_a_hand_over(
     assert conversation.status == Status.OPEN
     run = await Run.objects.aget()
     assert (run.status, run.checks[0]["ground"]) == (RunStatus.FAILED, Ground.UNSUPPORTED)
-    told = await sync_to_async(list)(
-        Message.objects.filter(conversation=conversation).values_list("text", flat=True)
-    )
+    told = [message.text async for message in Message.objects.filter(conversation=conversation)]
     assert not [text for text in told if "7,77" in text]
     assert len(told) >= 2, "the customer is told that a person takes over"
