@@ -56,6 +56,7 @@ def _everywhere(statement: str, name: str, *, new: str = "") -> None:
             held = model._meta.base_manager.filter(tags__contains=[name]).exclude(tags=[]).order_by("pk")
             list(held.select_for_update().values("pk"))
             # Conversations stand in lists by when something was said.
-            stamp = "" if model is Conversation else ", updated_at = clock_timestamp()"
+            is_dated = any(each.name == "updated_at" for each in model._meta.local_fields)
+            stamp = ", updated_at = clock_timestamp()" if is_dated and model is not Conversation else ""
             table = connection.ops.quote_name(model._meta.db_table)
             cursor.execute(statement.format(table=table, stamp=stamp), {"old": name, "new": new})

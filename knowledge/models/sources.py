@@ -1,7 +1,7 @@
 """Where articles are brought in from, again and again, and how each page and file of it stands."""
 
 import secrets
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,10 +9,19 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
+from core.actor import Actor
 from knowledge.enums import Audience, ItemStatus, Language, SourceKind, SourceStatus, WhenGone
 from knowledge.models.articles import Category
 
 MOST_HOURS = 24 * 90
+
+
+class SourceQuerySet(models.QuerySet["Source"]):
+    """The one door to sources for an actor."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Narrows to what the actor may see: whoever decides what is known sees all of it."""
+        return self if actor.is_staff and (actor.is_admin or actor.leads) else self.none()
 
 
 class Source(models.Model):
@@ -72,6 +81,8 @@ class Source(models.Model):
     finished_at = models.DateTimeField(_("last read"), null=True, blank=True)
     due_at = models.DateTimeField(_("next reading"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager["Source"]] = SourceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("source")
