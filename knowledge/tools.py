@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from conversations.models import Conversation
-from conversations.queries.proof import is_proven
+from conversations.queries.proof import is_verified
 from knowledge.enums import Audience
 from knowledge.languages import detect, language_code
 from knowledge.queries import Passage, nearest
@@ -72,7 +72,7 @@ def search_knowledge(
     """
     conversation = _conversation(context)
     locale = conversation.contact.locale if conversation else ""
-    proven = conversation is not None and is_proven(conversation)
+    proven = conversation is not None and is_verified(conversation)
     found = nearest(
         query,
         language=detect(query) or language_code(locale),

@@ -8,17 +8,22 @@ from agents.enums import ApprovalStatus
 from agents.models import Approval
 from conversations.models import Conversation, Inbox
 from tests.browser import MARKS
-from tests.desk.seats import Sit
+from tests.desk.seats import Product, Seat, Sit
 from tests.desk.test_approvals import asked
 
 pytestmark = [*MARKS, pytest.mark.filterwarnings("ignore:The default scheme will be changed")]
 
 
+@pytest.fixture
+def seats(sit: Sit, as_ana: Client, as_bruno: Client, conversation: Conversation) -> list[Seat]:
+    """Ana and Bruno, who look at Davi's conversation."""
+    return [sit(each).inbox("?queue=all").open("Davi") for each in (as_ana, as_bruno)]
+
+
 def test_one_approves_and_all_see_it(
-    sit: Sit, as_ana: Client, as_bruno: Client, inbox: Inbox, conversation: Conversation
+    seats: list[Seat], sit: Sit, product: Product, as_ana: Client, inbox: Inbox
 ) -> None:
-    seats = [sit(as_ana).inbox("?queue=all").open("Davi"), sit(as_bruno).inbox("?queue=all").open("Davi")]
-    asked(inbox, conversation)
+    product(asked, inbox, Conversation.objects.get())
     for seat in seats:
         card = seat.page.locator(".approval")
         expect(card).to_contain_text("Lia (AI) asks whether this may be done: create_ticket")

@@ -4,10 +4,11 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.models import Conversation
+from conversations.models import Conversation, Verification
 from core.actor import Actor, ActorKind
 from knowledge.models import Article
 from knowledge.queries import Passage
@@ -71,6 +72,21 @@ def test_search_knowledge_tells_customers_more_once_they_are_known(
     result = search_knowledge(context, query="what discounts do regular customers have?")
     assert ("Regular customers" in result.text) is proven
     assert "complains" not in result.text
+
+
+def test_search_knowledge_knows_whoever_typed_the_code_from_their_mail(
+    write: Write, conversation: Conversation
+) -> None:
+    write("Discounts of regular customers", "Regular customers have ten percent off.", audience="identified")
+    Verification.objects.create(
+        conversation=conversation,
+        contact=conversation.contact,
+        email=conversation.contact.email,
+        expires_at=timezone.now(),
+        verified_at=timezone.now(),
+    )
+    context = ToolContext(AGENT, conversation.pk, "key")
+    assert "ten percent" in search_knowledge(context, query="what discounts do regular customers have?").text
 
 
 def test_search_knowledge_asks_the_browser_where_the_words_leave_the_language_open(
