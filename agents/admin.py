@@ -12,7 +12,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import actor_of
-from agents.models import Agent, Approval, Run, Step, ToolPolicy, default_tools
+from agents.budgets import USUAL, Amount
+from agents.enums import BudgetScope
+from agents.models import Agent, Approval, Budget, Charge, Run, Step, ToolPolicy, default_tools
 from agents.policy import defaults
 from agents.queries import sees_all_inboxes
 from conversations.admin import ReadOnly
@@ -118,14 +120,29 @@ class ToolPolicyFormSet(forms.BaseInlineFormSet[ToolPolicy, Agent, ToolPolicyFor
                 form.add_error("tool", capfirst(_("There is no tool named %s.") % tool[:60]))
 
 
-class ToolPolicyInline(admin.TabularInline[ToolPolicy, Agent]):
-    """The table of tools on an agent's page; who may change the agent may change it."""
+class BudgetFormSet(forms.BaseInlineFormSet[Budget, Agent, forms.ModelForm[Budget]]):
+    """A line for each scope, stored or not; the usual limits stand in those that are not."""
 
-    model = ToolPolicy
-    form = ToolPolicyForm
-    formset = ToolPolicyFormSet  # type: ignore[assignment]  # the stubs know no form class here
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Adds the scopes of which no row speaks."""
+        instance = kwargs.get("instance")
+        known = set(instance.budgets.values_list("scope", flat=True)) if instance and instance.pk else set()
+        missing = [scope for scope in BudgetScope if scope not in known]
+        self.extra = len(missing)
+        kwargs["initial"] = [_usual(scope) for scope in missing]
+        super().__init__(*args, **kwargs)
+
+
+def _usual(scope: BudgetScope) -> dict[str, Any]:
+    held = USUAL.get(scope, Amount(None, None))
+    return {"scope": scope, "tokens": held.tokens, "cost": held.cost}
+
+
+class PartOfAgent:
+    """A table on an agent's page: who may change the agent may change it."""
+
+    admin_site: admin.AdminSite
     can_delete = True
-    max_num = 200
 
     def has_view_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
         """As the agent."""
@@ -144,6 +161,24 @@ class ToolPolicyInline(admin.TabularInline[ToolPolicy, Agent]):
         return self.has_change_permission(request, obj)
 
 
+class BudgetInline(PartOfAgent, admin.TabularInline[Budget, Agent]):
+    """How much the agent may use. A line that nobody changes is not stored: the usual limit holds."""
+
+    model = Budget
+    formset = BudgetFormSet
+    fields = ("scope", "tokens", "cost")
+    max_num = len(BudgetScope)
+
+
+class ToolPolicyInline(PartOfAgent, admin.TabularInline[ToolPolicy, Agent]):
+    """The table of tools on an agent's page."""
+
+    model = ToolPolicy
+    form = ToolPolicyForm
+    formset = ToolPolicyFormSet  # type: ignore[assignment]  # the stubs know no form class here
+    max_num = 200
+
+
 @admin.register(Agent)
 class AgentAdmin(admin.ModelAdmin[Agent]):
     """Who answers, with what, where."""
@@ -153,7 +188,7 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
     list_filter = ("is_active", "inboxes")
     search_fields = ("name", "persona")
     filter_horizontal = ("inboxes",)
-    inlines = (ToolPolicyInline,)
+    inlines = (BudgetInline, ToolPolicyInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         """Only those that one may see."""
@@ -193,6 +228,15 @@ class StepInline(ReadOnly, admin.TabularInline[Step, Run]):
     extra = 0
 
 
+class ChargeInline(ReadOnly, admin.TabularInline[Charge, Run]):
+    """What each call of a model took from the budgets."""
+
+    model = Charge
+    fields = ("created_at", "model", "prompt_tokens", "completion_tokens", "cost", "is_settled")
+    readonly_fields = fields
+    extra = 0
+
+
 @admin.register(Run)
 class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     """Answers in the making, and what they cost."""
@@ -211,7 +255,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     list_select_related = ("agent",)
     search_fields = ("id__iexact", "conversation__id__iexact", "detail")
     date_hierarchy = "started_at"
-    inlines = (StepInline,)
+    inlines = (StepInline, ChargeInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Only runs of conversations one may see; fetches the agents along."""

@@ -45,3 +45,13 @@ class Ground(models.TextChoices):
     SUPPORTED = "supported", _("Supported")
     UNSUPPORTED = "unsupported", _("Left out: nothing supports it")
     NO_CLAIM = "no_claim", _("States nothing")
+
+
+class BudgetScope(models.TextChoices):
+    """Over what a budget counts, from the narrowest to the widest."""
+
+    CALL = "call", _("One call of the model")
+    RUN = "run", _("One answer")
+    CONVERSATION = "conversation", _("One conversation")
+    CONTACT_DAY = "contact_day", _("One customer in a day")
+    MONTH = "month", _("The agent in a month")

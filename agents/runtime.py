@@ -8,6 +8,7 @@ from uuid import UUID
 
 from agents.actions import (
     Outcome,
+    RunPurse,
     begin_run,
     carry_out_decided,
     end_run,
@@ -145,6 +146,7 @@ class Performance:
                 max_steps=self.run.agent.max_steps,
                 first_step=self.steps,
                 seconds=RUN_SECONDS,
+                purse=RunPurse(self.run),
             )
         )
         try:
@@ -179,7 +181,7 @@ class Performance:
                 await self._end(RunStatus.FAILED, result, UNSUPPORTED, checked.checks)
                 return
             cited = cite(checked.text, self.found)
-            outcome = Outcome(cited.text, cited, result.choices, result.usage, result.model, checked.checks)
+            outcome = Outcome(cited.text, cited, result.choices, result.model, checked.checks)
             await in_thread(finish_run, run=self.run, outcome=outcome)
 
     def _checked(self, result: LoopResult) -> Checked:
@@ -199,7 +201,6 @@ class Performance:
             run=self.run,
             status=status,
             detail=detail,
-            usage=result.usage,
             model=result.model,
             checks=checks,
         )

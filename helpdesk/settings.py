@@ -357,6 +357,7 @@ LLM: dict[str, str] = {
         ("LLM_MODEL", ""),
         ("LLM_FALLBACK_MODEL", ""),
         ("LLM_INPUTS", ""),
+        ("LLM_PRICES", ""),
         ("LLM_TIMEOUT_SECONDS", "60"),
         ("LLM_FIRST_TOKEN_SECONDS", "20"),
     )

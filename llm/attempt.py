@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -15,40 +16,57 @@ from llm import tap, wire
 from llm.enums import Outcome
 from llm.errors import ModelError
 from llm.ledger import record_call
-from llm.providers import Provider
+from llm.providers import BUILTIN, Provider
+from llm.purse import Grant, Offer, Purse
 from llm.types import ChatMessage, Completion, OnText, ToolCall, Usage
+
+log = logging.getLogger(__name__)
 
 GAP_SECONDS = 15.0  # longest silence in the middle of an answer
 ANSWER_LIMIT = 200_000  # characters of text and arguments together
 CHARACTERS_PER_TOKEN = 4
+# For what is set aside before a call: German, JSON and code take more tokens than English prose.
+FEWEST_CHARACTERS_PER_TOKEN = 3
 # A picture of 1024 by 768 at OpenAI's and Anthropic's; a voice note of half a minute at Gemini's.
 MEDIA_TOKENS = 1000
 _REFUSED = {"content_filter", "error"}
+_CUT = "length"
 _HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and for what; without `on_text` the answer is fetched in one piece."""
+    """What is asked, and for what; without `on_text` the answer is fetched in one piece.
+
+    The `purse` pays; without one nobody asks what a call costs.
+    """
 
     messages: Sequence[ChatMessage]
     tools: Sequence[dict[str, Any]]
     purpose: str
     reference: str
     on_text: OnText | None
+    purse: Purse | None = None
+
+    def characters(self) -> int:
+        """Returns the length of everything that is sent."""
+        said = [list(self.messages), list(self.tools)]
+        return len(json.dumps(said, ensure_ascii=False, default=_weighed))
 
 
 async def attempt(question: Question, provider: Provider, deadline: float) -> Completion:
     """Asks once and writes the ledger. `deadline` is in the time of the event loop.
 
-    Raises ModelError for everything that is not a whole answer, with the text given out as `partial`.
+    Raises ModelError for everything that is not a whole answer, with the text given out as `partial`, and
+    OverBudget, without a row, where the purse does not pay.
     """
+    grant = await _reserve(question, provider)
     began = time.perf_counter()
     draft = _Draft(question.on_text)
     outcome, error = Outcome.CANCELLED, ""
     try:
-        await _listen(question, provider, deadline, draft)
+        await _listen(question, provider, deadline, draft, grant)
         completion = draft.completion(provider, question)
         outcome = Outcome.OK
     except ModelError as failure:
@@ -57,11 +75,14 @@ async def attempt(question: Question, provider: Provider, deadline: float) -> Co
         raise
     finally:
         first = draft.first_text_at
+        usage = draft.usage(provider, question)
+        if question.purse and grant:
+            await _settle(question.purse, grant, usage)
         await record_call(
             purpose=question.purpose,
             reference=question.reference,
             provider=provider,
-            usage=draft.usage(provider, question),
+            usage=usage,
             first_text_ms=None if first is None else round((first - began) * 1000),
             duration_ms=round((time.perf_counter() - began) * 1000),
             outcome=outcome,
@@ -70,9 +91,30 @@ async def attempt(question: Question, provider: Provider, deadline: float) -> Co
     return completion
 
 
-async def _listen(question: Question, provider: Provider, deadline: float, draft: "_Draft") -> None:
+async def _reserve(question: Question, provider: Provider) -> Grant | None:
+    """Asks the purse, if there is one, for leave; the built-in answerer costs nothing."""
+    is_free = provider.name == BUILTIN and not tap.is_tapped()
+    if question.purse is None or is_free:
+        return None
+    prompt = -(-question.characters() // FEWEST_CHARACTERS_PER_TOKEN)
+    prices = wire.price(provider, prompt, 0), wire.price(provider, 0, 1_000_000)
+    return await question.purse.reserve(Offer(provider.model, prompt, *prices))
+
+
+async def _settle(purse: Purse, grant: Grant, usage: Usage) -> None:
+    """Tells the purse; an answer is not lost for it, since what was set aside stays so."""
+    try:
+        await purse.settle(grant, usage)
+    except Exception:
+        log.exception("What a call has cost could not be written down; it counts as was set aside")
+
+
+async def _listen(
+    question: Question, provider: Provider, deadline: float, draft: "_Draft", grant: Grant | None
+) -> None:
     """Fills the draft, and loses patience in time."""
     loop = asyncio.get_running_loop()
+    most = grant.most_tokens if grant else 0
     seconds = deadline - loop.time()
     # A whole answer gives no first sign before its end.
     patience = float(settings.LLM["LLM_FIRST_TOKEN_SECONDS"]) if question.on_text else seconds
@@ -80,10 +122,10 @@ async def _listen(question: Question, provider: Provider, deadline: float, draft
     try:
         async with limit:
             if question.on_text is None:
-                answer = await wire.whole(provider, question.messages, question.tools)
+                answer = await wire.whole(provider, question.messages, question.tools, most_tokens=most)
                 await draft.take(answer)
                 return
-            source = tap.pieces(provider, question.messages, question.tools)
+            source = tap.pieces(provider, question.messages, question.tools, most_tokens=most)
             async with aclosing(source):
                 async for piece in source:
                     if not piece.is_sign_of_life:
@@ -160,6 +202,9 @@ class _Draft:
         if self.finish in _REFUSED:
             message = f"{provider.model} refused to answer ({self.finish})."
             raise ModelError(message)
+        if self.finish == _CUT:
+            message = f"{provider.model} met its limit of length in the middle of its answer."
+            raise ModelError(message)
         calls = tuple(
             ToolCall(_unique(call.id, at, self.calls.values()), call.name, _clean("".join(call.arguments)))
             for at, call in enumerate(self.calls.values())
@@ -175,9 +220,8 @@ class _Draft:
             return Usage(*self.tokens, wire.price(provider, *self.tokens))
         if not self.length:
             return Usage()
-        said = [list(question.messages), list(question.tools)]
-        asked = len(json.dumps(said, ensure_ascii=False, default=_weighed))
-        prompt, answer = asked // CHARACTERS_PER_TOKEN, -(-self.length // CHARACTERS_PER_TOKEN)
+        prompt = question.characters() // CHARACTERS_PER_TOKEN
+        answer = -(-self.length // CHARACTERS_PER_TOKEN)
         return Usage(prompt, answer, wire.price(provider, prompt, answer), estimated=True)
 
     def _add(self, part: wire.CallPart) -> None:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's name)
 
 from llm.media import INPUTS, NOTHING, wished
+from llm.prices import prices
 from llm.providers import BUILTIN, MOCK, PROVIDERS, resolve, wished_provider
 
 SECONDS = ("LLM_TIMEOUT_SECONDS", "LLM_FIRST_TOKEN_SECONDS")
@@ -51,6 +52,17 @@ def check_inputs(**_: Any) -> list[CheckMessage]:
         return []
     known = ", ".join([*INPUTS, NOTHING])
     return [Error(f"LLM_INPUTS names {', '.join(unknown)}; it knows {known}.", id="llm.E002")]
+
+
+@register()
+def check_prices(**_: Any) -> list[CheckMessage]:
+    """llm.E004: LLM_PRICES holds something that is no price."""
+    try:
+        prices(settings.LLM.get("LLM_PRICES", ""))
+    except ValueError as error:
+        told = f"LLM_PRICES holds {str(error)!r}; write model=in/out, such as custom/mine=0.15/0.60."
+        return [Error(told, id="llm.E004")]
+    return []
 
 
 @register()

@@ -21,6 +21,7 @@ from llm.attempt import Question, attempt
 from llm.embedding import embed
 from llm.errors import ModelError
 from llm.providers import Provider, choose, fallback, resolve
+from llm.purse import Purse
 from llm.types import ChatMessage, Completion, OnText
 
 __all__ = ["ModelError", "active_model", "close", "complete", "embed", "inputs", "stream", "warm_up"]
@@ -41,14 +42,16 @@ async def stream(
     reference: str = "",
     model: str | None = None,
     on_text: OnText,
+    purse: Purse | None = None,
 ) -> Completion:
     """Asks a model and gives its text to `on_text` as it comes; returns the complete answer.
 
     `purpose` and `reference` say in the ledger what the call was for. `model` is asked instead of the
     configured one. Raises ModelError when nobody answers whole; `partial` is then what `on_text` was given,
-    and nothing was retried if that is not empty. What `on_text` raises is passed on.
+    and nothing was retried if that is not empty; and OverBudget where the `purse` pays for none of those that
+    could be asked. What `on_text` raises is passed on.
     """
-    return await _ask(Question(messages, tools, purpose, reference, on_text), model)
+    return await _ask(Question(messages, tools, purpose, reference, on_text, purse), model)
 
 
 async def complete(
@@ -58,9 +61,10 @@ async def complete(
     purpose: str,
     reference: str = "",
     model: str | None = None,
+    purse: Purse | None = None,
 ) -> Completion:
     """Asks a model and returns its answer in one piece; for work nobody watches. Raises as `stream` does."""
-    return await _ask(Question(messages, tools, purpose, reference, None), model)
+    return await _ask(Question(messages, tools, purpose, reference, None, purse), model)
 
 
 def active_model() -> str:

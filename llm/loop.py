@@ -15,6 +15,7 @@ from typing import Literal
 from llm.door import stream
 from llm.errors import ModelError
 from llm.fence import fence
+from llm.purse import Purse
 from llm.tools import ARGUMENTS_LIMIT, Tool, ToolResult, refusal
 from llm.types import ChatMessage, Choice, Citation, Completion, OnText, ToolCall, Usage
 
@@ -57,6 +58,7 @@ async def tool_loop(
     max_steps: int = MAX_STEPS,
     first_step: int = 0,
     seconds: float = RUN_SECONDS,
+    purse: Purse | None = None,
 ) -> LoopResult:
     """Lets a model answer with the help of these tools and no others.
 
@@ -64,7 +66,7 @@ async def tool_loop(
     run, also when a model asks for several at once: they run one after the other, in order. A tool that was
     not given is refused without `execute`, and counts as a step. `first_step` goes on counting where an
     earlier attempt at the run stopped. Raises ModelError, with what was already given out as `partial`,
-    when no provider answers; what `execute` raises is passed on.
+    when no provider answers or the `purse` pays for none; what `execute` raises is passed on.
     """
     run = _Run(
         messages=list(messages),
@@ -74,6 +76,7 @@ async def tool_loop(
         model=model,
         max_steps=max_steps,
         steps=first_step,
+        purse=purse,
     )
     try:
         async with asyncio.timeout(seconds) as limit:
@@ -107,6 +110,7 @@ class _Run:
     model: str | None
     max_steps: int
     steps: int
+    purse: Purse | None = None
     text: str = ""
     spoken: int = 0  # length of `text` when the present answer began
     citations: list[Citation] = field(default_factory=list)
@@ -124,6 +128,7 @@ class _Run:
                 reference=reference,
                 model=self.model,
                 on_text=self.say,
+                purse=self.purse,
             )
             self.usage += completion.usage
             # Stay with the model that answered: a fallback that took over keeps the rest of the run.

@@ -28,8 +28,19 @@ def tapped(source: Source) -> Iterator[None]:
         _source.reset(token)
 
 
+def is_tapped() -> bool:
+    """Says whether something answers in place of providers, and counts tokens as one."""
+    return _source.get() is not None
+
+
 def pieces(
-    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]]
+    provider: Provider,
+    messages: Sequence[ChatMessage],
+    tools: Sequence[dict[str, Any]],
+    *,
+    most_tokens: int = 0,
 ) -> AsyncGenerator[wire.Piece]:
     """Streams an answer as `wire.pieces` does, from wherever it comes."""
-    return (_source.get() or wire.pieces)(provider, messages, tools)
+    if source := _source.get():
+        return source(provider, messages, tools)
+    return wire.pieces(provider, messages, tools, most_tokens=most_tokens)

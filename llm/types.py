@@ -78,8 +78,7 @@ class Usage:
 class Completion:
     """A complete answer of a model: text, tool calls, or both.
 
-    `finish` is why the model stopped, in OpenAI's words: `stop`, `tool_calls` or `length` (the provider's
-    limit cut the text).
+    `finish` is why the model stopped, in OpenAI's words: `stop` or `tool_calls`.
     """
 
     text: str

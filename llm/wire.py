@@ -29,6 +29,7 @@ from core.retry_after import retry_after
 from llm.errors import ModelError
 from llm.local import custom_handler
 from llm.media import as_sent, known_inputs
+from llm.prices import prices
 from llm.providers import BUILTIN, Provider
 from llm.types import ChatMessage
 
@@ -79,14 +80,20 @@ class Piece:
 
 
 async def pieces(
-    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]]
+    provider: Provider,
+    messages: Sequence[ChatMessage],
+    tools: Sequence[dict[str, Any]],
+    *,
+    most_tokens: int = 0,
 ) -> AsyncGenerator[Piece]:
     """Streams an answer; the last pieces carry the finish reason and, where the provider counts, the tokens.
+
+    After `most_tokens` the provider is to stop, with `length` as its reason; 0: where it stops by itself.
 
     A stream that ends without saying that the answer is finished raises ModelError.
     """
     try:
-        opened = await _call(provider, messages, tools, stream=True)
+        opened = await _call(provider, messages, tools, most_tokens=most_tokens, stream=True)
         source = opened.completion_stream
         if hasattr(source, "response"):
             read = _read_lines(source.response)
@@ -107,11 +114,15 @@ async def pieces(
 
 
 async def whole(
-    provider: Provider, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]]
+    provider: Provider,
+    messages: Sequence[ChatMessage],
+    tools: Sequence[dict[str, Any]],
+    *,
+    most_tokens: int = 0,
 ) -> Piece:
     """Asks for an answer in one piece."""
     try:
-        answer = (await _call(provider, messages, tools, stream=False)).model_dump()
+        answer = (await _call(provider, messages, tools, most_tokens=most_tokens, stream=False)).model_dump()
         choice = answer["choices"][0]
         return _piece({**choice, "delta": choice["message"]}, answer.get("usage"))
     except Exception as error:
@@ -145,7 +156,9 @@ def warm() -> None:
 
 
 def price(provider: Provider, prompt_tokens: int, completion_tokens: int) -> Decimal:
-    """Returns the cost in US dollars by LiteLLM's table, 0 for a model that is not in it."""
+    """Returns the cost in US dollars: by `LLM_PRICES`, by LiteLLM's table, or 0 where both know nothing."""
+    if known := prices(settings.LLM.get("LLM_PRICES", "")).get(provider.model):
+        return round((known[0] * prompt_tokens + known[1] * completion_tokens) / 1_000_000, 6)
     if provider.name in _UNPRICED:
         return Decimal(0)
     try:
@@ -244,6 +257,7 @@ async def _call(
     messages: Sequence[ChatMessage],
     tools: Sequence[dict[str, Any]],
     *,
+    most_tokens: int,
     stream: bool,
 ) -> Any:
     from httpx import Timeout  # deferred: slow import
@@ -252,6 +266,8 @@ async def _call(
     has_media = any(message.get("media") for message in messages)
     taken = inputs(provider) if has_media else frozenset[str]()
     options: dict[str, Any] = {"tools": list(tools)} if tools else {}
+    if most_tokens:
+        options["max_tokens"] = most_tokens
     if stream:
         options["stream_options"] = {"include_usage": True}
     if provider.name != BUILTIN:

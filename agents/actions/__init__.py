@@ -15,6 +15,7 @@ from agents.actions.runs import (
     plan_overlooked,
 )
 from agents.actions.sectors import open_sector
+from agents.actions.spending import RunPurse
 from agents.actions.steps import carry_out_decided, next_number, run_step
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "OVERLOOKED_AFTER",
     "Outcome",
+    "RunPurse",
     "approve_call",
     "begin_run",
     "carry_out_decided",

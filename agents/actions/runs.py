@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from agents.actions.planning import plan_answer
+from agents.actions.spending import note_used
 from agents.citations import Cited
 from agents.enums import RunStatus, Verdict
 from agents.grounding import Check
@@ -22,7 +23,7 @@ from conversations.models import Conversation, Message
 from core.actor import Actor
 from core.errors import NotFound
 from core.storable import storable
-from llm.types import Choice, Usage
+from llm.types import Choice
 
 # A machine may be restarted several times in a row, but a run that kills its own worker has to end.
 MAX_ATTEMPTS = 10
@@ -41,7 +42,6 @@ class Outcome:
     text: str
     cited: Cited
     choices: Sequence[Choice]
-    usage: Usage
     model: str
     checks: Sequence[Check] = ()
 
@@ -121,7 +121,7 @@ def finish_run(*, run: Run, outcome: Outcome) -> RunStatus:
     row = Run.objects.select_for_update().get(pk=run.pk)
     if row.status != RunStatus.RUNNING or row.attempt != run.attempt:
         return RunStatus(row.status)
-    _note_usage(row, outcome)
+    _note(row, outcome.model, outcome.checks)
     written_more = conversation.last_contact_seq > row.up_to_seq
     if conversation.status != Status.BOT:
         return _dropped(row, conversation, RunStatus.CANCELLED)
@@ -143,7 +143,6 @@ def end_run(
     run: Run,
     status: RunStatus,
     detail: str = "",
-    usage: Usage | None = None,
     model: str = "",
     checks: Sequence[Check] = (),
 ) -> None:
@@ -155,8 +154,7 @@ def end_run(
     row = Run.objects.select_for_update().get(pk=run.pk)
     if row.status != RunStatus.RUNNING or row.attempt != run.attempt:
         return
-    if usage is not None:
-        _note_usage(row, Outcome("", Cited("", ()), (), usage, model, checks))
+    _note(row, model, checks)
     if status == RunStatus.HANDED_OVER:
         status = _ended_as(row, conversation)
     _dropped(row, conversation, status, detail)
@@ -217,13 +215,13 @@ def _dropped(run: Run, conversation: Conversation, status: RunStatus, detail: st
     return status
 
 
-def _note_usage(run: Run, outcome: Outcome) -> None:
-    run.model, run.checks = outcome.model[:120], storable(list(outcome.checks))
-    run.prompt_tokens += outcome.usage.prompt_tokens
-    run.completion_tokens += outcome.usage.completion_tokens
-    run.cost += outcome.usage.cost
+def _note(run: Run, model: str, checks: Sequence[Check]) -> None:
+    run.model, run.checks = model[:120], storable(list(checks))
 
 
 def _close(run: Run, status: RunStatus, detail: str = "") -> None:
+    """Ends a run with what it has cost. What a call comes to that is still under way is added by it."""
+    Run.objects.select_for_update().get(pk=run.pk)
+    note_used(run)
     run.status, run.detail, run.finished_at = status, detail[:300], timezone.now()
     run.save()

@@ -1,6 +1,7 @@
 """Agents and runs in the admin: few queries, tools from the registry, history that nobody edits."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -9,8 +10,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from agents.enums import RunStatus
-from agents.models import Agent, Approval, Run, Step, ToolPolicy
+from agents.enums import BudgetScope, RunStatus
+from agents.models import Agent, Approval, Budget, Run, Step, ToolPolicy
 from conversations.models import Conversation, Inbox
 from llm.tools import all_tools
 from tests.agents.conftest import say
@@ -60,7 +61,13 @@ def test_form_offers_every_registered_tool(desk: Client, agent: Agent) -> None:
 
 def form(**more: object) -> dict[str, object]:
     words = {"name": "Lia", "persona": "", "model": "", "max_steps": "8", "is_active": "on"}
-    return {**words, "policies-TOTAL_FORMS": "0", "policies-INITIAL_FORMS": "0", **more}
+    counts = (
+        "policies-TOTAL_FORMS",
+        "policies-INITIAL_FORMS",
+        "budgets-TOTAL_FORMS",
+        "budgets-INITIAL_FORMS",
+    )
+    return {**words, **dict.fromkeys(counts, "0"), **more}
 
 
 def test_change_stores_the_chosen_tools(desk: Client, agent: Agent) -> None:
@@ -125,6 +132,32 @@ def test_the_table_of_tools_stores_what_was_changed_and_nothing_else(desk: Clien
     del previous[name.replace("-tool", "-needs_verification")]
     assert desk.post(address, form(**previous)).status_code == 302
     assert ToolPolicy.objects.get(tool="previous_conversations").needs_verification is False
+
+
+def budgets(page: str) -> dict[str, str]:
+    """What the table of budgets would send if nobody changed it."""
+    found = dict(re.findall(r'<input type="(?:number|hidden)" name="(budgets-[^"]+)" value="([^"]*)"', page))
+    chosen = re.findall(
+        r'<select name="(budgets-[^"]+)".*?<option value="(\w+)" selected', page, flags=re.DOTALL
+    )
+    return {**found, **dict(chosen)}
+
+
+def test_the_table_of_budgets_shows_the_usual_and_stores_what_was_changed(desk: Client, agent: Agent) -> None:
+    address = f"{AGENTS}{agent.pk}/change/"
+    sent = budgets(desk.get(address).content.decode())
+    names = {value: key.removesuffix("-scope") for key, value in sent.items() if key.endswith("-scope")}
+    assert set(names) == set(BudgetScope.values)
+    assert sent[f"{names['run']}-tokens"] == "150000"
+    assert desk.post(address, form(**sent)).status_code == 302
+    assert not Budget.objects.exists()
+    # Without a limit of its own tokens, and with one in money.
+    more = {f"{names['run']}-tokens": "", f"{names['run']}-cost": "0.05"}
+    assert desk.post(address, form(**{**sent, **more})).status_code == 302
+    row = Budget.objects.get()
+    assert (row.scope, row.tokens, row.cost) == (BudgetScope.RUN, None, Decimal("0.05"))
+    wrong = {**budgets(desk.get(address).content.decode()), "budgets-0-cost": "-1"}
+    assert desk.post(address, form(**wrong)).status_code == 200
 
 
 def test_a_rule_for_a_tool_that_does_not_exist_is_refused(desk: Client, agent: Agent) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from conversations.enums import AuthorKind, EventType, Status
 from conversations.models import Conversation, Event, Inbox, Message
 from core.actor import Actor
 from core.cache import OneProcessCache
+from llm.purse import Offer
 from llm.tools import get_tool
-from llm.types import ToolCall
+from llm.types import ToolCall, Usage
 from tests.agents.conftest import says
 from tests.fakes.openai_server import OpenAIServer, Reply, Request
 from tickets.models import Ticket
@@ -385,12 +387,13 @@ async def test_end_of_a_run_that_is_over_changes_nothing(asked: Conversation) ->
 async def test_answer_after_a_person_took_over_is_dropped_with_its_usage(
     provider: OpenAIServer, asked: Conversation
 ) -> None:
-    from llm.types import Usage
-
     run = await in_db(actions.begin_run)(conversation_id=asked.pk)
     assert run is not None
+    purse = actions.RunPurse(run)
+    grant = await purse.reserve(Offer("m", 10, Decimal(0), Decimal(0)))
+    await purse.settle(grant, Usage(3, 4))
     await Conversation.objects.aupdate(status=Status.OPEN)
-    outcome = actions.Outcome("late", Cited("late", ()), (), Usage(3, 4), "m")
+    outcome = actions.Outcome("late", Cited("late", ()), (), "m")
     assert await in_db(actions.finish_run)(run=run, outcome=outcome) == RunStatus.CANCELLED
     row = await Run.objects.aget()
     assert (row.status, row.prompt_tokens, row.completion_tokens) == (RunStatus.CANCELLED, 3, 4)

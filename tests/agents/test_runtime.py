@@ -237,18 +237,12 @@ async def test_answer_of_an_attempt_that_was_replaced_is_dropped(
     assert first is not None
     assert second is not None
     cited = Cited("old", ())
-    outcome = actions.Outcome("old", cited, (), _nothing_used(), "m")
+    outcome = actions.Outcome("old", cited, (), "m")
     assert await in_db(actions.finish_run)(run=first, outcome=outcome) == RunStatus.RUNNING
     assert await texts() == []
     step = await in_db(actions.run_step)(run=first, call=ToolCall("1", *ticket_call()), number=0)
     assert step.failed
     assert not await Ticket.objects.aexists()
-
-
-def _nothing_used() -> Any:
-    from llm.types import Usage
-
-    return Usage()
 
 
 async def test_tool_that_the_agent_was_not_given_has_no_effect(

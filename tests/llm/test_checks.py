@@ -35,6 +35,11 @@ def test_input_that_no_model_is_given_is_an_error(settings: Any) -> None:
     assert found(settings, LLM_INPUTS="image,film") == ["llm.E002"]
 
 
+@pytest.mark.parametrize("price", ["mine", "mine=1", "mine=a/b", "=1/2", "mine=-1/2", "mine=NaN/1"])
+def test_a_price_that_cannot_be_read_is_an_error(settings: Any, price: str) -> None:
+    assert found(settings, LLM_PRICES=f"custom/other=0.1/0.2, {price}") == ["llm.E004"]
+
+
 def test_checks_name_a_provider_that_is_unknown_or_has_no_key(settings: Any) -> None:
     assert found(settings, LLM_PROVIDER="skynet") == ["llm.E003"]
     assert found(settings, LLM_PROVIDER="gemini", OPENAI_API_KEY="sk") == ["llm.W002"]

@@ -105,9 +105,12 @@ async def test_stream_waits_for_a_model_that_reasons(
     assert len(server.requests) == 1
 
 
-async def test_stream_of_a_cut_by_length_says_so(server: OpenAIServer, reader: Reader):
+async def test_stream_that_was_cut_by_length_is_no_answer(server: OpenAIServer, reader: Reader):
     server.script(Reply(text=FOUR, finish="length"))
-    assert (await ask(reader)).finish == "length"
+    with pytest.raises(ModelError, match="limit of length") as raised:
+        await ask(reader)
+    assert (raised.value.partial, raised.value.temporary) == (FOUR, False)
+    assert len(server.chats) == 1
 
 
 async def test_complete_fetches_the_answer_in_one_piece(server: OpenAIServer):

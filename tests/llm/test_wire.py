@@ -65,6 +65,13 @@ async def test_other_protocol_asks_to_wait(server: OpenAIServer):
     assert caught.value.retry_after == 7
 
 
+def test_price_that_was_stated_comes_before_any_table(settings: Any):
+    settings.LLM = {**settings.LLM, "LLM_PRICES": "custom/mine=1/2, openai/gpt-4o-mini=0.5/0"}
+    assert wire.price(Provider("custom", "custom/mine", "openai/mine"), 1_000_000, 500_000) == 2
+    listed = Provider("openai", "openai/gpt-4o-mini", "openai/gpt-4o-mini")
+    assert wire.price(listed, 1_000_000, 9) == Decimal("0.5")
+
+
 def test_price_is_known_for_listed_models_and_nothing_elsewhere():
     listed = Provider("openai", "openai/gpt-4o-mini", "openai/gpt-4o-mini")
     assert wire.price(listed, 1_000_000, 0) == Decimal("0.15")
