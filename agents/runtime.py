@@ -51,10 +51,11 @@ async def answer(conversation_id: UUID | str) -> None:
     done is not done again.
     """
     run = await in_thread(begin_run, conversation_id=conversation_id)
+    # A wish to stop that found nothing to stop is not meant for this answer, and what a worker had shown that
+    # died is no longer being written.
+    await forget_text(conversation_id=UUID(str(conversation_id)))
     if run is None:
         return
-    # A wish to stop that found nothing to stop is not meant for this answer.
-    await forget_text(conversation_id=run.conversation_id)
     performance = Performance(run)
     try:
         await performance.play()
