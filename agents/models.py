@@ -235,6 +235,25 @@ class Charge(models.Model):
         return f"{self.model} {self.cost}"
 
 
+class Memory(models.Model):
+    """What was said in a conversation since its last resolve, in short, up to one of its messages."""
+
+    conversation = models.OneToOneField(Conversation, models.CASCADE, related_name="memory")
+    # Where the conversation's context began then; another one makes this worthless.
+    from_seq = models.PositiveIntegerField()
+    up_to_seq = models.PositiveIntegerField()
+    text = models.TextField(_("text"))
+    model = models.CharField(_("model"), max_length=200)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("memory")
+        verbose_name_plural = _("memories")
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
 class Step(models.Model):
     """One tool call of a run, written in the same transaction as its effect: done once or not at all."""
 

@@ -1,8 +1,9 @@
-"""What the model is told: rules from a file, the agent's persona, the conversation since the last resolve."""
+"""What the model is told: parts from files, the agent's persona, the conversation since the last resolve."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,38 +22,80 @@ PROMPTS = Path(__file__).parent / "prompts"
 LONGEST_MESSAGE = 4_000  # characters of one message of the history
 MOST_NAMED = 20  # files of one message
 NO_FILES: Files = {}
+SEARCH = "search_knowledge"
+_ABOUT_TOOL = re.compile(r"- \[(\w+)\] ")
 _LOCALE = re.compile(r"[a-zA-Z]{2,3}(?:[-_][a-zA-Z0-9]{2,8})?")
 
 
-@cache
-def _system() -> str:
-    return (PROMPTS / "system.md").read_text(encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What an agent knows of a conversation: its last messages, and in short what came before them.
+
+    `is_cut`: there is more than both hold.
+    """
+
+    messages: Sequence[Message]
+    summary: str = ""
+    is_cut: bool = False
 
 
 def build(
     *,
     agent: Agent,
     contact: Contact,
-    history: Iterable[Message],
+    said: Remembered,
     steps: Sequence[Step],
     files: Files = NO_FILES,
 ) -> list[ChatMessage]:
-    """Returns the messages of a run: rules, history, and the tool calls that an earlier attempt finished.
+    """Returns the messages of a run: rules, conversation, and the tool calls of an attempt before it.
 
     Only what was said in public since the last resolve is in it, and nothing about other customers. What the
-    customer wrote is fenced as data, and the files that came with it are named. The message at place n of the
-    history stands at place n + 1.
+    customer wrote is fenced as data, and the files that came with it are named. The message at place n of
+    what was said stands at place n + 1.
     """
-    rules = _system().format(
-        name=agent.name,
-        persona=agent.persona.strip(),
-        locale=_locale(contact),
-        time=timezone.now().strftime("%Y-%m-%d %H:%M UTC"),
-    )
-    messages: list[ChatMessage] = [{"role": "system", "content": rules}]
-    messages.extend(as_chat(message, files.get(message.pk, ())) for message in history)
+    messages: list[ChatMessage] = [{"role": "system", "content": _rules(agent, contact, said)}]
+    messages.extend(as_chat(message, files.get(message.pk, ())) for message in said.messages)
     messages.extend(part for step in replayed(steps) for part in step)
     return messages
+
+
+def _rules(agent: Agent, contact: Contact, said: Remembered) -> str:
+    """Puts the parts together that concern this agent and this conversation; each is a file."""
+    persona = agent.persona.strip()
+    parts = [part("policy", name=agent.name)]
+    if SEARCH in agent.tools:
+        parts.append(part("knowledge"))
+    if agent.tools:
+        parts.append(_only_given(part("tools"), agent.tools))
+    if persona:
+        parts.append(part("persona", persona=persona))
+    now = timezone.now().strftime("%Y-%m-%d %H:%M UTC")
+    parts.append(part("customer", locale=_locale(contact), time=now))
+    if said.summary:
+        parts.append(part("earlier", summary=fence(said.summary, label="earlier")))
+    elif said.is_cut:
+        parts.append(part("left_out"))
+    return "\n".join(parts)
+
+
+def part(file: str, /, **values: str) -> str:
+    """Returns a part of a prompt with its values filled in; it ends with a line break."""
+    return _file(file).format(**values)
+
+
+@cache
+def _file(name: str) -> str:
+    return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _only_given(rules: str, tools: Sequence[str]) -> str:
+    """Leaves out the rules about tools that the agent was not given: `- [tool] rule`."""
+    lines: list[str] = []
+    for line in rules.splitlines(keepends=True):
+        about = _ABOUT_TOOL.match(line)
+        if about is None or about[1] in tools:
+            lines.append(_ABOUT_TOOL.sub("- ", line))
+    return "".join(lines)
 
 
 def _locale(contact: Contact) -> str:

@@ -14,6 +14,7 @@ from agents.actions import (
     end_run,
     finish_run,
     next_number,
+    plan_remembering,
     run_step,
 )
 from agents.builtin.intents import is_person_button
@@ -22,6 +23,7 @@ from agents.enums import RunStatus
 from agents.grounding import Check, Checked, check, seen_in
 from agents.live import LiveText
 from agents.media import Candidate, candidates, chosen, files_of, read
+from agents.memory import is_much, recall
 from agents.models import Run, Step
 from agents.prompt import build
 from conversations.actions import forget_text, set_typing, stop_requested
@@ -83,6 +85,7 @@ class Performance:
         self.candidates: list[Candidate] = []
         self.steps = 0
         self.is_over = False
+        self.is_much = False
 
     async def play(self) -> None:
         """Writes the answer, unless the customer asked for a person or to stop."""
@@ -124,11 +127,12 @@ class Performance:
         self.steps = next_number(self.run)
         self.is_over = any(step.ends_run for step in steps)
         self.found = [citation for step in steps for citation in step.citations]
-        said = history(conversation)
-        asked = [message.text for message in said if message.author_kind == AuthorKind.CONTACT]
-        files = files_of(said)
-        self.candidates = candidates(said, files)
-        messages = build(agent=agent, contact=conversation.contact, history=said, steps=steps, files=files)
+        said = recall(conversation)
+        self.is_much = is_much(said)
+        asked = [message.text for message in said.messages if message.author_kind == AuthorKind.CONTACT]
+        files = files_of(said.messages)
+        self.candidates = candidates(said.messages, files)
+        messages = build(agent=agent, contact=conversation.contact, said=said, steps=steps, files=files)
         # A name that no tool has any more is left out rather than ending every run.
         tools = [tool for tool in all_tools() if tool.name in agent.tools]
         return messages, tools, bool(asked) and is_person_button(asked[-1])
@@ -184,6 +188,8 @@ class Performance:
             cited = cite(checked.text, self.found)
             outcome = Outcome(cited.text, cited, result.choices, result.model, checked.checks)
             await in_thread(finish_run, run=self.run, outcome=outcome)
+            if self.is_much:
+                await in_thread(plan_remembering, self.run.conversation_id)
 
     def _checked(self, result: LoopResult) -> Checked:
         """Leaves out what nothing supports. The built-in answerer says nothing of its own: it quotes."""

@@ -44,6 +44,14 @@ async def _plan_again(conversation_id: str) -> None:
             return
 
 
+@queue.task(name="agents.remember", queue=queue.WAITING)
+async def remember(conversation_id: str) -> None:
+    """Shortens what was said in a long conversation, for the next answer."""
+    from agents.memory import remember as run_remember  # deferred: task calls action
+
+    await run_remember(conversation_id)
+
+
 @queue.periodic(cron="* * * * * */10")
 @queue.task(name="agents.sweep", queueing_lock="agents.sweep")
 async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)

@@ -6,7 +6,7 @@ from uuid import uuid4
 from accounts.queries import require_set_up
 from agents.citations import cite, shifted
 from agents.models import Agent
-from agents.prompt import build
+from agents.prompt import Remembered, build
 from agents.queries import sees_all_inboxes
 from conversations.enums import AuthorKind
 from conversations.models import Contact, Message
@@ -61,7 +61,7 @@ async def try_agent(*, agent: Agent, message: str, by: Actor) -> Tried:
     trial = _Trial(agent)
     said = Message(author_kind=AuthorKind.CONTACT, text=message)
     result = await tool_loop(
-        build(agent=agent, contact=Contact(), history=[said], steps=[]),
+        build(agent=agent, contact=Contact(), said=Remembered([said]), steps=[]),
         tools=[tool for tool in all_tools() if tool.only_reads and tool.name in agent.tools],
         execute=trial.execute,
         on_text=_tell_nobody,

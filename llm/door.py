@@ -20,11 +20,21 @@ from llm import breaker, embedding, wire
 from llm.attempt import Question, attempt
 from llm.embedding import embed
 from llm.errors import ModelError
-from llm.providers import Provider, choose, fallback, resolve
+from llm.providers import BUILTIN, Provider, choose, fallback, resolve
 from llm.purse import Purse
 from llm.types import ChatMessage, Completion, OnText
 
-__all__ = ["ModelError", "active_model", "close", "complete", "embed", "inputs", "stream", "warm_up"]
+__all__ = [
+    "ModelError",
+    "active_model",
+    "asks_builtin",
+    "close",
+    "complete",
+    "embed",
+    "inputs",
+    "stream",
+    "warm_up",
+]
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +80,11 @@ async def complete(
 def active_model() -> str:
     """Returns the name of the model that is asked first, such as `openai/gpt-4o-mini` or `builtin/quote`."""
     return choose(settings.LLM).model
+
+
+def asks_builtin(model: str | None = None) -> bool:
+    """Says whether the built-in answerer is asked first, which quotes and does nothing else."""
+    return _candidates(model)[0].name == BUILTIN
 
 
 async def inputs(model: str | None = None) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from agents.actions.approvals import approve_call, expire_approvals, let_go, refuse_call
 from agents.actions.definitions import change_agent, create_agent, delete_agent
-from agents.actions.planning import plan_answer
+from agents.actions.planning import plan_answer, plan_remembering
 from agents.actions.runs import (
     LONGEST_RUN,
     MAX_ATTEMPTS,
@@ -39,6 +39,7 @@ __all__ = [
     "open_sector",
     "plan_answer",
     "plan_overlooked",
+    "plan_remembering",
     "refuse_call",
     "run_step",
 ]

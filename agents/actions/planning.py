@@ -1,8 +1,8 @@
-"""Planning an answer: one job for each conversation, however many reasons there are."""
+"""Planning what an agent does next: one job for each conversation, however many reasons there are."""
 
 from uuid import UUID
 
-from agents.tasks import answer
+from agents.tasks import answer, remember
 from core.queue import defer
 
 
@@ -10,3 +10,9 @@ def plan_answer(conversation_id: UUID | str) -> None:
     """Adds the job that answers a conversation; one, however many messages come before it starts."""
     key = f"agent:{conversation_id}"
     defer(answer, lock=key, queueing_lock=key, conversation_id=str(conversation_id))
+
+
+def plan_remembering(conversation_id: UUID | str) -> None:
+    """Adds the job that shortens what was said in a conversation; one at a time."""
+    key = f"remember:{conversation_id}"
+    defer(remember, lock=key, queueing_lock=key, conversation_id=str(conversation_id))

@@ -63,9 +63,13 @@ def last_messages(
     return list(messages_for_frames(messages).order_by("-seq")[:limit])[::-1]
 
 
-def history(conversation: Conversation, *, limit: int = 60) -> list[Message]:
-    """Returns what the agent may remember: public messages since the last resolve, oldest first."""
-    messages = Message.objects.filter(conversation=conversation, seq__gt=conversation.context_from_seq)
+def history(conversation: Conversation, *, after: int = 0, limit: int = 60) -> list[Message]:
+    """Returns what the agent may remember: public messages since the last resolve, oldest first.
+
+    The newest so many, and only those that came after a message's number.
+    """
+    since = max(after, conversation.context_from_seq)
+    messages = Message.objects.filter(conversation=conversation, seq__gt=since)
     return list(messages.exclude(direction=Direction.NOTE).order_by("-seq")[:limit])[::-1]
 
 

@@ -30,6 +30,7 @@ from knowledge.enums import Audience
 from knowledge.languages import detect, language_code
 from knowledge.likeness import shares
 from knowledge.models import Article
+from knowledge.pages import anchor
 from knowledge.queries.statements import POOLED, SEARCH
 from knowledge.text import title_key
 from knowledge.vectors import question_vector
@@ -93,8 +94,9 @@ class Passage:
     where a sentence does. `score` runs from about 0 (nothing to do with it) to 1 (the question is the title).
     `parts` says where it comes from: `meaning`, `words`, `twin` (taken over from the same article in another
     language); and `lead`, how far it lies before the next different article (below the best: behind it,
-    negative). `ranks` gives its place by `meaning` and by `words` alone, from 1. `url` is empty for what has
-    no page. `repeats` marks an article that stands above in another language.
+    negative). `ranks` gives its place by `meaning` and by `words` alone, from 1. `url` leads to the passage's
+    heading on our own page, and is empty for what has no page. `repeats` marks an article that stands above
+    in another language.
     """
 
     chunk_id: int
@@ -223,7 +225,8 @@ def _lead(rows: Sequence[_Row], place: int) -> float:
 
 def _passage(row: _Row, lead: float) -> Passage:
     page = reverse("knowledge:article", args=[row.article_id, row.slug])
-    own = f"{settings.PUBLIC_URL}{page}" if row.audience == Audience.PUBLIC else ""
+    place = f"#{anchor(row.heading)}" if row.heading else ""
+    own = f"{settings.PUBLIC_URL}{page}{place}" if row.audience == Audience.PUBLIC else ""
     return Passage(
         chunk_id=row.id,
         article_id=row.article_id,

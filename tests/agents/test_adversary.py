@@ -25,6 +25,7 @@ from accounts.models import ApiKey, Team, User
 from agents.actions import approve_call, begin_run, end_run, next_number, refuse_call, run_step
 from agents.actions.steps import carry_out_decided
 from agents.enums import ApprovalStatus, RunStatus, Verdict
+from agents.memory import recall
 from agents.models import Agent, Approval, Run, Step, ToolPolicy
 from agents.prompt import build
 from agents.runtime import answer
@@ -32,7 +33,6 @@ from conversations.actions import Sender, note, receive, reply, take_over
 from conversations.actions.verification import MOST_TRIES
 from conversations.enums import Direction, EventType, Priority, Status
 from conversations.models import Contact, ContactIdentity, Conversation, Event, Inbox, Message, Verification
-from conversations.queries.threads import history
 from core.errors import HelpdeskError
 from llm.tools import Effect, all_tools, get_tool
 from llm.types import ToolCall
@@ -225,7 +225,7 @@ def attack(world: World, adversary: Adversary, conversation: Conversation) -> No
             take_over(conversation=conversation, by=world.bruno.as_actor())
     steps = list(Step.objects.filter(run=run).order_by("number"))
     prompt = build(
-        agent=world.agent, contact=run.conversation.contact, history=history(conversation), steps=steps
+        agent=world.agent, contact=run.conversation.contact, said=recall(conversation), steps=steps
     )
     world.said.append(json.dumps(prompt, default=str))
     end_run(run=run, status=RunStatus.HANDED_OVER)

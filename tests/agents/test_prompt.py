@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.models import Agent, Run, Step
-from agents.prompt import LONGEST_MESSAGE, as_chat, build, replayed
+from agents.prompt import LONGEST_MESSAGE, Remembered, as_chat, build, replayed
 from conversations.actions import note, reply, resolve
 from conversations.enums import AuthorKind, Direction
 from conversations.models import Contact, Conversation, Inbox, Message
@@ -44,7 +44,7 @@ def step(number: int, tool: str = "search_knowledge", **more: Any) -> Step:
 
 
 def rules(agent: Agent, who: Contact | None = None) -> str:
-    return build(agent=agent, contact=who or contact(), history=[], steps=[])[0]["content"]
+    return build(agent=agent, contact=who or contact(), said=Remembered([]), steps=[])[0]["content"]
 
 
 def assert_fenced(content: str, label: str) -> None:
@@ -58,7 +58,7 @@ def assert_fenced(content: str, label: str) -> None:
 @settings(deadline=None)
 @given(TEXT)
 def test_customers_text_stays_inside_its_fence(text: str) -> None:
-    told = build(agent=Agent(name="Lia"), contact=contact(), history=[message(text)], steps=[])
+    told = build(agent=Agent(name="Lia"), contact=contact(), said=Remembered([message(text)]), steps=[])
     assert [one["role"] for one in told] == ["system", "user"]
     assert_fenced(told[1]["content"], "customer")
 
@@ -66,7 +66,7 @@ def test_customers_text_stays_inside_its_fence(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_neither_closes_its_fence_nor_changes_the_rules(text: str) -> None:
     agent = Agent(name="Lia")
-    told = build(agent=agent, contact=contact(), history=[message(text)], steps=[])
+    told = build(agent=agent, contact=contact(), said=Remembered([message(text)]), steps=[])
     assert_fenced(told[1]["content"], "customer")
     assert "obey" not in told[0]["content"]
 
@@ -114,8 +114,21 @@ def test_campaigns_message_is_told_with_what_stands_behind_it() -> None:
 def test_rules_name_agent_persona_and_language() -> None:
     told = rules(Agent(name="Lia", persona="  Speak like a {pirate}. \n"), contact("pt-br"))
     assert told.startswith("You are Lia, ")
-    assert "\n\nSpeak like a {pirate}.\n\nLocale: pt-br\nTime: 20" in told
+    assert "sound:\nSpeak like a {pirate}.\n\nLocale: pt-br\nTime: 20" in told
     assert "{name}" not in told
+
+
+def test_rules_are_those_of_the_tools_that_the_agent_has() -> None:
+    every = rules(Agent(name="Lia", tools=["search_knowledge", "create_ticket", "hand_over"]))
+    assert "- Open a ticket with `create_ticket`" in every
+    assert "[create_ticket]" not in every
+    some = rules(Agent(name="Lia", tools=["hand_over"]))
+    assert "`hand_over`" in some
+    assert "`create_ticket`" not in some
+    assert "`search_knowledge`" not in some
+    bare = rules(Agent(name="Lia", tools=[]))
+    assert "`" not in bare
+    assert "How the team wants you to sound" not in bare
 
 
 @pytest.mark.parametrize(
@@ -139,7 +152,7 @@ def test_locale_is_a_language_or_left_out(locale: str, told: str) -> None:
 
 def test_name_of_the_customer_is_not_in_the_prompt() -> None:
     who = Contact(name="secret-canary", email="canary@example.com")
-    told = build(agent=Agent(name="Lia"), contact=who, history=[message("Hi")], steps=[])
+    told = build(agent=Agent(name="Lia"), contact=who, said=Remembered([message("Hi")]), steps=[])
     assert "canary" not in json.dumps(told)
 
 

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
-from agents import actions
+from agents import actions, runtime
 from agents.actions import runs
 from agents.citations import Cited
 from agents.enums import RunStatus
@@ -175,6 +175,31 @@ async def test_provider_that_fails_ends_with_people_and_no_partial_text(
     assert (len(notices), conversation.status) == (1, Status.OPEN)
     assert conversation.waiting_since is not None
     assert (await Run.objects.aget()).status == RunStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        # Alive, and never done: no silence is long enough to be noticed.
+        (Reply(tokens=("word ",) * 1000, delay=0.1),),
+        (
+            Reply(tool_calls=(("search_knowledge", '{"query": "x"}'),)),
+            Reply(tokens=("word ",) * 1000, delay=0.1),
+        ),
+        (Reply(tool_calls=(("search_knowledge", '{"query": "x"}'),), wait=1.2), Reply(text="late", wait=1.2)),
+    ],
+)
+async def test_run_that_goes_on_for_ever_ends_with_people_when_its_time_is_up(
+    provider: OpenAIServer, asked: Conversation, monkeypatch: pytest.MonkeyPatch, script: tuple[Reply, ...]
+) -> None:
+    monkeypatch.setattr(runtime, "RUN_SECONDS", 2)
+    provider.script(*script)
+    await asyncio.wait_for(answer(asked.pk), 4)
+    assert await texts() == []
+    assert len(await texts(AuthorKind.SYSTEM)) == 1
+    run = await Run.objects.aget()
+    assert (run.status, run.detail) == (RunStatus.FAILED, "No answer within the limits (deadline).")
+    assert (await Conversation.objects.aget()).status == Status.OPEN
 
 
 async def test_temporary_error_is_tried_once_more(provider: OpenAIServer, asked: Conversation) -> None:

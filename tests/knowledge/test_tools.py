@@ -4,6 +4,8 @@ import uuid
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from conversations.models import Conversation, Verification
 from core.actor import Actor, ActorKind
 from knowledge.models import Article
-from knowledge.queries import Passage
+from knowledge.queries import Passage, search
 from knowledge.tools import NOTHING_FOUND, FoundPassage, parse_result, render, search_knowledge
 from llm.fence import fence
 from llm.tools import ToolContext, get_tool
@@ -192,3 +194,16 @@ def test_passage_is_certain_with_a_high_score_and_no_close_rival(
 def test_long_passage_is_cut_in_the_result() -> None:
     (found,) = parse_result(render([passage(text="word " * 2_000)]))
     assert len(found.text) <= 2_000
+
+
+def test_source_opens_the_passage_on_its_page(write: Write, client: Client) -> None:
+    made = "Our lamps are made of oak and brass, by three people in one workshop. " * 8
+    broken = "Send us a picture of what arrived broken within a week, and keep the box."
+    body = f"{made}\n\n## Colours\n\nGreen and blue.\n\n## Broken on arrival\n\n{broken}\n"
+    write("Lamps", body)
+    (found, *_) = search("My parcel arrived broken, do I send a picture of the box?")
+    assert found.heading == "Broken on arrival"
+    address, _, place = found.url.partition("#")
+    page = client.get(address.removeprefix(settings.PUBLIC_URL)).content.decode()
+    assert f'id="{place}"' in page
+    assert "#" not in search("What are the lamps made of?")[0].url
