@@ -36,7 +36,7 @@ class AgentForm(forms.ModelForm[Agent]):
 
     class Meta:
         model = Agent
-        fields = ("name", "persona", "model", "tools", "inboxes", "max_steps", "is_active")
+        fields = ("name", "persona", "model", "tools", "inboxes", "max_steps", "reuse", "is_active")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         """Reads the registry when the form is shown, not when the module is loaded."""

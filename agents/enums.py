@@ -55,3 +55,11 @@ class BudgetScope(models.TextChoices):
     CONVERSATION = "conversation", _("One conversation")
     CONTACT_DAY = "contact_day", _("One customer in a day")
     MONTH = "month", _("The agent in a month")
+
+
+class Reuse(models.TextChoices):
+    """Whose question may be answered as another's was."""
+
+    NEVER = "never", _("Nobody's: each is answered anew")
+    STRANGERS = "strangers", _("Of customers whose identity is not verified")
+    EVERYBODY = "everybody", _("Everybody's")

@@ -9,11 +9,13 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from pgvector.django import HalfVectorField
 
 from accounts.models import User
-from agents.enums import ApprovalStatus, BudgetScope, RunStatus, Verdict
+from agents.enums import ApprovalStatus, BudgetScope, Reuse, RunStatus, Verdict
 from conversations.models import Contact, Conversation, Inbox
 from core.actor import Actor, ActorKind
+from llm.embedding import DIMENSIONS
 
 
 def default_tools() -> list[str]:
@@ -50,6 +52,14 @@ class Agent(models.Model):
     )
     inboxes = models.ManyToManyField(Inbox, verbose_name=_("inboxes"), related_name="agents", blank=True)
     max_steps = models.PositiveSmallIntegerField(_("most steps in a run"), default=8)
+    reuse = models.CharField(
+        _("reuse answers"),
+        max_length=10,
+        choices=Reuse,
+        default=Reuse.STRANGERS,
+        db_default=Reuse.STRANGERS,
+        help_text=_("The first question of a conversation, asked before, and answered from public articles."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # Also when its inboxes change, which stand in a table of their own.
@@ -167,6 +177,10 @@ class Run(models.Model):
         _("cost"), max_digits=12, decimal_places=6, default=0, help_text=_("US dollars.")
     )
     detail = models.CharField(_("detail"), max_length=300, blank=True)
+    # The run whose answer was given again: no model was asked.
+    reused_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("reused from")
+    )
     # What each sentence of the answer rests on (`agents.grounding.Check`).
     checks: "models.JSONField[Any, Any]" = models.JSONField(_("checks"), default=list, blank=True)
     started_at = models.DateTimeField(_("started"), auto_now_add=True)
@@ -233,6 +247,35 @@ class Charge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.cost}"
+
+
+class KnownAnswer(models.Model):
+    """An answer that is given again to whoever asks the same; see `agents.reuse`."""
+
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="+")
+    # Gone with its conversation, for it holds a customer's words.
+    run = models.OneToOneField(Run, models.CASCADE, related_name="+")
+    # What it depended on (`agents.reuse.version`).
+    version = models.CharField(max_length=64)
+    language = models.CharField(max_length=10)
+    question = models.TextField()
+    vector: Any = HalfVectorField(dimensions=DIMENSIONS)
+    text = models.TextField()
+    citations: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    choices: "models.JSONField[Any, Any]" = models.JSONField(default=list, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("known answer")
+        verbose_name_plural = _("known answers")
+        indexes: ClassVar = [
+            models.Index(fields=["agent", "version", "language"], name="known_answer_that_holds"),
+            models.Index(fields=["agent", "created_at"], name="known_answer_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.question[:60]
 
 
 class Memory(models.Model):

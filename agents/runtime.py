@@ -26,12 +26,13 @@ from agents.media import Candidate, candidates, chosen, files_of, read
 from agents.memory import is_much, recall
 from agents.models import Run, Step
 from agents.prompt import build
+from agents.reuse import as_outcome, is_repeatable, keep, known_answer, version
 from conversations.actions import forget_text, set_typing, stop_requested
 from conversations.enums import AuthorKind
 from conversations.queries.threads import history
 from core.outages import DatabaseFailure
 from core.threads import in_network_thread, in_thread
-from llm.door import embed, inputs
+from llm.door import asks_builtin, embed, inputs
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
 from llm.providers import BUILTIN
@@ -86,6 +87,8 @@ class Performance:
         self.steps = 0
         self.is_over = False
         self.is_much = False
+        # The question, and what its answer will depend on, where it may be answered as another's.
+        self.repeatable: tuple[str, str] | None = None
 
     async def play(self) -> None:
         """Writes the answer, unless the customer asked for a person or to stop."""
@@ -97,6 +100,8 @@ class Performance:
         if asks_for_person:
             await in_thread(end_run, run=self.run, status=RunStatus.HANDED_OVER)
             return
+        if await in_thread(self._answered_before):
+            return
         await self._typing(on=True)
         await self._show_files(messages)
         result = await self._unless_stopped(messages, tools)
@@ -107,6 +112,16 @@ class Performance:
             )
         else:
             await self._settle(result)
+
+    def _answered_before(self) -> bool:
+        """Gives an answer again that the same question had, if there is one."""
+        if self.repeatable is None or self.steps:
+            return False
+        known = known_answer(self.run, *self.repeatable)
+        if known is None:
+            return False
+        finish_run(run=self.run, outcome=as_outcome(known))
+        return True
 
     async def _show_files(self, messages: list[ChatMessage]) -> None:
         """Adds what the customer sent to the messages it came with, where a model can make use of it."""
@@ -129,6 +144,8 @@ class Performance:
         self.found = [citation for step in steps for citation in step.citations]
         said = recall(conversation)
         self.is_much = is_much(said)
+        if not asks_builtin(agent.model or None) and is_repeatable(self.run, said):
+            self.repeatable = (said.messages[0].text, version(agent))
         asked = [message.text for message in said.messages if message.author_kind == AuthorKind.CONTACT]
         files = files_of(said.messages)
         self.candidates = candidates(said.messages, files)
@@ -187,7 +204,9 @@ class Performance:
                 return
             cited = cite(checked.text, self.found)
             outcome = Outcome(cited.text, cited, result.choices, result.model, checked.checks)
-            await in_thread(finish_run, run=self.run, outcome=outcome)
+            status = await in_thread(finish_run, run=self.run, outcome=outcome)
+            if status == RunStatus.ANSWERED and self.repeatable:
+                await in_thread(keep, self.run, *self.repeatable, outcome)
             if self.is_much:
                 await in_thread(plan_remembering, self.run.conversation_id)
 

@@ -44,6 +44,7 @@ class Outcome:
     choices: Sequence[Choice]
     model: str
     checks: Sequence[Check] = ()
+    reused_from: UUID | None = None
 
 
 @transaction.atomic(durable=True)
@@ -122,6 +123,7 @@ def finish_run(*, run: Run, outcome: Outcome) -> RunStatus:
     if row.status != RunStatus.RUNNING or row.attempt != run.attempt:
         return RunStatus(row.status)
     _note(row, outcome.model, outcome.checks)
+    row.reused_from_id = outcome.reused_from
     written_more = conversation.last_contact_seq > row.up_to_seq
     if conversation.status != Status.BOT:
         return _dropped(row, conversation, RunStatus.CANCELLED)

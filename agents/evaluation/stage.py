@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import Team
+from agents.enums import Reuse
 from agents.evaluation.apart import clock, empty
 from agents.evaluation.cases import Case, KnownArticle, Other, StandIn
 from agents.evaluation.tape import Exchange, Tape
@@ -120,7 +121,7 @@ class Stage:
             self.knowledge = wanted
         teams = [Team.objects.create(slug=slug, name=slug.title()) for slug in TEAMS]
         inbox = Inbox.objects.create(name="Shop", channel=case.channel, team=teams[0], agent_name="Lia")
-        agent = Agent.objects.create(name="Lia", persona=case.persona, model=model)
+        agent = Agent.objects.create(name="Lia", persona=case.persona, model=model, reuse=Reuse.NEVER)
         agent.tools = [*agent.tools, *(made.name for made in case.tools)]
         agent.save()
         _set_up_others(case.others, inbox)

@@ -1,6 +1,6 @@
 """Reads of what we know: articles that answer a question, past messages that mean the same."""
 
-from knowledge.queries.articles import article_by_id, articles_for
+from knowledge.queries.articles import article_by_id, articles_for, public_version
 from knowledge.queries.explanation import Explanation, explain
 from knowledge.queries.messages import (
     SimilarMessage,
@@ -21,6 +21,7 @@ __all__ = [
     "languages_in_use",
     "messages_to_embed",
     "nearest",
+    "public_version",
     "search",
     "similar_messages",
 ]

@@ -1,6 +1,6 @@
 """Articles as they stand, for lists and pages."""
 
-from django.db.models import Q
+from django.db.models import Count, Max, Q
 
 from core.actor import Actor
 from core.errors import NotFound
@@ -22,3 +22,12 @@ def article_by_id(article_id: int, *, actor: Actor) -> Article:
     if found is None:
         raise NotFound
     return found
+
+
+def public_version() -> str:
+    """Returns what changes whenever what anybody may read does; empty while passages do not show it yet."""
+    public = Article.objects.public()
+    if public.stale().exists():
+        return ""
+    counted = public.aggregate(count=Count("pk"), changed=Max("updated_at"))
+    return f"{counted['count']} {counted['changed']}"

@@ -60,7 +60,14 @@ def test_form_offers_every_registered_tool(desk: Client, agent: Agent) -> None:
 
 
 def form(**more: object) -> dict[str, object]:
-    words = {"name": "Lia", "persona": "", "model": "", "max_steps": "8", "is_active": "on"}
+    words = {
+        "name": "Lia",
+        "persona": "",
+        "model": "",
+        "max_steps": "8",
+        "reuse": "strangers",
+        "is_active": "on",
+    }
     counts = (
         "policies-TOTAL_FORMS",
         "policies-INITIAL_FORMS",

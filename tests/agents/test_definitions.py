@@ -175,7 +175,14 @@ def test_the_admin_keeps_a_lead_from_what_concerns_other_teams(
     page, ours = f"/admin/agents/agent/{agent.pk}/change/", agent.inboxes.get()
     tables = ("policies", "budgets")
     table = {f"{each}-{count}_FORMS": "0" for each in tables for count in ("TOTAL", "INITIAL")}
-    form = {"name": "Lia", "max_steps": "8", "is_active": "on", "inboxes": [str(ours.pk)], **table}
+    form = {
+        "name": "Lia",
+        "max_steps": "8",
+        "reuse": "never",
+        "is_active": "on",
+        "inboxes": [str(ours.pk)],
+        **table,
+    }
     assert "Till" not in client.get(page).content.decode()
     assert client.post(page, {**form, "persona": "Kind"}).status_code == 302
     assert client.get(f"/admin/agents/agent/{theirs.pk}/change/").status_code == 302
