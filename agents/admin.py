@@ -17,10 +17,10 @@ from agents.enums import BudgetScope
 from agents.models import Agent, Approval, Budget, Charge, Run, Step, ToolPolicy, default_tools
 from agents.policy import defaults
 from agents.queries import sees_all_inboxes
+from agents.toolbox import every_tool, find_tool
 from conversations.admin import ReadOnly
 from conversations.models import Inbox
 from core.errors import NotFound
-from llm.tools import all_tools, get_tool
 
 
 class AgentForm(forms.ModelForm[Agent]):
@@ -44,7 +44,7 @@ class AgentForm(forms.ModelForm[Agent]):
         field = self.fields["tools"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 (narrows the type)
         field.choices = [
-            (tool.name, f"{tool.name} ({tool.effect}): {tool.description}") for tool in all_tools()
+            (tool.name, f"{tool.name} ({tool.effect}): {tool.description}") for tool in every_tool()
         ]
 
 
@@ -88,7 +88,7 @@ class ToolPolicyForm(forms.ModelForm[ToolPolicy]):
 def shown_terms(name: str) -> dict[str, Any]:
     """Returns the class and the default terms of a tool; nothing for one that has gone."""
     try:
-        tool = get_tool(name)
+        tool = find_tool(name)
     except NotFound:
         return {}
     usual = defaults(tool)
@@ -106,7 +106,7 @@ class ToolPolicyFormSet(forms.BaseInlineFormSet[ToolPolicy, Agent, ToolPolicyFor
         """Adds the tools of which no row speaks."""
         instance = kwargs.get("instance")
         known = set(instance.policies.values_list("tool", flat=True)) if instance and instance.pk else set()
-        missing = [tool.name for tool in all_tools() if tool.name not in known]
+        missing = [tool.name for tool in every_tool() if tool.name not in known]
         self.extra = len(missing)
         kwargs["initial"] = [{"tool": name} for name in missing]
         super().__init__(*args, **kwargs)
@@ -282,3 +282,7 @@ class ApprovalAdmin(ReadOnly, admin.ModelAdmin[Approval]):
         """Only of conversations one may see."""
         rows = super().get_queryset(request).select_related("conversation__contact")
         return rows.filter(pk__in=Approval.objects.visible_to(actor_of(request)).values("pk"))
+
+
+# Pages of their own; Django looks for admin.py alone.
+from agents import tool_admin as tool_admin  # noqa: E402, PLC0414

@@ -4,7 +4,7 @@ import uuid
 from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
@@ -15,12 +15,18 @@ from accounts.models import User
 from agents.enums import ApprovalStatus, BudgetScope, Reuse, RunStatus, Verdict
 from conversations.models import Contact, Conversation, Inbox
 from core.actor import Actor, ActorKind
+from core.encryption import EncryptedJSONField
 from llm.embedding import DIMENSIONS
 
 
 def default_tools() -> list[str]:
     """What a new agent may call."""
     return ["search_knowledge", "offer_choices", "create_ticket", "hand_over"]
+
+
+def empty_schema() -> dict[str, Any]:
+    """The arguments of a tool that takes none."""
+    return {"type": "object", "properties": {}, "required": []}
 
 
 class AgentQuerySet(models.QuerySet["Agent"]):
@@ -143,6 +149,79 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return self.get_scope_display()
+
+
+class HttpTool(models.Model):
+    """A system that agents may ask or change over HTTP. Which of them may, their own list says."""
+
+    class Method(models.TextChoices):
+        """How the system is asked."""
+
+        GET = "GET", "GET"
+        POST = "POST", "POST"
+        PUT = "PUT", "PUT"
+        PATCH = "PATCH", "PATCH"
+        DELETE = "DELETE", "DELETE"
+
+    class Effects(models.TextChoices):
+        """The classes of `llm.tools.Effect`."""
+
+        READ = "read", _("reads")
+        WRITE = "write", _("writes")
+        DANGEROUS = "dangerous", _("dangerous: a person is asked first")
+
+    name = models.CharField(
+        _("name"),
+        max_length=60,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z][a-z0-9_]{2,59}$", _("Lower-case letters, digits and _ ."))],
+        help_text=_("What the model calls it by, such as order_status."),
+    )
+    description = models.TextField(
+        _("description"),
+        max_length=1_000,
+        help_text=_("Tells the model what it does and when to use it."),
+    )
+    method = models.CharField(_("method"), max_length=6, choices=Method, default=Method.GET)
+    url = models.CharField(
+        _("address"),
+        max_length=1_000,
+        help_text=_(
+            "Arguments stand in braces: https://shop.example/orders/{number}. {contact_email}, "
+            "{contact_phone}, {contact_id} and {conversation_id} come from the conversation, never from the "
+            "model."
+        ),
+    )
+    parameters: "models.JSONField[Any, Any]" = models.JSONField(
+        _("arguments"), default=empty_schema, help_text=_("JSON schema of an object.")
+    )
+    headers = EncryptedJSONField(_("secret headers"), default=dict, blank=True)
+    effect = models.CharField(_("class"), max_length=10, choices=Effects, default=Effects.READ)
+    needs_verification = models.BooleanField(
+        _("verified customers only"), default=True, help_text=_("Their identity must be proven.")
+    )
+    is_idempotent = models.BooleanField(
+        _("honours Idempotency-Key"),
+        default=False,
+        help_text=_("The system does a call with the same key only once."),
+    )
+    # A run may take 75 seconds and one tool more; the customer has a final word within 90.
+    seconds = models.PositiveSmallIntegerField(
+        _("longest wait in seconds"), default=8, validators=[MinValueValidator(1), MaxValueValidator(12)]
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("HTTP tool")
+        verbose_name_plural = _("HTTP tools")
+        ordering = ("name",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(seconds__range=(1, 12)), name="httptool_seconds_1_to_12"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -316,6 +395,10 @@ class Step(models.Model):
         _("verdict"), max_length=12, choices=Verdict, default=Verdict.ALLOWED, db_default=Verdict.ALLOWED
     )
     approved_by = models.CharField(_("decided by"), max_length=120, blank=True, default="", db_default="")
+    # Names the call to whoever is asked: the same after a restart.
+    key = models.CharField(max_length=100, blank=True, default="", db_default="")
+    # False while somebody else's system is asked; the result says then that nothing is known.
+    is_settled = models.BooleanField(_("answered"), default=True, db_default=True)
     created_at = models.DateTimeField(_("done"), auto_now_add=True)
 
     class Meta:

@@ -10,6 +10,7 @@ from agents.actions import (
     Outcome,
     RunPurse,
     begin_run,
+    carry_on_calls,
     carry_out_decided,
     end_run,
     finish_run,
@@ -27,6 +28,7 @@ from agents.memory import is_much, recall
 from agents.models import Run, Step
 from agents.prompt import build
 from agents.reuse import as_outcome, is_repeatable, keep, known_answer, version
+from agents.toolbox import every_tool
 from conversations.actions import forget_text, set_typing, stop_requested
 from conversations.enums import AuthorKind
 from conversations.queries.threads import history
@@ -36,7 +38,7 @@ from llm.door import asks_builtin, embed, inputs
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
 from llm.providers import BUILTIN
-from llm.tools import Tool, ToolResult, all_tools
+from llm.tools import Tool, ToolResult
 from llm.types import ChatMessage, Citation, Media, ToolCall
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ class Performance:
 
     async def play(self) -> None:
         """Writes the answer, unless the customer asked for a person or to stop."""
+        await in_thread(carry_on_calls, self.run)
         await in_thread(carry_out_decided, self.run)
         messages, tools, asks_for_person = await in_thread(self._prepare)
         if self.is_over:
@@ -151,7 +154,7 @@ class Performance:
         self.candidates = candidates(said.messages, files)
         messages = build(agent=agent, contact=conversation.contact, said=said, steps=steps, files=files)
         # A name that no tool has any more is left out rather than ending every run.
-        tools = [tool for tool in all_tools() if tool.name in agent.tools]
+        tools = [tool for tool in every_tool() if tool.name in agent.tools]
         return messages, tools, bool(asked) and is_person_button(asked[-1])
 
     async def _unless_stopped(self, messages: list[ChatMessage], tools: list[Tool]) -> LoopResult | None:

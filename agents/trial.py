@@ -8,6 +8,7 @@ from agents.citations import cite, shifted
 from agents.models import Agent
 from agents.prompt import Remembered, build
 from agents.queries import sees_all_inboxes
+from agents.toolbox import every_tool, find_tool
 from conversations.enums import AuthorKind
 from conversations.models import Contact, Message
 from core import limits
@@ -15,7 +16,7 @@ from core.actor import Actor
 from core.errors import Forbidden, TooMany
 from core.threads import in_thread
 from llm.loop import EndedBy, LoopResult, tool_loop
-from llm.tools import ToolContext, ToolResult, all_tools, get_tool
+from llm.tools import ToolContext, ToolResult
 from llm.types import Choice, Citation, ToolCall
 
 # Whoever tries waits with an open request.
@@ -62,7 +63,7 @@ async def try_agent(*, agent: Agent, message: str, by: Actor) -> Tried:
     said = Message(author_kind=AuthorKind.CONTACT, text=message)
     result = await tool_loop(
         build(agent=agent, contact=Contact(), said=Remembered([said]), steps=[]),
-        tools=[tool for tool in all_tools() if tool.only_reads and tool.name in agent.tools],
+        tools=[tool for tool in every_tool() if tool.only_reads and tool.name in agent.tools],
         execute=trial.execute,
         on_text=_tell_nobody,
         purpose="trial",
@@ -91,7 +92,7 @@ class _Trial:
     async def execute(self, call: ToolCall, number: int) -> ToolResult:
         """Carries out a step; passages go on counting where the last search ended."""
         context = ToolContext(self.agent.as_actor(), None, f"{self.key}:{number}")
-        result = await in_thread(get_tool(call.name).run, context, call.arguments)
+        result = await in_thread(find_tool(call.name).run, context, call.arguments)
         text = shifted(result.text, len(self.found))
         self.found.extend(result.citations)
         self.steps.append(TriedStep(number, call.name, call.arguments, text, result.failed))

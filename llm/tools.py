@@ -72,6 +72,11 @@ def refusal(reason: str) -> ToolResult:
 class Tool:
     """A function that models may call, with its description and the schema of its arguments."""
 
+    # True where somebody else's system is asked: such a call must not be made inside a transaction.
+    calls_out = False
+    # After a call of which nothing is known, as it was cut off: whether it may be made again with its key.
+    may_repeat = False
+
     def __init__(
         self,
         function: Callable[..., ToolResult],
@@ -113,7 +118,7 @@ class Tool:
         Broken JSON, wrong arguments and any `HelpdeskError` come back as a refusal, with what the function
         wrote undone. Other exceptions are faults of ours and are raised.
         """
-        arguments = self._checked(arguments_json)
+        arguments = self.checked(arguments_json)
         if isinstance(arguments, ToolResult):
             return arguments
         try:
@@ -124,10 +129,11 @@ class Tool:
 
     def complaint(self, arguments_json: str) -> ToolResult | None:
         """Returns the refusal that `run` would give such arguments, None where they fit; calls nothing."""
-        arguments = self._checked(arguments_json)
+        arguments = self.checked(arguments_json)
         return arguments if isinstance(arguments, ToolResult) else None
 
-    def _checked(self, arguments_json: str) -> dict[str, Any] | ToolResult:
+    def checked(self, arguments_json: str) -> dict[str, Any] | ToolResult:
+        """Returns the arguments as the tool takes them, or the refusal that says what is wrong with them."""
         if len(arguments_json.encode("utf-8", "replace")) > ARGUMENTS_LIMIT:
             return refusal(f"the arguments are larger than {ARGUMENTS_LIMIT // 1024} KB.")
         try:

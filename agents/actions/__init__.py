@@ -16,7 +16,7 @@ from agents.actions.runs import (
 )
 from agents.actions.sectors import open_sector
 from agents.actions.spending import RunPurse
-from agents.actions.steps import carry_out_decided, next_number, run_step
+from agents.actions.steps import carry_on_calls, carry_out_decided, next_number, run_step
 
 __all__ = [
     "LONGEST_RUN",
@@ -26,6 +26,7 @@ __all__ = [
     "RunPurse",
     "approve_call",
     "begin_run",
+    "carry_on_calls",
     "carry_out_decided",
     "change_agent",
     "create_agent",

@@ -12,11 +12,11 @@ from accounts.queries import require_admin, require_set_up
 from agents.errors import HasAnswered
 from agents.models import Agent
 from agents.queries import sees_all_inboxes
+from agents.toolbox import every_tool
 from conversations.models import Inbox
 from core.actor import Actor
 from core.errors import Forbidden, Invalid, NotFound
 from core.versions import require_version
-from llm.tools import all_tools
 
 LONGEST_PERSONA = 20_000
 
@@ -109,7 +109,7 @@ def _seen(inboxes: Collection[Inbox], by: Actor) -> Collection[Inbox]:
 
 def _check(row: Agent, given: Collection[str]) -> None:
     """Raises Invalid with the `field` that is wrong; a tool that was kept may have gone from the registry."""
-    known = {tool.name for tool in all_tools()}
+    known = {tool.name for tool in every_tool()}
     for name in given:
         if name not in known:
             raise Invalid(_("There is no tool named %s.") % name[:60], field="tools")

@@ -9,14 +9,16 @@ from django.utils import timezone
 from agents.actions.approvals import ask
 from agents.enums import ApprovalStatus, RunStatus, Verdict
 from agents.models import Approval, Run, Step
+from agents.outside import UNKNOWN
 from agents.policy import NOT_YOURS, Judgement, judge
+from agents.toolbox import find_tool
 from conversations.actions import lock
 from conversations.enums import Status
 from conversations.models import Conversation
 from core.actor import Actor
 from core.errors import NotFound
 from core.storable import storable
-from llm.tools import Tool, ToolContext, ToolResult, get_tool, refusal
+from llm.tools import Tool, ToolContext, ToolResult, refusal
 from llm.types import ToolCall
 
 SAID_NO = "a colleague refused it. Do not try again; tell the customer, and offer a person."
@@ -27,7 +29,9 @@ def run_step(*, run: Run, call: ToolCall, number: int, approval: Approval | None
 
     Refused once the agent no longer owns the conversation: what a model asks for after a person has come in
     has no effect; and where the agent's policy says so. Ids come from the run, never from the call. A tool
-    that only reads runs before the transaction: a customer who writes does not wait for a search.
+    that only reads runs before the transaction: a customer who writes does not wait for a search. One that
+    changes somebody else's system is written down as begun, called, and written down as answered: killed in
+    between, it is called again with the same key where that system knows keys, and else left as unknown.
     `approval`: a person has decided on this very call.
     """
     step = _Step(run, storable(call), number, approval)
@@ -35,7 +39,7 @@ def run_step(*, run: Run, call: ToolCall, number: int, approval: Approval | None
     if known is not None:
         return as_result(known)
     step.read()
-    return step.take()
+    return step.call_out() if step.calls_out else step.take()
 
 
 def carry_out_decided(run: Run) -> None:
@@ -44,6 +48,15 @@ def carry_out_decided(run: Run) -> None:
     for approval in decided:
         call = ToolCall(approval.call_id, approval.tool, approval.arguments)
         run_step(run=run, call=call, number=next_number(run), approval=approval)
+
+
+def carry_on_calls(run: Run) -> None:
+    """Makes the calls again that a killed worker had begun, where the system asked does nothing twice."""
+    for begun in Step.objects.filter(run=run, is_settled=False):
+        tool = _found(begun.tool)
+        if tool is not None and tool.may_repeat:
+            context = ToolContext(run.agent.as_actor(), run.conversation_id, begun.key)
+            _settle(begun, tool.run(context, begun.arguments))
 
 
 def next_number(run: Run) -> int:
@@ -59,6 +72,26 @@ class _Step:
         self.run, self.call, self.number, self.approval = run, call, number, approval
         self.tool = _found(call.name)
         self.act: Callable[[], ToolResult] = self._run_tool
+        self.begun: Step | None = None
+        self.is_begun = False
+
+    @property
+    def calls_out(self) -> bool:
+        """Says whether the call changes somebody else's system."""
+        return self.tool is not None and self.tool.calls_out and not self.tool.only_reads
+
+    def call_out(self) -> ToolResult:
+        """Notes the call as begun, makes it, and notes what came of it; each in a transaction of its own."""
+        self.act = self._begin
+        result = self.take()
+        return _settle(self.begun, self._run_tool()) if self.begun is not None else result
+
+    def _begin(self) -> ToolResult:
+        """Stands for the call while it is made: after a crash this is what is known of it."""
+        assert self.tool is not None  # noqa: S101 (narrows the type)
+        complaint = self.tool.complaint(self.call.arguments)
+        self.is_begun = complaint is None
+        return complaint or ToolResult(UNKNOWN, failed=True)
 
     def read(self) -> None:
         """Lets a tool that only reads do so before the transaction, if it may."""
@@ -110,26 +143,37 @@ class _Step:
 
     def _run_tool(self) -> ToolResult:
         assert self.tool is not None  # noqa: S101 (narrows the type)
-        # The key of an approved call is the approval's: no second run can do it again.
-        key = f"approval:{self.approval.pk}" if self.approval else f"{self.run.pk}:{self.number}"
-        context = ToolContext(self.run.agent.as_actor(), self.run.conversation_id, key)
+        context = ToolContext(self.run.agent.as_actor(), self.run.conversation_id, self._key())
         return self.tool.run(context, self.call.arguments)
 
+    def _key(self) -> str:
+        """Names this one call. An approved one has its approval's: no second run can do it again."""
+        return f"approval:{self.approval.pk}" if self.approval else f"{self.run.pk}:{self.number}"
+
     def _keep(self, verdict: Verdict, result: ToolResult) -> None:
-        Step.objects.create(
+        step = Step.objects.create(
             run=self.run, number=self.number, tool=self.call.name[:64], call_id=self.call.id[:120],
             arguments=self.call.arguments[:65_536], result=result.text, citations=list(result.citations),
             choices=list(result.choices), ends_run=result.ends_run, failed=result.failed,
             effect=self.tool.effect if self.tool else "", verdict=verdict,
             approved_by=self.approval.decided_by_name if self.approval else "",
+            key=self._key(), is_settled=not self.is_begun,
         )  # fmt: skip
+        self.begun = step if self.is_begun else None
         if self.approval is not None:
             Approval.objects.filter(pk=self.approval.pk).update(told_at=timezone.now())
 
 
+def _settle(begun: Step, result: ToolResult) -> ToolResult:
+    """Writes down what came of a call, whoever has the conversation by now."""
+    result = storable(result)
+    Step.objects.filter(pk=begun.pk).update(result=result.text, failed=result.failed, is_settled=True)
+    return result
+
+
 def _found(name: str) -> Tool | None:
     try:
-        return get_tool(name)
+        return find_tool(name)
     except NotFound:
         return None
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from agents.actions import change_agent, create_agent, delete_agent
 from agents.queries import agent_by_id, agents_for, run_by_id, runs_for
+from agents.toolbox import every_tool
 from agents.trial import try_agent
 from api.base import ApiViewSet
 from api.queries import narrowed
@@ -28,7 +29,7 @@ from api.v1.agents_shapes import (
 )
 from conversations.models import Inbox
 from core.threads import patient
-from llm.tools import Tool, all_tools
+from llm.tools import Tool
 
 
 class Agents(ApiViewSet):
@@ -69,7 +70,7 @@ class Agents(ApiViewSet):
     def tools(self, request: Request) -> Response:
         """What agents may be given to call."""
         del request
-        return self.few([_tool(tool) for tool in all_tools()], ToolSerializer)
+        return self.few([_tool(tool) for tool in every_tool()], ToolSerializer)
 
     @extend_schema(operation_id="agents_read", summary="Read an agent", responses=AgentSerializer)
     def retrieve(self, request: Request, agent_id: int) -> Response:
