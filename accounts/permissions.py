@@ -28,6 +28,7 @@ LEAD = (
     OPERATOR
     | {f"knowledge.{verb}_{kind}" for verb in ("add", "change", "delete") for kind in ("article", "category")}
     | {f"knowledge.{verb}_proposedanswer" for verb in ("view", "change", "delete")}
+    | {"knowledge.view_wantedarticle", "knowledge.change_wantedarticle"}
     | {f"knowledge.{verb}_source" for verb in ("view", "add", "change", "delete")}
     | {"knowledge.view_sourceitem", "knowledge.delete_sourceitem"}
     | {f"conversations.{verb}_cannedreply" for verb in ("add", "change", "delete")}

@@ -30,6 +30,8 @@ NEAR_A_PASSAGE = 0.25
 # So near to a courtesy is one.
 NEAR_A_COURTESY = 0.45
 FEWEST_WORDS = 4
+# How a run says that it came to this.
+UNSUPPORTED = "Nothing that the agent had seen supports its answer."
 MOST_SENTENCES = 400  # of what was seen; a run is shown at most forty passages
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 

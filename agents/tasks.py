@@ -5,7 +5,7 @@ import logging
 
 from core import queue
 from core.outages import DatabaseFailure
-from core.threads import in_thread
+from core.threads import in_own_thread, in_thread
 
 logger = logging.getLogger(__name__)
 LONGEST_PAUSE = 15.0  # seconds
@@ -52,3 +52,12 @@ async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes i
 
     await in_thread(plan_overlooked)
     await in_thread(expire_approvals)
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="agents.collect_unanswered", queueing_lock="agents.collect_unanswered")
+async def collect_unanswered(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Puts on the list of articles to write what agents could not answer of late."""
+    from agents.actions import gaps  # deferred: task calls action
+
+    await in_own_thread(gaps.collect_unanswered)

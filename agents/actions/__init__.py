@@ -2,6 +2,7 @@
 
 from agents.actions.approvals import approve_call, expire_approvals, let_go, refuse_call
 from agents.actions.definitions import change_agent, create_agent, delete_agent
+from agents.actions.gaps import collect_unanswered
 from agents.actions.planning import plan_answer
 from agents.actions.runs import (
     LONGEST_RUN,
@@ -26,6 +27,7 @@ __all__ = [
     "begin_run",
     "carry_out_decided",
     "change_agent",
+    "collect_unanswered",
     "create_agent",
     "delete_agent",
     "drop_running",
