@@ -44,6 +44,10 @@ LEAD = (
         "agents.view_run",
         "agents.view_step",
         "agents.view_approval",
+        "agents.view_evaluationcase",
+        "agents.add_evaluationcase",
+        "agents.change_evaluationcase",
+        "agents.delete_evaluationcase",
         "accounts.view_user",
     }
     | {f"campaigns.{verb}_campaign" for verb in ("view", "add", "change", "delete")}

@@ -42,7 +42,7 @@ RECORDS: tuple[tuple[str, str | Promise, str, tuple[str, ...]], ...] = (
         "campaigns.Campaign",
         ("campaigns.Recipient", "campaigns.Consent"),
     ),
-    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent", ()),
+    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent", ("agents.EvaluationCase",)),
 )
 
 

@@ -118,6 +118,8 @@ def _messages() -> dict[str, str]:
         "judged-human-why": _("A person has judged this answer."),
         "judged-ai": _("checked by AI"),
         "judged-ai-why": _("A model found each of its sentences in the passages it rests on."),
+        "case-made": _("It is a case now. Look through it: other people's names may stand in it."),
+        "case-open": _("Open the case"),
         "confirmed": _("Noted: this answer is right."),
         "edited": _("edited"),
         "edited-at": _("Edited {time}"),

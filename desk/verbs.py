@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.models import Team
-from agents.actions import approve_call, refuse_call
+from agents.actions import approve_call, make_case, refuse_call
 from agents.models import Approval
 from conversations import actions
 from conversations.actions.assignment import operator_by_id
@@ -222,6 +223,12 @@ def _message(conversation: Conversation, data: Json) -> Message:
     return message
 
 
+def case(conversation: Conversation, _data: Json, actor: Actor) -> Json:
+    """Makes a case of the conversation, by which agents are measured; `url` is where it is read."""
+    made = make_case(conversation=conversation, by=actor)
+    return {"url": reverse("admin:agents_evaluationcase_change", args=[made.pk])}
+
+
 def _approval(conversation: Conversation, data: Json) -> Approval:
     key = uuid_or_none(data.get("approval"), "approval")
     found = Approval.objects.filter(conversation=conversation, pk=key).first() if key else None
@@ -279,4 +286,5 @@ VERBS: Mapping[str, Verb] = {
     "refuse": refuse,
     "correct": correct,
     "confirm": confirm,
+    "case": case,
 }

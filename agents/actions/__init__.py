@@ -1,6 +1,7 @@
 """Writes of the agents: what they are, and the short transactions around what they do."""
 
 from agents.actions.approvals import approve_call, expire_approvals, let_go, refuse_call
+from agents.actions.cases import make_case, save_case
 from agents.actions.definitions import change_agent, create_agent, delete_agent
 from agents.actions.gaps import collect_unanswered
 from agents.actions.planning import plan_answer
@@ -35,10 +36,12 @@ __all__ = [
     "expire_approvals",
     "finish_run",
     "let_go",
+    "make_case",
     "next_number",
     "open_sector",
     "plan_answer",
     "plan_overlooked",
     "refuse_call",
     "run_step",
+    "save_case",
 ]
