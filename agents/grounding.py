@@ -118,6 +118,11 @@ def seen_in(steps: Iterable[Step], told: Iterable[str]) -> Seen:
     return Seen(passages, [*results, *told])
 
 
+def sentences(answer: str) -> list[str]:
+    """Returns what an answer says, sentence by sentence, without marks and numbers of sources."""
+    return [piece.plain for _marker, found in _lines(answer) for piece in found if piece.plain]
+
+
 def facts(text: str) -> set[str]:
     """Returns what can be compared letter by letter: numbers in one spelling, addresses in small letters."""
     addresses = {found.rstrip(".,;:!?").casefold() for found in _ADDRESS.findall(text)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from uuid import UUID
 
 from core import queue
 from core.outages import DatabaseFailure
@@ -42,6 +43,14 @@ async def _plan_again(conversation_id: str) -> None:
             pause = min(pause * 2, LONGEST_PAUSE)
         else:
             return
+
+
+@queue.task(name="agents.check_answer", queue=queue.WAITING)
+async def check_answer(message_id: str) -> None:
+    """Has a second model look whether an answer rests on what was found."""
+    from agents.actions import checking  # deferred: task calls action
+
+    await checking.check_answer(UUID(message_id))
 
 
 @queue.periodic(cron="* * * * * */10")

@@ -4,7 +4,7 @@ from agents.actions.approvals import approve_call, expire_approvals, let_go, ref
 from agents.actions.cases import make_case, save_case
 from agents.actions.definitions import change_agent, create_agent, delete_agent
 from agents.actions.gaps import collect_unanswered
-from agents.actions.planning import plan_answer
+from agents.actions.planning import plan_answer, plan_check
 from agents.actions.runs import (
     LONGEST_RUN,
     MAX_ATTEMPTS,
@@ -40,6 +40,7 @@ __all__ = [
     "next_number",
     "open_sector",
     "plan_answer",
+    "plan_check",
     "plan_overlooked",
     "refuse_call",
     "run_step",
