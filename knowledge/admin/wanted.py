@@ -83,7 +83,10 @@ class WantedArticleAdmin(WithButtons[WantedArticle]):
         """Adds what was asked, and goes on to the draft that a button has begun."""
         row = self.get_object(request, object_id) if object_id else None
         asked = questions_of(row, actor=actor_of(request))[:MOST_EXAMPLES] if row else ()
-        context = {**(extra_context or {}), "asked": asked, "title": row and _label(row)}
+        # Nothing is entered here: the buttons are the decisions.
+        shown = {"asked": asked, "title": row and _label(row), "subtitle": None}
+        hidden = dict.fromkeys(("show_save", "show_save_and_continue"), False)
+        context = {**(extra_context or {}), **shown, **hidden}
         answer = super().changeform_view(request, object_id, form_url, context)
         if self.pressed(request) == WRITE and row is not None:
             row.refresh_from_db()
