@@ -28,6 +28,7 @@ LEAD = (
     OPERATOR
     | {f"knowledge.{verb}_{kind}" for verb in ("add", "change", "delete") for kind in ("article", "category")}
     | {f"knowledge.{verb}_proposedanswer" for verb in ("view", "change", "delete")}
+    | {"knowledge.view_wantedarticle", "knowledge.change_wantedarticle"}
     | {f"knowledge.{verb}_source" for verb in ("view", "add", "change", "delete")}
     | {"knowledge.view_sourceitem", "knowledge.delete_sourceitem"}
     | {f"conversations.{verb}_cannedreply" for verb in ("add", "change", "delete")}
@@ -43,6 +44,10 @@ LEAD = (
         "agents.view_run",
         "agents.view_step",
         "agents.view_approval",
+        "agents.view_evaluationcase",
+        "agents.add_evaluationcase",
+        "agents.change_evaluationcase",
+        "agents.delete_evaluationcase",
         "accounts.view_user",
     }
     | {f"campaigns.{verb}_campaign" for verb in ("view", "add", "change", "delete")}

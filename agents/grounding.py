@@ -30,6 +30,8 @@ NEAR_A_PASSAGE = 0.25
 # So near to a courtesy is one.
 NEAR_A_COURTESY = 0.45
 FEWEST_WORDS = 4
+# How a run says that it came to this.
+UNSUPPORTED = "Nothing that the agent had seen supports its answer."
 MOST_SENTENCES = 400  # of what was seen; a run is shown at most forty passages
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 
@@ -114,6 +116,11 @@ def seen_in(steps: Iterable[Step], told: Iterable[str]) -> Seen:
         # Buttons are the agent's own words.
         results += [step.result] if not found and not step.choices and not step.failed else []
     return Seen(passages, [*results, *told])
+
+
+def sentences(answer: str) -> list[str]:
+    """Returns what an answer says, sentence by sentence, without marks and numbers of sources."""
+    return [piece.plain for _marker, found in _lines(answer) for piece in found if piece.plain]
 
 
 def facts(text: str) -> set[str]:

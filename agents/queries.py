@@ -82,10 +82,13 @@ def runs_of_agents(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[Line
 
     `alone` counts the conversations in which an agent answered and none ever handed over. What models were
     asked is read from the ledger: every try is in it, in US dollars. A run counts where it began, and where
-    the asker may count its conversation.
+    the asker may count its conversation. Of `helpful` and `not_helpful` answers customers said so, and
+    `helpful_share` is the share of the first in both, None where nobody said anything.
     """
     handed = Run.objects.filter(conversation=OuterRef("conversation"), status=RunStatus.HANDED_OVER)
-    rows = span.within(_runs(actor, narrowed), "started_at").annotate(gave_up=Exists(handed))
+    said = Message.objects.filter(run=OuterRef("pk")).values("helpful")
+    rows = span.within(_runs(actor, narrowed), "started_at")
+    rows = rows.annotate(gave_up=Exists(handed), rated=Subquery(said))
     for name in ASKED:
         rows = rows.annotate(**{f"asked_{name}": _ledger(name)})
     figures = {
@@ -94,11 +97,20 @@ def runs_of_agents(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[Line
         "handed_over": Count("pk", filter=Q(status=RunStatus.HANDED_OVER)),
         "failed": Count("pk", filter=Q(status=RunStatus.FAILED)),
         "alone": Count("conversation", distinct=True, filter=Q(status=RunStatus.ANSWERED, gave_up=False)),
+        "helpful": Count("pk", filter=Q(rated=True)),
+        "not_helpful": Count("pk", filter=Q(rated=False)),
         **{name: Coalesce(Sum(f"asked_{name}"), kind(0)) for name, kind in ASKED.items()},
     }
     lines = Lines(span, narrowed.by, dict.fromkeys(figures, 0))
     lines.add(tally(rows, "agent_id" if narrowed.by == "agent" else None, **figures))
-    return lines.ordered()
+    found = lines.ordered()
+    for line in found:
+        line.figures["helpful_share"] = _share(line.figures["helpful"], line.figures["not_helpful"])
+    return found
+
+
+def _share(part: int, rest: int) -> float | None:
+    return round(part / (part + rest), 4) if part + rest else None
 
 
 def reasons_for_people(span: Span, *, actor: Actor, narrowed: Narrowed) -> list[tuple[str, int]]:

@@ -6,11 +6,12 @@ from django.core.cache import cache
 from django.db import transaction
 from django.dispatch import receiver
 
-from agents.actions import drop_running, let_go, plan_answer
+from agents.actions import drop_running, let_go, plan_answer, plan_check
+from agents.actions.checking import check_model
 from agents.queries import agent_of
 from conversations import signals
 from conversations.actions.streaming import stop_key
-from conversations.enums import Status
+from conversations.enums import AuthorKind, Status
 from conversations.models import Conversation, Message
 from core.actor import Actor, ActorKind
 
@@ -34,6 +35,13 @@ def answer_it(conversation: Conversation, message: Message, **_: Any) -> None:
     """Plans the agent's answer to a customer's message; two machines would answer each other for ever."""
     if conversation.status == Status.BOT and not message.is_automatic:
         plan_answer(conversation.pk)
+
+
+@receiver(signals.message_sent)
+def have_it_checked(message: Message, **_: Any) -> None:
+    """Has a model check an agent's answer, where one is configured."""
+    if message.author_kind == AuthorKind.AGENT and message.run is not None and check_model():
+        plan_check(message.pk)
 
 
 @receiver(signals.conversation_taken_over)

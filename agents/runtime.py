@@ -21,7 +21,7 @@ from agents.actions import (
 from agents.builtin.intents import is_person_button
 from agents.citations import cite, shifted
 from agents.enums import RunStatus
-from agents.grounding import Check, Checked, check, seen_in
+from agents.grounding import UNSUPPORTED, Check, Checked, check, seen_in
 from agents.live import LiveText
 from agents.media import Candidate, candidates, chosen, files_of, read
 from agents.memory import is_much, recall
@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 
 # The customer has a final word within 90 s, whatever a provider does.
 RUN_SECONDS = 75
-UNSUPPORTED = "Nothing that the agent had seen supports its answer."
 STOP_LOOKED_FOR_EVERY = 0.25
 
 

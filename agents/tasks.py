@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from uuid import UUID
 
 from core import queue
 from core.outages import DatabaseFailure
-from core.threads import in_thread
+from core.threads import in_own_thread, in_thread
 
 logger = logging.getLogger(__name__)
 LONGEST_PAUSE = 15.0  # seconds
@@ -52,6 +53,14 @@ async def remember(conversation_id: str) -> None:
     await run_remember(conversation_id)
 
 
+@queue.task(name="agents.check_answer", queue=queue.WAITING)
+async def check_answer(message_id: str) -> None:
+    """Has a second model look whether an answer rests on what was found."""
+    from agents.actions import checking  # deferred: task calls action
+
+    await checking.check_answer(UUID(message_id))
+
+
 @queue.periodic(cron="* * * * * */10")
 @queue.task(name="agents.sweep", queueing_lock="agents.sweep")
 async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
@@ -60,3 +69,12 @@ async def sweep(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes i
 
     await in_thread(plan_overlooked)
     await in_thread(expire_approvals)
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="agents.collect_unanswered", queueing_lock="agents.collect_unanswered")
+async def collect_unanswered(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Puts on the list of articles to write what agents could not answer of late."""
+    from agents.actions import gaps  # deferred: task calls action
+
+    await in_own_thread(gaps.collect_unanswered)

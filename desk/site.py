@@ -25,7 +25,12 @@ class Place:
     is_current: bool
 
 
-KNOWLEDGE = ("knowledge.Source", "knowledge.SourceItem", "knowledge.Category")
+KNOWLEDGE = (
+    "knowledge.Source",
+    "knowledge.SourceItem",
+    "knowledge.Category",
+    "knowledge.WantedArticle",
+)
 # Records that have an entry of their own: name, label, model, and models whose pages are within the place.
 # The context "place" asks for a short word.
 RECORDS: tuple[tuple[str, str | Promise, str, tuple[str, ...]], ...] = (
@@ -37,7 +42,7 @@ RECORDS: tuple[tuple[str, str | Promise, str, tuple[str, ...]], ...] = (
         "campaigns.Campaign",
         ("campaigns.Recipient", "campaigns.Consent"),
     ),
-    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent", ()),
+    ("agents", pgettext_lazy("place", "AI agents"), "agents.Agent", ("agents.EvaluationCase",)),
 )
 
 

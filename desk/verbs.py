@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 
 from accounts.models import Team
-from agents.actions import approve_call, refuse_call
+from agents.actions import approve_call, make_case, refuse_call
 from agents.models import Approval
 from conversations import actions
 from conversations.actions.assignment import operator_by_id
-from conversations.enums import FieldEntity, Priority
+from conversations.enums import AuthorKind, FieldEntity, Priority, Validation
 from conversations.models import Conversation, Inbox, Message, MessageTemplate
 from conversations.queries.delivered import delivery_states
 from conversations.queries.wire import Reader, attachment_frame
@@ -105,11 +106,7 @@ def send_template(conversation: Conversation, data: Json, actor: Actor) -> Json:
 
 def retry(conversation: Conversation, data: Json, actor: Actor) -> Json:
     """Tries again to deliver what failed of a message."""
-    key = uuid_or_none(data.get("message"), "message")
-    message = Message.objects.filter(conversation=conversation, pk=key).first() if key else None
-    if message is None:
-        raise NotFound(field="message")
-    actions.retry_message(message=message, by=actor)
+    actions.retry_message(message=_message(conversation, data), by=actor)
     return {"deliveries": delivery_states(conversation.pk)}
 
 
@@ -204,12 +201,32 @@ def refuse(conversation: Conversation, data: Json, actor: Actor) -> Json:
 
 def correct(conversation: Conversation, data: Json, actor: Actor) -> Json:
     """Says how a question is answered from now on: `message`, `text`, perhaps `question`."""
+    message, question = _message(conversation, data), word(data, "question")
+    made = correct_answer(message=message, text=word(data, "text"), question=question, by=actor)
+    return {"proposal": {"status": made.status, "question": made.question}}
+
+
+def confirm(conversation: Conversation, data: Json, actor: Actor) -> Json:
+    """Says that what the agent answered is right: `message`."""
+    message = _message(conversation, data)
+    if message.author_kind != AuthorKind.AGENT:
+        raise Invalid(field="message")
+    actions.answer_message(message=message, by=actor, validated_by=Validation.HUMAN)
+    return {}
+
+
+def _message(conversation: Conversation, data: Json) -> Message:
     key = uuid_or_none(data.get("message"), "message")
     message = Message.objects.filter(conversation=conversation, pk=key).first() if key else None
     if message is None:
         raise NotFound(field="message")
-    made = correct_answer(message=message, text=word(data, "text"), question=word(data, "question"), by=actor)
-    return {"proposal": {"status": made.status, "question": made.question}}
+    return message
+
+
+def case(conversation: Conversation, _data: Json, actor: Actor) -> Json:
+    """Makes a case of the conversation, by which agents are measured; `url` is where it is read."""
+    made = make_case(conversation=conversation, by=actor)
+    return {"url": reverse("admin:agents_evaluationcase_change", args=[made.pk])}
 
 
 def _approval(conversation: Conversation, data: Json) -> Approval:
@@ -268,4 +285,6 @@ VERBS: Mapping[str, Verb] = {
     "approve": approve,
     "refuse": refuse,
     "correct": correct,
+    "confirm": confirm,
+    "case": case,
 }

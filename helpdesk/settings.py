@@ -335,6 +335,8 @@ ATTACHMENT_TYPES = [
 ]
 KNOWLEDGE_ANSWER_AT = env.float("KNOWLEDGE_ANSWER_AT", default=0.36)
 KNOWLEDGE_OFFER_AT = env.float("KNOWLEDGE_OFFER_AT", default=0.2)
+# The model that checks whether answers of AI agents rest on what was found, such as openai/gpt-4o-mini.
+ANSWER_CHECK_MODEL = env.str("ANSWER_CHECK_MODEL", default="")
 # How long a tool call of an AI agent waits for an operator, before people get the conversation.
 APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=60)
 # How long a customer counts as verified who has typed the code from their mail.

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Language(models.TextChoices):
@@ -39,6 +40,22 @@ class ProposalStatus(models.TextChoices):
     PROPOSED = "proposed", _("Proposed")
     APPROVED = "approved", _("Approved")
     REFUSED = "refused", _("Refused")
+
+
+class WantedStatus(models.TextChoices):
+    """What has become of an article that is missing."""
+
+    OPEN = "open", pgettext_lazy("article to write", "To write")
+    DISMISSED = "dismissed", pgettext_lazy("article to write", "Dismissed")
+    WRITTEN = "written", pgettext_lazy("article to write", "Answered")
+
+
+class WhyUnanswered(models.TextChoices):
+    """How it showed that a question was not answered from what we know."""
+
+    NOTHING_FOUND = "nothing_found", _("Search found nothing")
+    NOT_HELPFUL = "not_helpful", _("The answer was not helpful")
+    HANDED_OVER = "handed_over", _("Handed over to people")
 
 
 class Verdict(models.TextChoices):

@@ -37,6 +37,15 @@ async def embed_messages(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate
         pass
 
 
+@queue.periodic(cron="* * * * *")
+@task(name="knowledge.close_answered", queueing_lock="knowledge.close_answered")
+async def close_answered(timestamp: int) -> None:  # noqa: ARG001 (Procrastinate passes it)
+    """Closes articles to write that are written by now, whoever did it and however."""
+    from knowledge.actions import closing  # deferred: task calls action
+
+    await in_own_thread(closing.close_answered)
+
+
 @task(name="knowledge.read_source", queue=queue.WAITING)
 async def read_source(source_id: int) -> None:
     """Reads a source until its end, some pages at a time; one that was killed goes on where it was."""

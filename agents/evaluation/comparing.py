@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.evaluation.report import JSON_NAME, rendered
+from agents.evaluation.report import JSON_NAME, UNITS, figure, rendered
 from agents.evaluation.running import KNOWN, MENDED, PASSED
 from agents.evaluation.yaml_fields import BadSuite
 
@@ -24,8 +24,19 @@ def compare(first: Path, second: Path, out: Path | None) -> str:
     found = differences(before, after)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / HTML_NAME).write_text(rendered("comparison.html", found), encoding="utf-8")
+        (out / HTML_NAME).write_text(rendered("comparison.html", _page(found)), encoding="utf-8")
     return in_words(found)
+
+
+def _page(found: Json) -> Json:
+    first, second = found["models"]
+    figures = [
+        {"name": UNITS[row["name"]], "before": figure(row["before"]), "after": figure(row["after"])}
+        for row in found["totals"]
+        if row["before"] or row["after"]
+    ]
+    heading = f"{first}, before and after" if first == second else f"From {first} to {second}"
+    return {**found, "heading": heading, "figures": figures}
 
 
 def read_report(path: Path) -> Json:

@@ -42,7 +42,11 @@ def read_suite(folder: Path) -> list[Case]:
     if not files:
         message = f"{folder}: there are no YAML files"
         raise BadSuite(message)
-    cases = [case for path in files for case in read_file(path)]
+    return apart([case for path in files for case in read_file(path)])
+
+
+def apart(cases: list[Case]) -> list[Case]:
+    """Returns the cases; raises BadSuite where two have one id."""
     seen: dict[str, str] = {}
     for case in cases:
         if case.id in seen:
@@ -58,12 +62,22 @@ def read_file(path: Path) -> list[Case]:
         if path.stat().st_size > LARGEST_FILE:
             message = f"{path}: larger than {LARGEST_FILE} bytes"
             raise BadSuite(message)
-        told = load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path}: {' '.join(str(error).split())}"
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: {error}"
+        raise BadSuite(message) from error
+    return read_text(text, str(path))
+
+
+def read_text(text: str, where: str) -> list[Case]:
+    """Returns the cases of a text; raises BadSuite, which calls it `where`."""
+    try:
+        told = load(text)
+    except yaml.YAMLError as error:
+        message = f"{where}: {' '.join(str(error).split())}"
         raise BadSuite(message) from error
     rows = told if isinstance(told, list) else [told]
-    return [_case(Fields.of(row, str(path), "case")) for row in rows]
+    return [_case(Fields.of(row, where, "case")) for row in rows]
 
 
 def _case(fields: Fields) -> Case:

@@ -18,7 +18,10 @@ from agents.evaluation.tape import unchanging
 PAGES = Path(__file__).parent / "pages"
 JSON_NAME, HTML_NAME = "report.json", "report.html"
 STATES = (FAILED, KNOWN, MENDED, PASSED, LEFT_OUT)
-BAR = 320  # pixels of the longest bar
+BAR = 320  # the longest bar, in units of its drawing
+# How the page calls them.
+NAMES = {KNOWN: "known faults", MENDED: "known faults mended"}
+UNITS = {"tokens": "tokens", "cost": "dollars", "steps": "steps", "seconds": "seconds of the model"}
 Json = dict[str, Any]
 
 
@@ -102,11 +105,40 @@ def write_report(folder: Path, verdicts: Sequence[Verdict], way: Way) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(told, ensure_ascii=False, indent=1)
     (folder / JSON_NAME).write_text(f"{text}\n", encoding="utf-8")
-    charts = [
-        {"name": name.title(), "bars": [_bar(row) for row in rows]} for name, rows in told["rates"].items()
+    (folder / HTML_NAME).write_text(rendered("report.html", _page(told)), encoding="utf-8")
+
+
+def _page(told: Json) -> Json:
+    """Returns what the page shows: figures as people read them, and first what has to be looked at."""
+    order = {state: number for number, state in enumerate(STATES)}
+    cases = [{**case, "class": case["state"].replace(" ", "-")} for case in told["cases"]]
+    rates = [
+        {"name": f"Passed by {name}", "bars": [_bar(row) for row in rows]}
+        for name, rows in told["rates"].items()
     ]
-    charted = {**told, "charts": charts, "takings": _takings(told["cases"])}
-    (folder / HTML_NAME).write_text(rendered("report.html", charted), encoding="utf-8")
+    return {
+        **told,
+        "cards": _cards(told),
+        "charts": [*rates, *_takings(told["cases"])],
+        "cases": sorted(cases, key=lambda case: order[case["state"]]),
+    }
+
+
+def _cards(told: Json) -> list[Json]:
+    states = [
+        {"state": state.replace(" ", "-"), "value": number, "name": NAMES.get(state, state)}
+        for state, number in told["counts"].items()
+        if number
+    ]
+    totals = [
+        {"value": figure(value), "name": UNITS[name]} for name, value in told["totals"].items() if value
+    ]
+    return [*states, *totals]
+
+
+def figure(value: float) -> str:
+    """Returns a number as people read it: 298,608, and no more digits behind the point than say something."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def rendered(page: str, values: Json) -> str:
@@ -116,18 +148,24 @@ def rendered(page: str, values: Json) -> str:
 
 def _bar(row: Json) -> Json:
     share = row["passed"] / row["played"]
-    return {**row, "width": round(BAR * share), "percent": round(100 * share)}
+    value = f"{row['passed']} of {row['played']}"
+    return {
+        "name": row["name"].replace("_", " "),
+        "width": round(BAR * share),
+        "value": value,
+        "share": f"{share:.0%}",
+    }
 
 
 def _takings(cases: Sequence[Json]) -> list[Json]:
-    """Returns what the dearest cases took, for the second chart."""
+    """Returns what the dearest cases took, for the charts behind the first two."""
     charts = []
-    for name, unit in (("tokens", "tokens"), ("cost", "dollars"), ("steps", "steps"), ("seconds", "seconds")):
+    for name, unit in UNITS.items():
         rows = sorted((one for one in cases if one[name]), key=lambda one: (-one[name], one["id"]))[:10]
         if rows:
             most = rows[0][name]
             bars = [
-                {"name": one["id"], "width": round(BAR * one[name] / most), "value": one[name]}
+                {"name": one["id"], "width": round(BAR * one[name] / most), "value": figure(one[name])}
                 for one in rows
             ]
             charts.append({"name": f"Most {unit}", "bars": bars})

@@ -130,6 +130,10 @@ class MessageSerializer(Shown):
     reactions = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), help_text="Who put which emoji."
     )
+    helpful = serializers.BooleanField(
+        allow_null=True, help_text="What the customer said of the AI agent's answer; null until they do."
+    )
+    unhelpful_reason = serializers.CharField(help_text="Why it was not, in the customer's words; or empty.")
     edited_at = serializers.DateTimeField(allow_null=True)
     deleted_at = serializers.DateTimeField(allow_null=True, help_text="When its author took it back.")
     created_at = serializers.DateTimeField()

@@ -12,7 +12,7 @@ from api.queries import messages_for, narrowed
 from api.routes import both
 from api.shown.common import MessageSerializer
 from api.v1.message_records import MessageRecords
-from conversations.enums import AuthorKind, Direction
+from conversations.enums import AuthorKind, Direction, Validation
 
 
 class MessageQuery(PageQuery):
@@ -22,6 +22,10 @@ class MessageQuery(PageQuery):
     inbox = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
     author = serializers.ChoiceField(choices=AuthorKind.choices, required=False)
     direction = serializers.ChoiceField(choices=Direction.choices, required=False)
+    validated_by = serializers.ChoiceField(choices=Validation.choices, required=False)
+    helpful = serializers.BooleanField(
+        required=False, help_text="Answers of AI agents of which customers said so, or that they were not."
+    )
     ordering = serializers.ChoiceField(choices=["-created_at", "created_at"], default="-created_at")
 
 
@@ -39,6 +43,8 @@ class Messages(MessageRecords):
             "inbox": "inbox",
             "author": "author_kind",
             "direction": "direction",
+            "validated_by": "validated_by",
+            "helpful": "helpful",
         }
         return self.page(
             narrowed(messages_for(self.actor), self.query, lookups, actor=self.actor), MessageSerializer

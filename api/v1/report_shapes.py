@@ -50,6 +50,12 @@ class AgentLine(LineSerializer):
     alone = serializers.IntegerField(help_text="Conversations that were answered and never handed over.")
     handed_over = serializers.IntegerField()
     failed = serializers.IntegerField()
+    helpful = serializers.IntegerField(help_text="Answers of which customers said that they helped.")
+    not_helpful = serializers.IntegerField(help_text="Answers of which customers said that they did not.")
+    helpful_share = serializers.FloatField(
+        allow_null=True,
+        help_text="The share of the helpful ones in both, from 0 to 1; null where nobody said.",
+    )
     prompt_tokens = serializers.IntegerField()
     completion_tokens = serializers.IntegerField()
     cost = serializers.DecimalField(max_digits=None, decimal_places=6, help_text="US dollars.")

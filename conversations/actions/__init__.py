@@ -13,6 +13,7 @@ from conversations.actions.inbound import Received, receive
 from conversations.actions.knowing import Known
 from conversations.actions.marking import plan_marking
 from conversations.actions.outbound import note, reply, send_template
+from conversations.actions.rating import rate_answer
 from conversations.actions.reading import read_by_contact, read_by_operator, set_typing
 from conversations.actions.record import add_event, lock
 from conversations.actions.replaying import delete_old_receipts, replay, replay_now
@@ -63,6 +64,7 @@ __all__ = [
     "note",
     "partial_text",
     "plan_marking",
+    "rate_answer",
     "read_by_contact",
     "read_by_operator",
     "receive",

@@ -38,5 +38,5 @@ def answer_message(
     if validated_by not in {None, row.validated_by}:
         row.validated_by = validated_by
         row.save(update_fields=["validated_by"])
-        tell_change(lock(row.conversation_id, by=Actor.system()), row)
+        tell_change(lock(row.conversation_id, by=Actor.system()), row, by=by, is_internal=True)
     return row

@@ -62,7 +62,8 @@ def reply(
     if known := _said_already(row, client_id, run):
         return known
     if by.kind == ActorKind.AGENT:
-        author, validated = AuthorKind.AGENT, Validation.AI
+        # Nobody has judged it yet.
+        author, validated = AuthorKind.AGENT, Validation.PENDING
     else:
         require_staff(by)
         if not is_window_open(row):

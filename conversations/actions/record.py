@@ -213,12 +213,23 @@ def waits_now(conversation: Conversation) -> None:
         conversation.waiting_since = timezone.now()
 
 
-def tell_change(conversation: Conversation, message: Message, *, former: str = "") -> None:
-    """Appends the event by which every reader replaces a message; the caller holds the row."""
+def tell_change(
+    conversation: Conversation,
+    message: Message,
+    *,
+    by: Actor | None = None,
+    former: str = "",
+    is_internal: bool = False,
+) -> None:
+    """Appends the event by which every reader replaces a message; the caller holds the row.
+
+    `is_internal`: nothing has changed that customers are shown, and they are told nothing.
+    """
     later = Message.objects.filter(conversation=conversation, seq__gt=message.seq)
     if not later.exclude(direction=Direction.NOTE).exists():
         names = message.attachments.values_list("name", flat=True)
         conversation.preview = (message.text or ", ".join(names))[:140]
     kept = {"former": former} if former else {}
-    add_event(conversation, EventType.MESSAGE_UPDATED, by=None, is_internal=False, message=message, **kept)
+    kind = EventType.MESSAGE_UPDATED
+    add_event(conversation, kind, by=by, is_internal=is_internal, message=message, **kept)
     save_locked(conversation, "preview")

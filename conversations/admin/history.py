@@ -35,7 +35,7 @@ class MessageAdmin(ReadOnly, admin.ModelAdmin[Message]):
     """Everything said."""
 
     list_display = ("created_at", "author_kind", "author_name", "short_text", "direction", "validated_by")
-    list_filter = ("direction", "author_kind", "validated_by", "inbox", "created_at")
+    list_filter = ("direction", "author_kind", "validated_by", "helpful", "inbox", "created_at")
     search_fields = ("text", "author_name")
     date_hierarchy = "created_at"
 

@@ -38,6 +38,11 @@ class Message(models.Model):
     client_id = models.UUIDField(null=True, blank=True)
     run = models.UUIDField(null=True, blank=True)
     validated_by = models.CharField(max_length=7, choices=Validation, default=Validation.PENDING)
+    # What the customer thinks of an agent's answer; NULL until they say.
+    helpful = models.BooleanField(_("helpful"), null=True, blank=True)
+    unhelpful_reason = models.CharField(
+        _("why it was not helpful"), max_length=500, blank=True, default="", db_default=""
+    )
     # A machine wrote it: nobody waits for an answer, and no machine may give one.
     is_automatic = models.BooleanField(default=False)
     # By the provider's clock, where it differs: a message may come days late.
@@ -60,6 +65,10 @@ class Message(models.Model):
                 | (~Q(direction=Direction.IN) & ~Q(author_kind=AuthorKind.CONTACT)),
                 name="message_only_contacts_write_in",
             ),
+            models.CheckConstraint(
+                condition=Q(unhelpful_reason="") | Q(helpful=False, helpful__isnull=False),
+                name="message_reason_of_unhelpful_only",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["-created_at", "id"], name="message_newest"),
@@ -67,6 +76,9 @@ class Message(models.Model):
             models.Index(fields=["author_kind", "-created_at"], name="message_by_author"),
             models.Index(
                 fields=["-created_at"], condition=Q(direction=Direction.NOTE), name="message_newest_note"
+            ),
+            models.Index(
+                fields=["-created_at"], condition=Q(helpful__isnull=False), name="message_newest_rated"
             ),
         ]
 

@@ -94,6 +94,8 @@ def message_frame(
         "direction": message.direction,
         "reply_to": reply_frame(message),
         "reactions": message.reactions,
+        "helpful": message.helpful,
+        "unhelpful_reason": message.unhelpful_reason,
         "edited_at": moment(message.edited_at),
         "deleted_at": moment(message.deleted_at),
         "created_at": message.created_at.isoformat(),

@@ -26,6 +26,7 @@ def desk_message(
         "details": details_frame(message.details),
         "sent_at": moment(message.sent_at) if came_late(message) else None,
         "is_automatic": message.is_automatic,
+        "validated_by": message.validated_by,
     }
 
 

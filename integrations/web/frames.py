@@ -72,6 +72,15 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """What the customer thinks of an answer of the agent, as a whole: it replaces what they said before."""
+
+    message: UUID
+    helpful: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The agent should stop writing."""
 
@@ -81,7 +90,7 @@ class Pong:
     """The answer to a ping."""
 
 
-Frame = Hello | Send | Show | Accept | Typing | Read | Stop | Pong
+Frame = Hello | Send | Show | Accept | Typing | Read | Rate | Stop | Pong
 
 
 def parse(raw: str | bytes) -> dict[str, Any]:
@@ -196,6 +205,9 @@ READERS: dict[str, Callable[[dict[str, Any]], Frame]] = {
     "accept": lambda d: Accept(_uuid(d.get("client_id"), "client_id")),
     "typing": lambda d: Typing(_value(d, "on", bool)),
     "read": lambda d: Read(_number(d, "seq")),
+    "rate": lambda d: Rate(
+        _uuid(d.get("message"), "message"), _value(d, "helpful", bool), _optional(d, "reason", "")
+    ),
     "stop": lambda _d: Stop(),
     "pong": lambda _d: Pong(),
 }

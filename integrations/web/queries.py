@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from conversations.invitations import Offer, inviter
-from conversations.models import Conversation, Inbox
+from conversations.models import Contact, Conversation, Inbox
 from integrations.web.errors import OriginNotAllowed, UnknownInbox
 from integrations.web.frames import Claim
 from integrations.web.models import VisitorToken
@@ -89,6 +89,11 @@ def current_conversation(inbox: Inbox, external_id: str) -> Conversation | None:
     """Returns the visitor's latest conversation in the inbox, if any."""
     mine = Conversation.objects.filter(identity__inbox=inbox, identity__external_id=external_id)
     return mine.select_related("assignee").order_by("-created_at").first()
+
+
+def customer_of(inbox: Inbox, external_id: str) -> Contact | None:
+    """Returns the customer whom a visitor is known as in the inbox, once they have written."""
+    return Contact.objects.filter(identities__inbox=inbox, identities__external_id=external_id).first()
 
 
 def conversations_begun(visitors: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUID]:

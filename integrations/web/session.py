@@ -8,6 +8,7 @@ from django.conf import settings
 from conversations.actions import (
     Sender,
     partial_text,
+    rate_answer,
     read_by_contact,
     receive,
     request_stop,
@@ -19,12 +20,19 @@ from conversations.queries.inboxes import messages_per_minute
 from conversations.queries.threads import REPLAY_LIMIT, events_after, last_messages
 from conversations.queries.wire import event_frame, message_frame, public_state, written_frame
 from core import limits
-from core.errors import TooMany
+from core.errors import NotFound, TooMany
 from core.threads import in_thread
 from integrations.web.actions import Visitor, greet, recognise
 from integrations.web.errors import NotReady, TokenInvalid
-from integrations.web.frames import Accept, Frame, Hello, Pong, Read, Send, Show, Stop, Typing
-from integrations.web.queries import check_origin, current_conversation, digest, good_tokens, inbox_by_key
+from integrations.web.frames import Accept, Frame, Hello, Pong, Rate, Read, Send, Show, Stop, Typing
+from integrations.web.queries import (
+    check_origin,
+    current_conversation,
+    customer_of,
+    digest,
+    good_tokens,
+    inbox_by_key,
+)
 
 Json = dict[str, Any]
 
@@ -124,6 +132,8 @@ class VisitorSession:
             return await in_thread(self._show, frame)
         if isinstance(frame, Accept):
             return await in_thread(self._accept, frame)
+        if isinstance(frame, Rate):
+            return await in_thread(self._rate, frame)
         if self.conversation_id is None or isinstance(frame, Pong | Hello):
             return None
         if isinstance(frame, Typing):
@@ -162,6 +172,19 @@ class VisitorSession:
         visitor = self._paced()
         message = inviter().accept(inbox=visitor.inbox, sender=visitor.sender, offer=frame.client_id)
         return self._stored(frame.client_id, message)
+
+    def _rate(self, frame: Rate) -> Json:
+        assert self.visitor is not None  # noqa: S101 (handle() has looked)
+        sender, inbox = self.visitor.sender, self.visitor.inbox
+        limits.take(f"rate:{inbox.pk}:{sender.external_id}", most=messages_per_minute(inbox))
+        customer = customer_of(inbox, sender.external_id)
+        if customer is None:
+            raise NotFound(field="message")
+        rated = rate_answer(
+            message_id=frame.message, by=customer.as_actor(), helpful=frame.helpful, reason=frame.reason
+        )
+        told = {"helpful": rated.helpful, "reason": rated.unhelpful_reason}
+        return {"type": "rated", "message": str(rated.pk), **told}
 
     def _paced(self) -> Visitor:
         """Counts what is asked for an invitation like a message; raises TooMany."""

@@ -8,6 +8,7 @@ from knowledge.actions.articles import (
     save_article,
     write_article,
 )
+from knowledge.actions.closing import close_answered
 from knowledge.actions.importing import import_demo, import_source
 from knowledge.actions.messages import embed_again, embed_some
 from knowledge.actions.proposals import approve_answer, correct_answer, refuse_answer
@@ -22,22 +23,27 @@ from knowledge.actions.sources import (
     stop_sync,
 )
 from knowledge.actions.storing import ImportReport
+from knowledge.actions.wanted import Unanswered, dismiss_wanted, note_unanswered, write_wanted
 
 __all__ = [
     "ImportReport",
+    "Unanswered",
     "add_files",
     "approve_answer",
     "change_article",
+    "close_answered",
     "confirm_gone",
     "correct_answer",
     "delete_article",
     "delete_articles",
     "delete_source",
+    "dismiss_wanted",
     "embed_again",
     "embed_some",
     "import_demo",
     "import_source",
     "index_articles",
+    "note_unanswered",
     "plan_due",
     "refuse_answer",
     "remove_items",
@@ -46,4 +52,5 @@ __all__ = [
     "start_sync",
     "stop_sync",
     "write_article",
+    "write_wanted",
 ]

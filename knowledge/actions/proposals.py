@@ -35,8 +35,9 @@ def correct_answer(*, message: Message, text: str, by: Actor, question: str = ""
     good as it is. The question is what the customer had asked before it, unless `question` says it better.
     Whoever leads decides at once: then it is an article already. Nearly the same question in the same
     language changes the proposal that waits, or the article that one became. What has been said to the
-    customer stays. Asks a model what the question means: not to be called in a transaction. Raises Forbidden
-    for those who are no staff, NotFound for what one may not see, Invalid for what is no answer.
+    customer stays, with the note that a person has judged it. Asks a model what the question means: not to
+    be called in a transaction. Raises Forbidden for those who are no staff, NotFound for what one may not
+    see, Invalid for what is no answer.
     """
     require_staff(by)
     if not Conversation.objects.visible_to(by).filter(pk=message.conversation_id).exists():
@@ -54,8 +55,7 @@ def correct_answer(*, message: Message, text: str, by: Actor, question: str = ""
         raise Invalid(_("Write at most %d characters.") % LONGEST_ANSWER, field="text")
     vector = embed([asked])[0]
     proposal = _proposed(message, asked, text, vector, by)
-    if not proposal.former:
-        answer_message(message=message, by=by, validated_by=Validation.HUMAN)
+    answer_message(message=message, by=by, validated_by=Validation.HUMAN)
     return approve_answer(proposal=proposal, by=by) if by.leads else proposal
 
 

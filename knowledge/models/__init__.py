@@ -4,6 +4,7 @@ from knowledge.models.articles import Article, ArticleQuerySet, Category, Chunk
 from knowledge.models.messages import MessageToEmbed, MessageVector, MessageVectorQuerySet
 from knowledge.models.proposals import ProposedAnswer, ProposedAnswerQuerySet
 from knowledge.models.sources import Source, SourceItem
+from knowledge.models.wanted import UnansweredQuestion, WantedArticle
 
 __all__ = [
     "Article",
@@ -17,4 +18,6 @@ __all__ = [
     "ProposedAnswerQuerySet",
     "Source",
     "SourceItem",
+    "UnansweredQuestion",
+    "WantedArticle",
 ]

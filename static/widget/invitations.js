@@ -1,5 +1,10 @@
 // A word of the company's to who looks at a page. Loaded only where there is one.
 import { h, iconButton, textButton } from "./dom.js";
+import { strings } from "./strings.js";
+
+const WORDS = {
+  dismiss: ["Dismiss", "Dispensar", "Descartar"],
+};
 
 // Who was away for longer comes again.
 const VISIT = 1_800_000;
@@ -85,7 +90,8 @@ export class Invitations {
   }
 
   async #show({ id, text, html }, offer) {
-    const { words, config } = this.panel;
+    const { config, words: { locale } } = this.panel;
+    const words = strings(locale, WORDS);
     const inert = document.createElement("template");
     inert.innerHTML = html;
     const plain = inert.content.textContent.trim();
@@ -96,7 +102,7 @@ export class Invitations {
     const heard = h("div.sr", { role: "status" });
     const said = textButton("said", h("b", {}, config.title), () => this.#accept({ id, text, html }));
     said.append(h("span", {}, plain));
-    const bubble = h("section.invitation", { "aria-label": config.title, lang: words.locale }, said, iconButton("close", words.dismiss, close), heard);
+    const bubble = h("section.invitation", { "aria-label": config.title, lang: locale }, said, iconButton("close", words.dismiss, close), heard);
     bubble.onkeydown = ({ key }) => key === "Escape" && close();
     Object.assign(this, { bubble, offer });
     await this.#dress();

@@ -1,10 +1,9 @@
-// Every word the widget says, in three languages.
+// The widget's words in three languages.
 
 const LOCALES = ["en", "pt-BR", "es"];
 const WORDS = {
   open: ["Open chat", "Abrir o chat", "Abrir el chat"],
   close: ["Close chat", "Fechar o chat", "Cerrar el chat"],
-  dismiss: ["Dismiss", "Dispensar", "Descartar"],
   unread: ["unread", "não lidas", "sin leer"],
   greeting: ["Hello. How can we help you?", "Olá. Como podemos ajudar?", "Hola. ¿Cómo podemos ayudar?"],
   person: ["Talk to a person", "Falar com uma pessoa", "Hablar con una persona"],
@@ -53,8 +52,8 @@ const WORDS = {
 };
 
 // "pt", "pt_BR", "pt-br": one language. Unknown ones: English.
-export function strings(language) {
+export function strings(language, known = WORDS) {
   const at = Math.max(0, LOCALES.findIndex((locale) => language.toLowerCase().startsWith(locale.slice(0, 2))));
-  const words = Object.entries(WORDS).map(([key, texts]) => [key, texts[at]]);
+  const words = Object.entries(known).map(([key, texts]) => [key, texts[at]]);
   return { locale: LOCALES[at], ...Object.fromEntries(words) };
 }

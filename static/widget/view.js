@@ -5,7 +5,6 @@ import { h, icon, iconButton, textButton } from "./dom.js";
 const OFFLINE_AFTER = 2_000;
 const TYPING_EVERY = 3_000;
 const TYPING_FOR = 60_000;
-
 const GROUP_WITHIN = 300_000;
 const NEAR = 16;
 const OUTSIDE = { target: "_blank", rel: "noopener" };
@@ -114,6 +113,7 @@ export class Panel {
     chat.transport.start();
     thread.follow(true);
     this.#read();
+    this.rating ||= import("./rating.js").then(({ Ratings }) => new Ratings(this), () => {});
   }
 
   close() {

@@ -14,7 +14,7 @@ from agents.evaluation import apart
 from agents.evaluation.cases import Case, Kind
 from agents.evaluation.comparing import compare, differences
 from agents.evaluation.reading import read_suite, wanted
-from agents.evaluation.report import as_json, write_report
+from agents.evaluation.report import as_json, figure, write_report
 from agents.evaluation.running import FAILED, KNOWN, LEFT_OUT, MENDED, PASSED, Verdict, Way, run_cases
 from agents.evaluation.yaml_fields import BadSuite
 from agents.models import Run
@@ -383,3 +383,21 @@ async def test_report_counts_by_kind_and_escapes_what_was_said(tmp_path: Path) -
     assert whole["rates"]["kind"] == [{"name": "grounding", "played": 1, "passed": 1}]
     write_report(tmp_path, verdicts, BUILTIN)
     assert "<script>" not in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_report_shows_first_what_failed_and_nothing_that_was_not_measured(tmp_path: Path) -> None:
+    good = small(tmp_path / "good")
+    bad = small(tmp_path / "bad", "tickets: 5", small="zzz-fails")
+    write_report(tmp_path, await played([*good, *bad], tmp_path), BUILTIN)
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("zzz-fails ·") < page.index("small ·")
+    assert "<strong>1</strong>failed" in page
+    assert "seconds of the model" not in page
+    assert "http" not in page.replace("https://site", "")
+
+
+def test_figures_are_told_as_people_read_them() -> None:
+    assert [figure(value) for value in (0, 298608, 0.5, 12.0, 1234.5, 0.0000004)] == [
+        "0", "298,608", "0.5", "12", "1,234.5", "0",
+    ]  # fmt: skip

@@ -9,7 +9,7 @@ from accounts.models import Team, User
 from agents.enums import RunStatus
 from agents.models import Agent, Run
 from agents.queries import agent_names, reasons_for_people, runs_of_agents
-from conversations.actions import Sender, hand_back, hand_over, receive
+from conversations.actions import Sender, hand_back, hand_over, rate_answer, receive, reply
 from conversations.models import Conversation, Event, Inbox
 from conversations.queries.reports import Narrowed
 from core.actor import Actor
@@ -57,7 +57,25 @@ def test_runs_are_counted_with_what_every_try_cost(
     assert line.figures == {
         "runs": 5, "answered": 3, "handed_over": 1, "failed": 1, "alone": 1,
         "prompt_tokens": 500, "completion_tokens": 50, "cost": Decimal("1.25"),
+        "helpful": 0, "not_helpful": 0, "helpful_share": None,
     }  # fmt: skip
+
+
+def test_share_of_helpful_answers_of_each_agent(lia: Agent, inbox: Inbox) -> None:
+    rui = Agent.objects.create(name="Rui")
+    ratings = [(lia, True), (lia, True), (lia, False), (lia, None), (rui, False)]
+    for number, (agent, helpful) in enumerate(ratings):
+        row = another(inbox, f"customer-{number}")
+        run = ran(agent, row, RunStatus.ANSWERED)
+        hand_back(conversation=row, by=SYSTEM)
+        message = reply(conversation=row, text="Sim.", by=agent.as_actor(), run=run.pk)
+        if helpful is not None:
+            rate_answer(message_id=message.pk, by=row.contact.as_actor(), helpful=helpful)
+    found = runs_of_agents(OCTOBER, actor=SYSTEM, narrowed=Narrowed(by="agent"))
+    figures = {line.group: line.figures for line in found}
+    told = [(row["helpful"], row["not_helpful"], row["helpful_share"]) for row in figures.values()]
+    assert sorted(told) == [(0, 1, 0.0), (2, 1, 0.6667)]
+    assert figures[str(lia.pk)]["helpful_share"] == 0.6667
 
 
 def test_agents_are_told_apart(lia: Agent, conversation: Conversation) -> None:
@@ -72,7 +90,7 @@ def test_agents_are_told_apart(lia: Agent, conversation: Conversation) -> None:
 
 def test_a_month_without_runs_is_zeros(lia: Agent) -> None:
     (line,) = runs_of_agents(OCTOBER, actor=SYSTEM, narrowed=Narrowed())
-    assert set(line.figures.values()) == {0}
+    assert set(line.figures.values()) == {0, None}
 
 
 def test_why_people_were_needed_is_told_by_frequency(lia: Agent, inbox: Inbox) -> None:

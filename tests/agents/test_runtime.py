@@ -55,7 +55,7 @@ async def test_answer_is_written_once_with_its_run_and_cost(
     await answer(asked.pk)
     message = await Message.objects.aget(author_kind=AuthorKind.AGENT)
     run = await Run.objects.aget()
-    assert (message.text, message.run, message.validated_by) == ("It is on its way.", run.pk, "ai")
+    assert (message.text, message.run, message.validated_by) == ("It is on its way.", run.pk, "pending")
     assert (run.status, run.prompt_tokens, run.completion_tokens) == (RunStatus.ANSWERED, 30, 5)
     conversation = await Conversation.objects.aget()
     assert (conversation.status, conversation.waiting_since) == (Status.BOT, None)

@@ -22,7 +22,7 @@ from accounts.enums import Role
 from accounts.models import Team, User
 from campaigns import actions as campaigns
 from campaigns.actions import Wording
-from conversations.actions import Sender, receive
+from conversations.actions import Sender, receive, reply
 from conversations.enums import Status
 from conversations.models import (
     Attachment,
@@ -56,6 +56,8 @@ class Hers:
 
     conversation: Conversation
     message: Message
+    # What the agent answered.
+    answer: Message
     # Uploaded and not yet sent.
     file: Attachment
     # Shown on the site of another inbox.
@@ -91,7 +93,8 @@ def hers(inbox: Inbox, other_team: Team) -> Hers:
     shown = campaigns.create_campaign(by=by, inbox=site, name=SECRET, kind="onsite", wordings=wordings)
     campaigns.approve(campaign=shown, by=by)
     campaigns.start(campaign=shown, by=by)
-    return Hers(row, received.message, file, shown.pk, inbox)
+    answer = reply(conversation=row, text=SECRET, by=Actor(ActorKind.AGENT, "1", "Lia"), run=uuid4())
+    return Hers(row, received.message, answer, file, shown.pk, inbox)
 
 
 def test_every_socket_has_a_test_here() -> None:
@@ -176,6 +179,9 @@ OF_THE_WIDGET: dict[str, tuple[Frames, str]] = {
     "accept": (lambda hers: {"type": "accept", "client_id": str(hers.invitation)}, "not_found"),
     "typing": (lambda _: {"type": "typing", "on": True}, ""),
     "read": (lambda _: {"type": "read", "seq": 1}, ""),
+    "rate": (
+        lambda hers: {"type": "rate", "message": str(hers.answer.pk), "helpful": False}, "not_found"
+    ),
     "stop": (lambda _: {"type": "stop"}, ""),
     "pong": (lambda _: {"type": "pong"}, ""),
 }  # fmt: skip

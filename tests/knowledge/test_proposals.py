@@ -65,7 +65,7 @@ def test_message_keeps_what_was_said_to_the_customer(inbox: Inbox, ana: User) ->
     message = answered(inbox)
     correct_answer(message=message, text=RIGHT, by=ana.as_actor())
     message.refresh_from_db()
-    assert (message.text, message.validated_by) == (WRONG, Validation.AI)
+    assert (message.text, message.validated_by) == (WRONG, Validation.HUMAN)
 
 
 def test_answer_found_good_is_marked_so(inbox: Inbox, bruno: User) -> None:

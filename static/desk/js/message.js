@@ -3,6 +3,7 @@
 import { showAbove, showBelow, showReactions, tagOf } from "./details.js";
 import { copyOf, make, setText, slot } from "./dom.js";
 import { showFiles } from "./files.js";
+import { showJudgement } from "./judged.js";
 import { t } from "./state.js";
 import { clockTime, exactTime, shortTime } from "./time.js";
 
@@ -54,9 +55,11 @@ function showContent(node, message) {
   showCitations(slot(node, "citations"), message.citations);
   showReactions(slot(node, "reactions"), message.reactions);
   setText(slot(node, "tag"), tagOf(message), { hide: true });
+  showJudgement(node, message);
   showTimes(slot(node, "edited"), message);
   // What is said of one message stays with it in a group.
-  node.classList.toggle("has-marks", !slot(node, "tag").hidden || !slot(node, "edited").hidden);
+  const marks = ["tag", "edited", "rated"];
+  node.classList.toggle("has-marks", marks.some((name) => !slot(node, name).hidden));
 }
 
 /** Says what differs from the time at which the message came: when it was written, and changed. */

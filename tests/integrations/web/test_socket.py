@@ -13,10 +13,10 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from accounts.models import User
-from conversations.actions import note, reply, resolve
+from conversations.actions import hand_back, note, reply, resolve
 from conversations.models import Contact, ContactIdentity, Conversation, Inbox, Message
 from conversations.queries.threads import last_messages
-from core.actor import Actor
+from core.actor import Actor, ActorKind
 from integrations.web.actions import delete_expired_tokens
 from integrations.web.models import VisitorToken
 from tests.live import LiveServer, Visitor
@@ -492,3 +492,42 @@ async def test_answer_by_a_program_carries_the_name_of_the_shop(
         await in_db(reply)(conversation=conversation, text="Hello", by=program)
         told = await visitor.message_from("operator")
     assert told["author"]["name"] == "Aurora"
+
+
+async def test_an_answer_is_rated_by_socket_and_by_http(
+    quiet_server: LiveServer, inbox: Inbox, system: Actor
+) -> None:
+    lia = Actor(ActorKind.AGENT, "1", "Lia")
+    async with quiet_server.visitor(inbox.key) as visitor:
+        await visitor.send("Oi")
+        row = await Conversation.objects.aget()
+        await in_db(hand_back)(conversation=row, by=system)
+        answer = await in_db(reply)(conversation=row, text="Olá.", by=lia, run=uuid4())
+        assert (await visitor.message_from("agent"))["helpful"] is None
+        frame = {"type": "rate", "message": str(answer.pk), "helpful": False, "reason": "Curto."}
+        await visitor.tell(frame)
+        told = {"type": "rated", "message": str(answer.pk), "helpful": False, "reason": "Curto."}
+        assert await visitor.until("rated") == told
+        # Nothing that the customer would hear again.
+        assert all(frame["type"] != "event" for frame in await visitor.silence(0.3))
+        url = f"{quiet_server.url}/api/v1/widget/{inbox.key}/messages"
+        async with httpx.AsyncClient() as http:
+            headers = {"Authorization": f"Bearer {visitor.token}"}
+            answered = await http.post(url, json={**frame, "helpful": True}, headers=headers)
+        assert answered.json() == {**told, "helpful": True, "reason": ""}
+    async with quiet_server.visitor(inbox.key, token=visitor.token) as again:
+        snapshot = await again.until("snapshot")
+    assert [message["helpful"] for message in snapshot["messages"]] == [None, True]
+
+
+async def test_ratings_have_a_pace_of_their_own(
+    quiet_server: LiveServer, inbox: Inbox, settings: Any
+) -> None:
+    settings.CHAT_MESSAGES_PER_MINUTE = 1
+    async with quiet_server.visitor(inbox.key) as visitor:
+        await visitor.send("Oi")
+        codes = []
+        for _ in range(2):
+            await visitor.tell({"type": "rate", "message": str(uuid4()), "helpful": True})
+            codes.append((await visitor.until("error"))["code"])
+    assert codes == ["not_found", "too_many"]
