@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import actor_of
@@ -18,7 +19,15 @@ from agents.queries import sees_all_inboxes
 from conversations.admin import ReadOnly
 from conversations.models import Inbox
 from core.errors import NotFound
-from llm.tools import all_tools, get_tool
+from core.reasons import said
+from llm.tools import Effect, all_tools, get_tool, shown_result
+
+# What a tool does to the world, in the words of people.
+EFFECTS = {
+    Effect.READ: pgettext_lazy("tool", "reads"),
+    Effect.WRITE: pgettext_lazy("tool", "writes"),
+    Effect.DANGEROUS: pgettext_lazy("tool", "dangerous"),
+}
 
 
 class AgentForm(forms.ModelForm[Agent]):
@@ -42,7 +51,8 @@ class AgentForm(forms.ModelForm[Agent]):
         field = self.fields["tools"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 (narrows the type)
         field.choices = [
-            (tool.name, f"{tool.name} ({tool.effect}): {tool.description}") for tool in all_tools()
+            (tool.name, f"{tool.name} ({EFFECTS[tool.effect]}): {gettext(tool.description)}")
+            for tool in all_tools()
         ]
 
 
@@ -91,7 +101,7 @@ def shown_terms(name: str) -> dict[str, Any]:
         return {}
     usual = defaults(tool)
     return {
-        "effect": tool.effect.value,
+        "effect": EFFECTS[tool.effect],
         "needs_verification": usual.needs_verification,
         "needs_approval": usual.needs_approval,
     }
@@ -184,13 +194,18 @@ class StepInline(ReadOnly, admin.TabularInline[Step, Run]):
             "verdict",
             "approved_by",
             "arguments",
-            "result",
+            "told",
             "failed",
             "created_at",
         ),
     )
     readonly_fields = fields
     extra = 0
+
+    @admin.display(description=_("result"))
+    def told(self, step: Step) -> str:
+        """What the model was told, its refusals in the reader's language."""
+        return shown_result(step.result)
 
 
 @admin.register(Run)
@@ -212,6 +227,13 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     search_fields = ("id__iexact", "conversation__id__iexact", "detail")
     date_hierarchy = "started_at"
     inlines = (StepInline,)
+    exclude = ("detail",)
+    readonly_fields = ("came_to",)
+
+    @admin.display(description=_("detail"))
+    def came_to(self, run: Run) -> str:
+        """Why it failed or who stopped it, in the reader's language."""
+        return said(run.detail) or "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Only runs of conversations one may see; fetches the agents along."""

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from core.errors import Conflict, Forbidden, HelpdeskError, Invalid, NotFound, TooMany, Unavailable
+from core.reasons import said
 
 PROBLEM = "application/problem+json"
 CODES = {
@@ -52,7 +53,7 @@ def problem_of(error: Exception) -> dict[str, Any] | None:
     """Returns the body of the problem document for an exception; None for a fault of ours."""
     known = as_helpdesk_error(error)
     if known is not None:
-        return problem(known.status, known.code, known.detail, _errors_of(known))
+        return problem(known.status, known.code, said(known.detail), _errors_of(known))
     return _from_framework(error) if isinstance(error, exceptions.APIException) else None
 
 
@@ -93,7 +94,7 @@ def problem(
 
 def _errors_of(error: HelpdeskError) -> list[dict[str, str]]:
     field = error.extra.get("field")
-    return [{"field": str(field), "detail": error.detail, "code": error.code}] if field else []
+    return [{"field": str(field), "detail": said(error.detail), "code": error.code}] if field else []
 
 
 def _from_framework(error: exceptions.APIException) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def addresses_of(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise OutboundUnreachable(f"There is no host named {host[:100]}.") from error
+        raise OutboundUnreachable(reason("There is no host named %s.", host[:100])) from error
     return [str(entry[4][0]) for entry in found]
 
 
@@ -137,8 +137,8 @@ def connected(host: str, port: int, *, seconds: float) -> socket.socket:
             found.settimeout(seconds)
             return found
     if isinstance(failure, TimeoutError):
-        raise OutboundTimeout(f"{host[:100]} does not answer.") from failure
-    raise OutboundUnreachable(f"{host[:100]} cannot be reached.") from failure
+        raise OutboundTimeout(reason("%s does not answer.", host[:100])) from failure
+    raise OutboundUnreachable(reason("%s cannot be reached.", host[:100])) from failure
 
 
 def may_connect(address: Address) -> bool:
