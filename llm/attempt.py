@@ -13,7 +13,7 @@ from django.conf import settings
 
 from llm import tap, wire
 from llm.enums import Outcome
-from llm.errors import ModelError
+from llm.errors import ModelError, TooSlow
 from llm.ledger import record_call
 from llm.providers import Provider
 from llm.types import ChatMessage, Completion, OnText, ToolCall, Usage
@@ -96,15 +96,11 @@ async def _listen(question: Question, provider: Provider, deadline: float, draft
         if not limit.expired():
             raise
         message = f"{provider.model} did not answer in time."
-        raise _TooSlow(message, temporary=True) from None
-
-
-class _TooSlow(ModelError):
-    """The language model did not answer in time."""
+        raise TooSlow(message, temporary=True) from None
 
 
 def _outcome(failure: ModelError) -> Outcome:
-    if isinstance(failure, _TooSlow):
+    if isinstance(failure, TooSlow):
         return Outcome.TIMEOUT
     return Outcome.CUT if failure.partial else Outcome.ERROR
 
