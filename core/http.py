@@ -27,6 +27,7 @@ from core.outbound import (
     OutboundUnreachable,
     Resolve,
     addresses_of,
+    check_host,
     checked_addresses,
 )
 from core.reasons import reason
@@ -281,11 +282,12 @@ def _left(timeout: float | None, ends_at: float, error: type[httpcore.TimeoutExc
 
 
 def check_address(url: str) -> None:
-    """Raises OutboundRefused for what could never be fetched: no web address, or one with a password in it.
+    """Raises OutboundRefused for what could never be fetched.
 
-    Asks nobody where it leads: that may change, and is checked with each connection.
+    That is no web address, one with a password in it, and one that is itself an address within. Asks nobody
+    where a name leads: that may change, and is checked with each connection.
     """
-    _checked_url(url)
+    check_host(_checked_url(url).host)
 
 
 def _checked_url(text: str) -> httpx.URL:

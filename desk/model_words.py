@@ -17,9 +17,12 @@ SLOW_MS = 3_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was tried. `advice` says what to do; `said` is the provider's own words."""
+    """One thing that was tried; `is_good` is None for what is only told.
 
-    is_good: bool
+    `advice` says what to do; `said` is the provider's own words.
+    """
+
+    is_good: bool | None
     text: str
     advice: str = ""
     said: str = ""
@@ -141,7 +144,7 @@ def _called(tested: Tested) -> Line:
 
 def _cost(test: ModelTest) -> Line:
     if not test.cost:
-        return Line(is_good=True, text=_("What it costs is not known here, or nothing."))
+        return Line(is_good=None, text=_("What it costs is not known here, or nothing."))
     is_guess = test.answer.estimated or (test.tool is not None and test.tool.estimated)
     text = _("The test cost about US$ %s.") if is_guess else _("The test cost US$ %s.")
-    return Line(is_good=True, text=text % f"{test.cost:.6f}")
+    return Line(is_good=None, text=text % f"{test.cost:.6f}")
