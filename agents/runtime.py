@@ -39,6 +39,7 @@ from llm.door import asks_builtin, embed, inputs
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
 from llm.providers import BUILTIN
+from llm.purse import OverBudget
 from llm.tools import Tool, ToolResult
 from llm.types import ChatMessage, Citation, Media, ToolCall
 
@@ -74,6 +75,8 @@ async def answer(conversation_id: UUID | str) -> None:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, OverBudget):
+        return error.detail
     if isinstance(error, ModelError):
         return reason("The language model could not answer: %s", error.detail)
     return reason("An unexpected error; the log has it.")
