@@ -23,6 +23,7 @@ from agents.enums import Reuse
 from agents.models import Agent, KnownAnswer, Run
 from agents.prompt import PROMPTS, SEARCH, Remembered
 from conversations.enums import AuthorKind
+from conversations.models import Message
 from conversations.queries.proof import is_verified
 from knowledge.languages import detect
 from knowledge.models import ProposedAnswer
@@ -56,8 +57,10 @@ def is_repeatable(run: Run, said: Remembered) -> bool:
 def known_answer(run: Run, question: str, version: str) -> KnownAnswer | None:
     """Returns an earlier answer to the same question that rests on the same version."""
     corrected = ProposedAnswer.objects.filter(message__run=OuterRef("run"))
+    unhelpful = Message.objects.filter(run=OuterRef("run"), helpful=False)
     known = KnownAnswer.objects.filter(
         ~Exists(corrected),
+        ~Exists(unhelpful),
         agent=run.agent_id,
         version=version,
         language=detect(question) or "",

@@ -137,6 +137,14 @@ async def test_a_corrected_answer_is_not_given_again(known: OpenAIServer, inbox:
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_an_answer_that_did_not_help_is_not_given_again(known: OpenAIServer, inbox: Inbox) -> None:
+    await asks(inbox, "How long does delivery take?", "eva")
+    await Message.objects.filter(run__isnull=False).aupdate(helpful=False)
+    await asks(inbox, "How long does delivery take?", "dan")
+    assert len(known.chats) == 4
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_only_the_first_question_of_a_conversation_is_answered_so(
     known: OpenAIServer, inbox: Inbox
 ) -> None:
