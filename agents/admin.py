@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import actor_of
@@ -32,6 +33,15 @@ from agents.toolbox import every_tool, find_tool
 from conversations.admin import ReadOnly
 from conversations.models import Inbox
 from core.errors import Invalid, NotFound
+from core.reasons import said
+from llm.tools import Effect, shown_result
+
+# What a tool does to the world, in the words of people.
+EFFECTS = {
+    Effect.READ: pgettext_lazy("tool", "reads"),
+    Effect.WRITE: pgettext_lazy("tool", "writes"),
+    Effect.DANGEROUS: pgettext_lazy("tool", "dangerous"),
+}
 
 
 class AgentForm(forms.ModelForm[Agent]):
@@ -55,7 +65,8 @@ class AgentForm(forms.ModelForm[Agent]):
         field = self.fields["tools"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 (narrows the type)
         field.choices = [
-            (tool.name, f"{tool.name} ({tool.effect}): {tool.description}") for tool in every_tool()
+            (tool.name, f"{tool.name} ({EFFECTS[tool.effect]}): {gettext(tool.description)}")
+            for tool in every_tool()
         ]
 
 
@@ -104,7 +115,7 @@ def shown_terms(name: str) -> dict[str, Any]:
         return {}
     usual = defaults(tool)
     return {
-        "effect": tool.effect.value,
+        "effect": EFFECTS[tool.effect],
         "needs_verification": usual.needs_verification,
         "needs_approval": usual.needs_approval,
     }
@@ -230,13 +241,18 @@ class StepInline(ReadOnly, admin.TabularInline[Step, Run]):
             "verdict",
             "approved_by",
             "arguments",
-            "result",
+            "told",
             "failed",
             "created_at",
         ),
     )
     readonly_fields = fields
     extra = 0
+
+    @admin.display(description=_("result"))
+    def told(self, step: Step) -> str:
+        """What the model was told, its refusals in the reader's language."""
+        return shown_result(step.result)
 
 
 class ChargeInline(ReadOnly, admin.TabularInline[Charge, Run]):
@@ -267,6 +283,13 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     search_fields = ("id__iexact", "conversation__id__iexact", "detail")
     date_hierarchy = "started_at"
     inlines = (StepInline, ChargeInline)
+    exclude = ("detail",)
+    readonly_fields = ("came_to",)
+
+    @admin.display(description=_("detail"))
+    def came_to(self, run: Run) -> str:
+        """Why it failed or who stopped it, in the reader's language."""
+        return said(run.detail) or "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Only runs of conversations one may see; fetches the agents along."""

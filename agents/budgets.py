@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
-from django.utils.translation import gettext_noop
-
 from agents.enums import BudgetScope
+from core.reasons import reason
 from llm.purse import Offer, OverBudget
 
 # No answer needs more; models that think aloud count that too.
@@ -20,11 +19,11 @@ SHORTEST_ANSWER = 200
 MILLION = 1_000_000
 # Said to the operators who get the conversation.
 USED_UP = {
-    BudgetScope.CALL: gettext_noop("The question is too long for the agent's budget for one call."),
-    BudgetScope.RUN: gettext_noop("The agent's budget for one answer is used up."),
-    BudgetScope.CONVERSATION: gettext_noop("The agent's budget for this conversation is used up."),
-    BudgetScope.CONTACT_DAY: gettext_noop("The agent's budget for this customer is used up for today."),
-    BudgetScope.MONTH: gettext_noop("The agent's budget for this month is used up."),
+    BudgetScope.CALL: reason("The question is too long for the agent's budget for one call."),
+    BudgetScope.RUN: reason("The agent's budget for one answer is used up."),
+    BudgetScope.CONVERSATION: reason("The agent's budget for this conversation is used up."),
+    BudgetScope.CONTACT_DAY: reason("The agent's budget for this customer is used up for today."),
+    BudgetScope.MONTH: reason("The agent's budget for this month is used up."),
 }
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from agents.enums import Ground
 from agents.models import Step
+from core.reasons import reason
 from knowledge.tools import parse_result
 
 COURTESIES = Path(__file__).with_name("courtesies.txt")
@@ -31,7 +32,7 @@ NEAR_A_PASSAGE = 0.25
 NEAR_A_COURTESY = 0.45
 FEWEST_WORDS = 4
 # How a run says that it came to this.
-UNSUPPORTED = "Nothing that the agent had seen supports its answer."
+UNSUPPORTED = reason("Nothing that the agent had seen supports its answer.")
 MOST_SENTENCES = 400  # of what was seen; a run is shown at most forty passages
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 

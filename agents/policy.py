@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from agents.enums import ApprovalStatus, Verdict
 from agents.models import Agent, Approval, Step, ToolPolicy
@@ -20,13 +21,15 @@ from llm.tools import Effect, Tool
 A_DAY = timedelta(days=1)
 # An asked call counts whatever became of it: people are not asked the same all day.
 COUNTED = (Verdict.ALLOWED, Verdict.ASKED)
-NOT_YOURS = "you may not use this tool."
-UNVERIFIED = (
+NOT_YOURS = gettext_noop("you may not use this tool.")
+UNVERIFIED = gettext_noop(
     "this needs a customer whose identity is verified. Call request_verification if you have it, else hand "
     "over."
 )
-WAITS = "a colleague has been asked about this already. Tell the customer to wait; do not ask again."
-TOO_OFTEN = (
+WAITS = gettext_noop(
+    "a colleague has been asked about this already. Tell the customer to wait; do not ask again."
+)
+TOO_OFTEN = gettext_noop(
     "this was done as often as is allowed here. Offer the customer a person, and hand over if they agree."
 )
 

@@ -33,11 +33,13 @@ from conversations.actions import forget_text, set_typing, stop_requested
 from conversations.enums import AuthorKind
 from conversations.queries.threads import history
 from core.outages import DatabaseFailure
+from core.reasons import reason
 from core.threads import in_network_thread, in_thread
 from llm.door import asks_builtin, embed, inputs
 from llm.errors import ModelError
 from llm.loop import LoopResult, tool_loop
 from llm.providers import BUILTIN
+from llm.purse import OverBudget
 from llm.tools import Tool, ToolResult
 from llm.types import ChatMessage, Citation, Media, ToolCall
 
@@ -73,7 +75,11 @@ async def answer(conversation_id: UUID | str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return error.detail if isinstance(error, ModelError) else "An unexpected error; the log has it."
+    if isinstance(error, OverBudget):
+        return error.detail
+    if isinstance(error, ModelError):
+        return reason("The language model could not answer: %s", error.detail)
+    return reason("An unexpected error; the log has it.")
 
 
 class Performance:
@@ -110,7 +116,7 @@ class Performance:
         await self.live.close()
         if result is None:
             await in_thread(
-                end_run, run=self.run, status=RunStatus.CANCELLED, detail="Stopped by the customer."
+                end_run, run=self.run, status=RunStatus.CANCELLED, detail=reason("Stopped by the customer.")
             )
         else:
             await self._settle(result)
@@ -198,7 +204,9 @@ class Performance:
         if result.ended_by == "tool":
             await self._end(RunStatus.HANDED_OVER, result, "")
         elif result.ended_by != "answer" or not result.text.strip():
-            await self._end(RunStatus.FAILED, result, f"No answer within the limits ({result.ended_by}).")
+            await self._end(
+                RunStatus.FAILED, result, reason("No answer within the limits (%s).", result.ended_by)
+            )
         else:
             checked = await in_thread(self._checked, result)
             if not checked.states:

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from django.utils.translation import gettext_noop
+
 from llm.tools import Effect, ToolContext, ToolResult, tool
 from llm.types import Choice
 
@@ -11,8 +13,10 @@ LONGEST_VALUE = 300  # an article's title, whole: a click on it must find the ar
 
 
 @tool(
-    description="Show the customer up to five buttons below your answer; a click sends the button's text as "
-    "their next message. Use it to offer articles or next steps. Ask the question in your text.",
+    description=gettext_noop(
+        "Show the customer up to five buttons below your answer; a click sends the button's text as "
+        "their next message. Use it to offer articles or next steps. Ask the question in your text."
+    ),
     effect=Effect.READ,
 )
 def offer_choices(

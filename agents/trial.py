@@ -60,10 +60,11 @@ async def try_agent(*, agent: Agent, message: str, by: Actor) -> Tried:
     if await in_thread(limits.count, f"try:{by.kind}:{by.id}") > PER_MINUTE:
         raise TooMany(retry_after=limits.seconds_left())
     trial = _Trial(agent)
+    tools = await in_thread(every_tool)
     said = Message(author_kind=AuthorKind.CONTACT, text=message)
     result = await tool_loop(
         build(agent=agent, contact=Contact(), said=Remembered([said]), steps=[]),
-        tools=[tool for tool in every_tool() if tool.only_reads and tool.name in agent.tools],
+        tools=[tool for tool in tools if tool.only_reads and tool.name in agent.tools],
         execute=trial.execute,
         on_text=_tell_nobody,
         purpose="trial",
@@ -92,7 +93,8 @@ class _Trial:
     async def execute(self, call: ToolCall, number: int) -> ToolResult:
         """Carries out a step; passages go on counting where the last search ended."""
         context = ToolContext(self.agent.as_actor(), None, f"{self.key}:{number}")
-        result = await in_thread(find_tool(call.name).run, context, call.arguments)
+        tool = await in_thread(find_tool, call.name)
+        result = await in_thread(tool.run, context, call.arguments)
         text = shifted(result.text, len(self.found))
         self.found.extend(result.citations)
         self.steps.append(TriedStep(number, call.name, call.arguments, text, result.failed))

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views import defaults
 from psycopg.errors import ForeignKeyViolation
 from rest_framework import exceptions
@@ -18,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from core.errors import Conflict, Forbidden, HelpdeskError, Invalid, NotFound, TooMany, Unavailable
+from core.reasons import said
 
 PROBLEM = "application/problem+json"
 CODES = {
@@ -26,6 +28,12 @@ CODES = {
     exceptions.AuthenticationFailed: "unauthenticated",
     exceptions.MethodNotAllowed: "method_not_allowed",
     exceptions.UnsupportedMediaType: "unsupported_media_type",
+}
+# Those of DRF that say in many words what another one says in few.
+FIELD_CODES = {
+    "null_characters_not_allowed": "invalid_characters",
+    "surrogate_characters_not_allowed": "invalid_characters",
+    "max_string_length": "max_length",
 }
 DATABASE_AWAY_SECONDS = 2
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -37,6 +45,8 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
     body = problem_of(error)
     if body is None:
         return None
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        body["detail"] = _not_taken(context)
     if known is not None:
         headers = {"Retry-After": str(known.extra["retry_after"])} if "retry_after" in known.extra else {}
     else:
@@ -48,11 +58,18 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
     return Response(body, status=body["status"], headers=headers, content_type=PROBLEM)
 
 
+def _not_taken(context: Mapping[str, Any]) -> str:
+    """Says what may be sent in the place of what was."""
+    taken = [parser.media_type for parser in context["view"].parser_classes]
+    return _("Send the body as %s, and say so in Content-Type.") % _(" or ").join(taken)
+
+
 def problem_of(error: Exception) -> dict[str, Any] | None:
     """Returns the body of the problem document for an exception; None for a fault of ours."""
     known = as_helpdesk_error(error)
     if known is not None:
-        return problem(known.status, known.code, known.detail, _errors_of(known))
+        errors = _errors_of(known)
+        return problem(known.status, known.code, _named(errors) or said(known.detail), errors)
     return _from_framework(error) if isinstance(error, exceptions.APIException) else None
 
 
@@ -93,16 +110,27 @@ def problem(
 
 def _errors_of(error: HelpdeskError) -> list[dict[str, str]]:
     field = error.extra.get("field")
-    return [{"field": str(field), "detail": error.detail, "code": error.code}] if field else []
+    return [{"field": str(field), "detail": said(error.detail), "code": error.code}] if field else []
 
 
 def _from_framework(error: exceptions.APIException) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
         errors = list(_flat(error.detail))
-        return problem(
-            Invalid.status, Invalid.code, errors[0]["detail"] if errors else Invalid().detail, errors
+        return problem(Invalid.status, Invalid.code, _named(errors) or Invalid().detail, errors)
+    detail = str(error.detail)
+    if isinstance(error, exceptions.NotAuthenticated):
+        detail = _(
+            "Say who you are: send a key as X-API-Key, or the token of a sign-in as Authorization: Bearer."
         )
-    return problem(error.status_code, CODES.get(type(error), "error"), str(error.detail))
+    return problem(error.status_code, CODES.get(type(error), "error"), detail)
+
+
+def _named(errors: list[dict[str, str]]) -> str:
+    """Returns what is wrong first, with its field: a log shows nothing else. Empty without errors."""
+    if not errors:
+        return ""
+    field, detail = errors[0]["field"], errors[0]["detail"]
+    return f"{field}: {detail}" if field else detail
 
 
 def _headers(error: Exception) -> dict[str, str]:
@@ -121,6 +149,7 @@ def _flat(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
             yield from _flat(part, path)
     else:
         code = str(getattr(detail, "code", "invalid"))
+        code = FIELD_CODES.get(code, code)
         yield {"field": _sayable(path), "detail": _sayable(str(detail)), "code": code}
 
 

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,6 +44,20 @@ class InProgress(HelpdeskError):
 
     code = "in_progress"
     status = 409
+
+
+class KeyReused(HelpdeskError):
+    """This key was sent with another request; a new request needs a new key."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+# Where the catalogues are made from.
+DEFAULTS = (
+    gettext_noop("The same request is being carried out; ask again in a moment."),
+    gettext_noop("This key was sent with another request; a new request needs a new key."),
+)
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -105,7 +120,7 @@ def answered_once(request: Request, do: Do, *, outside: bool) -> Response:
 
 @contextmanager
 def only_same(request: Request) -> Iterator[None]:
-    """Remembers what a key was sent with, unless that is refused; raises Invalid for something else under it.
+    """Remembers what a key was sent with, unless that is refused; raises KeyReused for another one.
 
     For deeds that find what they have done by a natural key: their answer is not kept.
     """
@@ -120,7 +135,7 @@ def only_same(request: Request) -> Iterator[None]:
             row.status = HTTPStatus.ACCEPTED
             row.save(update_fields=["status"])
     if row.digest != digest:
-        raise Invalid(_("This key belongs to another request."), field=HEADER)
+        raise KeyReused(field=HEADER)
     try:
         yield
     except BaseException:
@@ -154,7 +169,7 @@ def _row(wish: dict[str, str], digest: str) -> tuple[IdempotentRequest, bool]:
 
 def _kept(row: IdempotentRequest, digest: str) -> Response:
     if row.digest != digest:
-        raise Invalid(_("This key belongs to another request."), field=HEADER)
+        raise KeyReused(field=HEADER)
     if row.status is None:
         raise InProgress(retry_after=1)
     response = Response(row.answer["data"], status=row.status, headers=row.answer["headers"])

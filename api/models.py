@@ -8,6 +8,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Team
@@ -153,7 +154,7 @@ class WebhookEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name or self.kind} {self.subject}"
+        return self.name or self.kind
 
     @property
     def webhook_id(self) -> str:
@@ -199,7 +200,7 @@ class WebhookCall(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} {self.status}"
+        return f"{self.event} · {self.get_status_display()} · {localtime(self.created_at):%Y-%m-%d %H:%M}"
 
 
 class WebhookAttempt(models.Model):

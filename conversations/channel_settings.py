@@ -17,10 +17,15 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from conversations.channels import ChannelConfig, adapter
 from core.errors import Invalid, TooLarge
+from core.http import check_address
+from core.outbound import OutboundRefused, check_host
+from core.reasons import said as in_language
 
 # All settings of an inbox as JSON; templates of mails are the longest of them.
 MOST_CHARACTERS = 64 * 1024
 LONGEST_PATH = 100
+# How the names of settings end that say which server is asked.
+SERVERS = ("_url", "_host")
 ENTER_AGAIN = gettext_noop("Enter it again: it would be sent to another server than before.")
 MESSAGES: Mapping[str, str | Promise] = {
     "missing": _("This field is required."),
@@ -57,7 +62,25 @@ def checked(channel: str, given: Mapping[str, Any], *, stored: Mapping[str, Any]
     entered = {name for name in given if given[name]}
     for name in to_enter_again(config, stored=stored, entered=entered):
         raise Invalid(gettext(ENTER_AGAIN), field=_path((name,)))
+    for name, why in leading_within(config, stored=stored).items():
+        raise Invalid(why, field=_path((name,)))
     return {**stored, **plain(config)}
+
+
+def leading_within(config: ChannelConfig, *, stored: Mapping[str, Any]) -> dict[str, str]:
+    """Returns which new settings name a server that may not be reached, with the reason.
+
+    What was stored before is left to the connection, so that the rest can still be changed.
+    """
+    found = {}
+    for name, value in plain(config).items():
+        if not name.endswith(SERVERS) or not value or value == stored.get(name):
+            continue
+        try:
+            check_address(value) if "://" in value else check_host(value)
+        except OutboundRefused as error:
+            found[name] = in_language(error.detail)
+    return found
 
 
 def to_enter_again(

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 
 from conversations.actions import hand_over as hand_over_action
 from conversations.actions import request_verification as request_verification_action
@@ -12,12 +13,19 @@ from conversations.models import Conversation, Message
 from conversations.queries.proof import is_verified
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, NotFound
+from core.reasons import in_english, reason
 from llm.tools import Effect, ToolContext, ToolResult, refusal, tool
 
+# Why people get a conversation that no model has told of.
+ASKED_FOR_PEOPLE = reason("The customer asked for a person.")
 PREVIOUS, THEIR_MESSAGES, LONGEST_MESSAGE = 3, 8, 400
-SAY_IT_IS_SETTLED = (
+SAY_IT_IS_SETTLED = gettext_noop(
     "the customer has not said that in their last message. Ask whether the matter is settled, and copy their "
     "words."
+)
+
+NOT_VERIFIED = gettext_noop(
+    "the customer's identity is not verified. Call request_verification, or hand over."
 )
 
 
@@ -36,8 +44,10 @@ def conversation_of(context: ToolContext) -> Conversation:
 
 
 @tool(
-    description="Give the conversation to a person of the team. Use it when the customer asks for a person, "
-    "is upset, or when you cannot help. Say nothing afterwards: the customer is told by the system.",
+    description=gettext_noop(
+        "Give the conversation to a person of the team. Use it when the customer asks for a person, "
+        "is upset, or when you cannot help. Say nothing afterwards: the customer is told by the system."
+    ),
     effect=Effect.WRITE,
 )
 def hand_over(
@@ -49,13 +59,18 @@ def hand_over(
     conversation = Conversation.objects.filter(pk=context.conversation_id).first()
     if conversation is None:
         raise NotFound
-    hand_over_action(conversation=conversation, by=context.actor, reason=reason)
+    # The one sentence that is ours, and is said in the reader's language.
+    why = ASKED_FOR_PEOPLE if reason == in_english(ASKED_FOR_PEOPLE) else reason
+    hand_over_action(conversation=conversation, by=context.actor, reason=why)
     return ToolResult("The conversation is with the team now.", ends_run=True)
 
 
 @tool(
-    description="Close the conversation. Only when the customer has said in their last message that the "
-    "matter is settled or that they need nothing more. Say goodbye before you call it, nothing afterwards.",
+    description=gettext_noop(
+        "Close the conversation. Only when the customer has said in their last message that "
+        "the matter is settled or that they need nothing more. Say goodbye before you call it, nothing "
+        "afterwards."
+    ),
     effect=Effect.WRITE,
 )
 def resolve(
@@ -74,8 +89,10 @@ def resolve(
 
 
 @tool(
-    description="Mail the customer a one-time code, to the address that we have, to prove who they are. Use "
-    "it when another tool needs a verified customer. They type the code here; the system recognises it.",
+    description=gettext_noop(
+        "Mail the customer a one-time code, to the address that we have, to prove who they are. Use "
+        "it when another tool needs a verified customer. They type the code here; the system recognises it."
+    ),
     effect=Effect.WRITE,
 )
 def request_verification(context: ToolContext) -> ToolResult:
@@ -94,8 +111,10 @@ def request_verification(context: ToolContext) -> ToolResult:
 
 
 @tool(
-    description="Read what was said in this customer's earlier conversations with us. Only for customers "
-    "whose identity is verified.",
+    description=gettext_noop(
+        "Read what was said in this customer's earlier conversations with us. Only for customers "
+        "whose identity is verified."
+    ),
     effect=Effect.READ,
     needs_verification=True,
 )
@@ -107,7 +126,7 @@ def previous_conversations(context: ToolContext) -> ToolResult:
     """
     conversation = conversation_of(context)
     if not is_verified(conversation):
-        return refusal("the customer's identity is not verified. Call request_verification, or hand over.")
+        return refusal(NOT_VERIFIED)
     theirs = Conversation.objects.filter(contact=conversation.contact_id).exclude(pk=conversation.pk)
     told = [_told(each) for each in theirs.order_by("-created_at")[:PREVIOUS]]
     return ToolResult("\n\n".join(told) or "There is no earlier conversation.")

@@ -6,7 +6,7 @@ The docstring of a class is its default message. The API renders these as proble
 
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 
 class HelpdeskError(Exception):
@@ -81,6 +81,18 @@ class TooMany(HelpdeskError):
 
     code = "too_many"
     status = 429
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        """Says after how many seconds to ask again, where `retry_after` gives them."""
+        seconds = extra.get("retry_after")
+        if not detail and isinstance(seconds, int):
+            detail = ngettext(
+                "Too many requests; ask again in %d second.",
+                "Too many requests; ask again in %d seconds.",
+                seconds,
+            )
+            detail %= seconds
+        super().__init__(detail, **extra)
 
 
 class Unavailable(HelpdeskError):

@@ -27,8 +27,10 @@ from core.outbound import (
     OutboundUnreachable,
     Resolve,
     addresses_of,
+    check_host,
     checked_addresses,
 )
+from core.reasons import reason
 from core.retry_after import retry_after
 
 __all__ = [
@@ -81,7 +83,9 @@ class Fetched:
     def require_ok(self) -> "Fetched":
         """Returns itself, or raises OutboundStatus for anything but a 2xx."""
         if not 200 <= self.status < 300:  # noqa: PLR2004 (the range of success)
-            raise OutboundStatus(f"{_shown(self.url)} answered {self.status}.", upstream_status=self.status)
+            raise OutboundStatus(
+                reason("%s answered %s.", _shown(self.url), self.status), upstream_status=self.status
+            )
         return self
 
 
@@ -169,7 +173,7 @@ class Door:
             if target is None:
                 return fetched
             url = _same_host(url, target)
-        raise OutboundRefused(f"{_shown(request.url)} redirects more than {MAX_REDIRECTS} times.")
+        raise OutboundRefused(reason("%s redirects too often.", _shown(request.url)))
 
     def _once(self, request: Request, url: httpx.URL, ends_at: float) -> Fetched:
         headers = {"user-agent": USER_AGENT, "accept-encoding": "gzip", **request.headers}
@@ -184,9 +188,11 @@ class Door:
                     b"" if request.method == "HEAD" else _read(response, request.max_bytes, cut=request.cut)
                 )
         except httpx.TimeoutException as error:
-            raise _judged(OutboundTimeout(f"{_shown(url)} took too long."), error) from error
+            raise _judged(OutboundTimeout(reason("%s took too long.", _shown(url))), error) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _judged(OutboundUnreachable(f"{_shown(url)} could not be reached."), error) from error
+            raise _judged(
+                OutboundUnreachable(reason("%s could not be reached.", _shown(url))), error
+            ) from error
         return Fetched(str(url), response.status_code, dict(response.headers), body)
 
 
@@ -276,22 +282,23 @@ def _left(timeout: float | None, ends_at: float, error: type[httpcore.TimeoutExc
 
 
 def check_address(url: str) -> None:
-    """Raises OutboundRefused for what could never be fetched: no web address, or one with a password in it.
+    """Raises OutboundRefused for what could never be fetched.
 
-    Asks nobody where it leads: that may change, and is checked with each connection.
+    That is no web address, one with a password in it, and one that is itself an address within. Asks nobody
+    where a name leads: that may change, and is checked with each connection.
     """
-    _checked_url(url)
+    check_host(_checked_url(url).host)
 
 
 def _checked_url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, TypeError, ValueError) as error:
-        raise OutboundRefused("This is not a web address.") from error
+        raise OutboundRefused(reason("This is not a web address.")) from error
     if url.scheme not in {"http", "https"} or not url.host:
-        raise OutboundRefused("Only http and https addresses can be fetched.")
+        raise OutboundRefused(reason("Only http and https addresses can be fetched."))
     if url.userinfo:
-        raise OutboundRefused("An address with a name or password in it is not fetched.")
+        raise OutboundRefused(reason("An address with a name or password in it is not fetched."))
     return url
 
 
@@ -302,7 +309,9 @@ def _redirect(fetched: Fetched) -> httpx.URL | None:
     try:
         return httpx.URL(fetched.url).join(location)
     except httpx.InvalidURL as error:
-        raise OutboundRefused(f"{_shown(fetched.url)} redirects to something that is no address.") from error
+        raise OutboundRefused(
+            reason("%s redirects to something that is no address.", _shown(fetched.url))
+        ) from error
 
 
 def _same_host(url: httpx.URL, target: httpx.URL) -> httpx.URL:
@@ -311,7 +320,9 @@ def _same_host(url: httpx.URL, target: httpx.URL) -> httpx.URL:
     # What was meant to be sealed is not sent on in the open.
     downgrade = url.scheme == "https" and checked.scheme == "http"
     if checked.host != url.host or downgrade:
-        raise OutboundRefused(f"{_shown(url)} redirects to {_shown(checked)}; use that address instead.")
+        raise OutboundRefused(
+            reason("%s redirects to %s; use that address instead.", _shown(url), _shown(checked))
+        )
     return checked
 
 
@@ -323,7 +334,7 @@ def _read(response: httpx.Response, max_bytes: int, *, cut: bool) -> bytes:
         if len(body) > max_bytes and cut:
             return bytes(body[:max_bytes])
         if len(body) > max_bytes:
-            raise OutboundTooLarge(f"{_shown(response.url)} is larger than {max_bytes} bytes.")
+            raise OutboundTooLarge(reason("%s is larger than %s bytes.", _shown(response.url), max_bytes))
     return bytes(body)
 
 
@@ -333,7 +344,7 @@ def _unpacked(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
         yield from response.iter_raw()
         return
     if encoding not in {"gzip", "x-gzip", "deflate"}:
-        raise OutboundUnreachable(f"{_shown(response.url)} answers in an encoding nobody asked for.")
+        raise OutboundUnreachable(reason("%s answers in an encoding nobody asked for.", _shown(response.url)))
     inflate = zlib.decompressobj(_INFLATE)
     try:
         for chunk in response.iter_raw():
@@ -343,7 +354,9 @@ def _unpacked(response: httpx.Response, max_bytes: int) -> Iterator[bytes]:
         if not inflate.eof:
             raise zlib.error("the data ends too early")  # noqa: TRY301 (one way out for both)
     except zlib.error as error:
-        raise OutboundUnreachable(f"{_shown(response.url)} sent data that cannot be unpacked.") from error
+        raise OutboundUnreachable(
+            reason("%s sent data that cannot be unpacked.", _shown(response.url))
+        ) from error
 
 
 def _judged(failure: OutboundError, cause: Exception) -> OutboundError:

@@ -8,6 +8,7 @@ one. `OUTBOUND_ALLOW` (CIDR blocks) opens private networks on purpose.
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar
@@ -93,8 +94,28 @@ def addresses_of(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise OutboundUnreachable(f"There is no host named {host[:100]}.") from error
+        raise OutboundUnreachable(reason("There is no host named %s.", host[:100])) from error
     return [str(entry[4][0]) for entry in found]
+
+
+def check_host(host: str) -> None:
+    """Raises OutboundRefused for a host that is an address within, however it is written; asks nobody.
+
+    Where a name leads may change, and is checked with each connection.
+    """
+    if literal := _literal(host.strip("[]").rstrip(".").lower()):
+        checked_addresses(host, [literal])
+
+
+def _literal(host: str) -> str:
+    """Returns the address that a host is by itself: also as 2130706433, 0x7f.1 or localhost; else empty."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    with suppress(ValueError):
+        return str(ip_address(host.partition("%")[0]))
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    return ""
 
 
 def checked_addresses(host: str, found: list[str]) -> list[Address]:
@@ -137,8 +158,8 @@ def connected(host: str, port: int, *, seconds: float) -> socket.socket:
             found.settimeout(seconds)
             return found
     if isinstance(failure, TimeoutError):
-        raise OutboundTimeout(f"{host[:100]} does not answer.") from failure
-    raise OutboundUnreachable(f"{host[:100]} cannot be reached.") from failure
+        raise OutboundTimeout(reason("%s does not answer.", host[:100])) from failure
+    raise OutboundUnreachable(reason("%s cannot be reached.", host[:100])) from failure
 
 
 def may_connect(address: Address) -> bool:

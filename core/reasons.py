@@ -8,6 +8,7 @@ shown. What others say bears no mark, and is shown as they said it.
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.utils.translation import gettext
@@ -43,14 +44,19 @@ def _said(line: str, translate: Callable[[str], str]) -> str:
     # The header of a catalogue stands under the empty source.
     if not mark or not source:
         return line.replace(MARK, "")
-    try:
-        values = json.loads(filled) if filled else []
-    except ValueError:
-        # Cut off where it was stored.
-        values = []
+    values = _filled(filled)
     in_turn = iter(values if isinstance(values, list) else ())
     named = values if isinstance(values, dict) else {}
     return _PLACE.sub(lambda place: _value(place, in_turn, named, translate), translate(source))
+
+
+def _filled(text: str) -> Any:
+    """Returns what is filled in; of what was cut off where it was stored, as much as is left."""
+    for end in ("", '"]', '"}'):
+        for rest in (text, text[:-1]):
+            with suppress(ValueError):
+                return json.loads(rest + end) if text else []
+    return []
 
 
 def _value(

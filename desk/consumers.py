@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import translation
 
 from conversations.actions import partial_text, read_by_operator, set_typing
 from conversations.enums import Status
@@ -27,7 +28,7 @@ from core.outages import DatabaseFailure
 from core.threads import in_thread
 from desk.hub import RETRY_SECONDS, Hub, hub
 from desk.live import Row, encode
-from desk.presence import staff_actor
+from desk.presence import language_of, staff_actor
 from desk.queries.rows import find
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
 
     actor: Actor
     open_id = ""
+    language = ""
     hub: Hub | None = None
     tasks: "tuple[asyncio.Task[None], ...]" = ()
 
@@ -79,6 +81,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         except HelpdeskError:
             await self.close(SIGNED_OUT)
             return
+        self.language = language_of(self.scope)
         await self.accept()
         self.hub = hub()
         await self.hub.enter(self)
@@ -99,7 +102,8 @@ class DeskConsumer(AsyncWebsocketConsumer):
         del bytes_data
         try:
             self.frames.take()
-            await self._answer(parse(text_data or ""))
+            with translation.override(self.language):
+                await self._answer(parse(text_data or ""))
         except Unauthenticated:
             await self.close(SIGNED_OUT)
         except HelpdeskError as error:
@@ -213,7 +217,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         """Sends the events up to the number that the actor may see: in order, none twice, none left out."""
         conversation_id, after, upto = self.open_id, self.sent, self.visible_to
         try:
-            items = await hub().threads.items(conversation_id, after, upto)
+            items = await hub().threads.items(conversation_id, after, upto, self.language)
         except DatabaseFailure:
             logger.warning("the desk could not read a thread; it tries again", exc_info=True)
             await asyncio.sleep(RETRY_SECONDS)

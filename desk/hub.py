@@ -1,7 +1,7 @@
 """One ear for all desk sockets of a process.
 
-A change that concerns a hundred operators arrives once, is read from Postgres once and encoded once; then
-each socket decides in memory whether its operator may see it.
+A change that concerns a hundred operators arrives once, is read from Postgres once and encoded once for each
+language; then each socket decides in memory whether its operator may see it.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ class Listener(Protocol):
 
     actor: Actor
     open_id: str
+    language: str
 
     def offer(self, frame: str) -> None:
         """Takes a frame to send."""
@@ -176,7 +177,8 @@ class Hub:
             keys = [key for key, of in dirty.items() if of is shelf]
             if not keys:
                 continue
-            found = await apart(shelf.read, keys)
+            languages = {listener.language for listener in self.listeners}
+            found = await apart(shelf.read, keys, languages)
             for key in keys:
                 self._pass_on(key, found.get(key), shelf)
         self._count_soon()
@@ -192,12 +194,10 @@ class Hub:
             self._told[key] = row
             if len(self._told) > KEPT_ROWS:
                 self._told.popitem(last=False)
-        is_news = before is None or row is None or before.frame != row.frame
         gone = encode(shelf.gone(key))
         for listener in tuple(self.listeners):
             if row is not None and row.is_for(listener.actor):
-                if is_news:
-                    listener.offer(row.frame)
+                self._offer(listener, row, before, shelf)
                 if listener.open_id == key:
                     listener.moved(row)
             elif listener.open_id == key:
@@ -205,6 +205,14 @@ class Hub:
                 listener.lost()
             elif before is not None and before.is_for(listener.actor):
                 listener.offer(gone)
+
+    def _offer(self, listener: Listener, row: Row, before: Row | None, shelf: Shelf) -> None:
+        frame = row.frames.get(listener.language)
+        if frame is None:
+            # They came while it was read, and nobody else speaks as they do.
+            self.mark(row.key, shelf)
+        elif before is None or before.frames.get(listener.language) != frame:
+            listener.offer(frame)
 
     def _count_soon(self) -> None:
         if self._counting is None:

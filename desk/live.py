@@ -1,20 +1,25 @@
-"""What goes out to desk sockets: rows and events, read and encoded once for all of them."""
+"""What goes out to desk sockets: rows and events, read once for all, encoded once in each language."""
 
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.utils import translation
+
 from accounts.sight import sees_as_staff
+from conversations.models import Conversation
 from core.actor import Actor
 from core.threads import borrowed, in_thread
 from desk.queries.rows import row_frame, rows_by_id
 from desk.queries.threads import item_frame, missed_events
 from desk.queries.tickets import ticket_frame, tickets_by_id
+from tickets.models import Ticket
 
 T = TypeVar("T")
+R = TypeVar("R", Conversation, Ticket)
 
 KEPT_THREADS = 128
 
@@ -27,7 +32,8 @@ class Row:
     team_id: int | None
     assignee_id: int | None
     seq: int
-    frame: str
+    # By language: names, reasons and lights are said in the reader's.
+    frames: Mapping[str, str]
 
     def is_for(self, actor: Actor) -> bool:
         """Says whether the actor may see it."""
@@ -38,7 +44,7 @@ class Row:
 class Shelf:
     """A kind of row: how many are read at once, and what is told when one is out of sight."""
 
-    read: Callable[[Iterable[str]], dict[str, Row]]
+    read: Callable[[Iterable[str], Collection[str]], dict[str, Row]]
     gone: Callable[[str], dict[str, Any]]
 
 
@@ -47,34 +53,41 @@ def encode(frame: dict[str, Any]) -> str:
     return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
 
 
-def read_rows(ids: Iterable[str]) -> dict[str, Row]:
+def read_rows(ids: Iterable[str], languages: Collection[str]) -> dict[str, Row]:
     """Reads conversations."""
-    found = {}
-    for row in rows_by_id(ids):
-        key, frame = str(row.pk), encode({"type": "row", "row": row_frame(row)})
-        found[key] = Row(key, row.team_id, row.assignee_id, row.last_seq, frame)
-    return found
+    return {
+        str(row.pk): _row(row, languages, lambda row: {"type": "row", "row": row_frame(row)})
+        for row in rows_by_id(ids)
+    }
 
 
-def read_tickets(ids: Iterable[str]) -> dict[str, Row]:
+def read_tickets(ids: Iterable[str], languages: Collection[str]) -> dict[str, Row]:
     """Reads tickets."""
-    found = {}
-    for row in tickets_by_id(ids):
-        key, frame = str(row.pk), encode({"type": "ticket", "ticket": ticket_frame(row)})
-        found[key] = Row(key, row.team_id, row.assignee_id, row.last_seq, frame)
-    return found
+    return {
+        str(row.pk): _row(row, languages, lambda row: {"type": "ticket", "ticket": ticket_frame(row)})
+        for row in tickets_by_id(ids)
+    }
+
+
+def _row(row: R, languages: Collection[str], shown: Callable[[R], dict[str, Any]]) -> Row:
+    frames = {}
+    for language in languages:
+        with translation.override(language):
+            frames[language] = encode(shown(row))
+    return Row(str(row.pk), row.team_id, row.assignee_id, row.last_seq, frames)
 
 
 CONVERSATIONS = Shelf(read_rows, lambda key: {"type": "gone", "conversation": key})
 TICKETS = Shelf(read_tickets, lambda key: {"type": "ticket.gone", "ticket": key})
 
 
-def read_items(conversation_id: str, after: int, upto: int) -> list[str] | None:
+def read_items(conversation_id: str, after: int, upto: int, language: str) -> list[str] | None:
     """Reads the events in (after, upto]; None when there are too many to replay."""
     events = missed_events(conversation_id, after=after, upto=upto)
     if events is None:
         return None
-    return [encode({**item_frame(event), "conversation": conversation_id}) for event in events]
+    with translation.override(language):
+        return [encode({**item_frame(event), "conversation": conversation_id}) for event in events]
 
 
 async def apart(call: Callable[..., T], *args: Any) -> T:
@@ -84,15 +97,15 @@ async def apart(call: Callable[..., T], *args: Any) -> T:
 
 
 class Threads:
-    """The events that sockets of a process follow. They never change: a read serves all who stand alike."""
+    """The events that sockets of a process follow. They never change: a read serves all who are alike."""
 
     def __init__(self) -> None:
         """Starts with nothing read."""
-        self._reads: OrderedDict[tuple[str, int, int], asyncio.Task[list[str] | None]] = OrderedDict()
+        self._reads: OrderedDict[tuple[str, int, int, str], asyncio.Task[list[str] | None]] = OrderedDict()
 
-    async def items(self, conversation_id: str, after: int, upto: int) -> list[str] | None:
+    async def items(self, conversation_id: str, after: int, upto: int, language: str) -> list[str] | None:
         """Returns the events in (after, upto] as frames, or None when there are too many to replay."""
-        key = (conversation_id, after, upto)
+        key = (conversation_id, after, upto, language)
         task = self._reads.get(key)
         if task is None or (task.done() and task.exception() is not None):
             task = asyncio.get_running_loop().create_task(apart(read_items, *key))

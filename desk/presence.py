@@ -6,6 +6,8 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.auth import get_user
 from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import get_language_from_request
 
 from accounts.models import User
 from accounts.signing_in.factors import lacks_second_factor
@@ -28,6 +30,15 @@ def staff_actor(scope: dict[str, Any]) -> Actor:
     if not isinstance(user, User) or not (user.is_active and user.is_staff) or lacks_second_factor(user):
         raise Unauthenticated
     return user.as_actor()
+
+
+def language_of(scope: dict[str, Any]) -> str:
+    """Returns the language in which the socket's page was made: a browser sends the same wishes with both."""
+    request = HttpRequest()
+    request.COOKIES = scope.get("cookies", {})
+    wishes = dict(scope["headers"]).get(b"accept-language", b"")
+    request.META["HTTP_ACCEPT_LANGUAGE"] = wishes.decode("latin-1")
+    return get_language_from_request(request)
 
 
 def groups_of(actor: Actor) -> set[str]:

@@ -51,6 +51,7 @@ class DeskSite(admin.AdminSite):
 
     site_title = site_header = "Helpdesk"
     index_title = _("Settings")
+    index_template = "admin/settings.html"
     enable_nav_sidebar = False
 
     def get_urls(self) -> "list[URLResolver | URLPattern]":
@@ -88,7 +89,10 @@ class DeskSite(admin.AdminSite):
 
     def settings(self, request: HttpRequest) -> TemplateResponse:
         """The list of everything that can be set, which is Django's index."""
-        return super().index(request)
+        from accounts.admin import is_admin  # deferred: it registers with this site
+
+        may_test = is_admin(request)
+        return super().index(request, {"may_test_models": may_test})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Adds the sidebar."""

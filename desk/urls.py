@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from desk import new_views, thread_views, ticket_views, views
+from core.threads import patient
+from desk import model_views, new_views, thread_views, ticket_views, views
 
 if TYPE_CHECKING:
     from desk.site import DeskSite
@@ -32,6 +33,11 @@ def desk_urls(site: "DeskSite") -> list[URLPattern]:
         path(f"{inbox}messages/<uuid:message_id>/", thread_views.whole, name="desk_message"),
         path(f"{inbox}files/", views.upload, name="desk_upload"),
         path(f"{inbox}<slug:verb>/", views.act, name="desk_act"),
+        path(
+            "settings/models/",
+            patient(page(model_views.models), when=model_views.is_test),
+            name="desk_models",
+        ),
         path("tickets/", page(ticket_views.tickets), name="desk_tickets"),
         path("tickets/rows/", ticket_views.rows, name="desk_ticket_rows"),
         path(tickets, page(ticket_views.ticket), name="desk_ticket"),

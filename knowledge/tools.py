@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
+from django.utils.translation import gettext_noop
+
 from conversations.models import Conversation
 from conversations.queries.proof import is_verified
 from knowledge.enums import Audience
@@ -55,8 +57,10 @@ class FoundPassage:
 
 
 @tool(
-    description="Search the help centre for passages that answer a customer's question. Ask with the "
-    "customer's own words, in their language; ask again with other words if what comes back does not fit.",
+    description=gettext_noop(
+        "Search the help centre for passages that answer a customer's question. Ask with the "
+        "customer's own words, in their language; ask again with other words if what comes back does not fit."
+    ),
     effect=Effect.READ,
 )
 def search_knowledge(

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from llm import tap, wire
 from llm.enums import Outcome
-from llm.errors import ModelError
+from llm.errors import ModelError, TooSlow
 from llm.ledger import record_call
 from llm.providers import BUILTIN, Provider
 from llm.purse import Grant, Offer, Purse
@@ -138,15 +138,11 @@ async def _listen(
         if not limit.expired():
             raise
         message = f"{provider.model} did not answer in time."
-        raise _TooSlow(message, temporary=True) from None
-
-
-class _TooSlow(ModelError):
-    """The language model did not answer in time."""
+        raise TooSlow(message, temporary=True) from None
 
 
 def _outcome(failure: ModelError) -> Outcome:
-    if isinstance(failure, _TooSlow):
+    if isinstance(failure, TooSlow):
         return Outcome.TIMEOUT
     return Outcome.CUT if failure.partial else Outcome.ERROR
 

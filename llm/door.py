@@ -27,6 +27,7 @@ from llm.types import ChatMessage, Completion, OnText
 __all__ = [
     "ModelError",
     "active_model",
+    "ask_once",
     "asks_builtin",
     "close",
     "complete",
@@ -75,6 +76,26 @@ async def complete(
 ) -> Completion:
     """Asks a model and returns its answer in one piece; for work nobody watches. Raises as `stream` does."""
     return await _ask(Question(messages, tools, purpose, reference, None, purse), model)
+
+
+async def ask_once(
+    messages: Sequence[ChatMessage],
+    *,
+    tools: Sequence[dict[str, Any]] = (),
+    purpose: str,
+    reference: str = "",
+    model: str,
+    seconds: float,
+    on_text: OnText | None,
+) -> Completion:
+    """Asks exactly this model exactly once, even while it rests; for those who want to know what it does.
+
+    No other model steps in. `seconds` is the limit of the whole answer. Raises ModelError as `stream` does.
+    """
+    await wire.load()
+    deadline = asyncio.get_running_loop().time() + seconds
+    question = Question(messages, tools, purpose, reference, on_text)
+    return await attempt(question, resolve(settings.LLM, model), deadline)
 
 
 def active_model() -> str:

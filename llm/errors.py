@@ -20,3 +20,7 @@ class ModelError(Unavailable):
         self.temporary = temporary
         self.partial = partial
         self.retry_after: float | None = None
+
+
+class TooSlow(ModelError):
+    """The language model did not answer in time."""

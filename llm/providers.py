@@ -85,6 +85,21 @@ def resolve(config: Mapping[str, str], model: str) -> Provider:
     return _provider(config, present[0], model or present[0].model)
 
 
+def decided_by(config: Mapping[str, str]) -> str:
+    """Returns the name of the setting that decided which provider is asked first; empty where none is set."""
+    if wished_provider(config) and (
+        not (present := _present(config)) or present[0].name == wished_provider(config)
+    ):
+        return "LLM_PROVIDER"
+    first = choose(config)
+    return next((known.address or known.key for known in PROVIDERS if known.name == first.name), "")
+
+
+def configured(config: Mapping[str, str]) -> list[Provider]:
+    """Returns each provider that has a key, with its usual model; the one that is asked first is first."""
+    return [_provider(config, known, known.model) for known in _present(config)]
+
+
 def wished_provider(config: Mapping[str, str]) -> str:
     """Returns the provider that was chosen by name, in lower case; empty where keys decide."""
     return _value(config, "LLM_PROVIDER").lower()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext, gettext_noop
 
 from core.actor import Actor
 from core.errors import HelpdeskError, NotFound
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ARGUMENTS_LIMIT = 64 * 1024  # bytes
+NOTHING_DONE = gettext_noop("Nothing was done:")
 LARGEST_INTEGER = 2**63 - 1  # what a database column holds
 _SCALARS = (str, int, bool)
 
@@ -66,7 +68,15 @@ class ToolResult:
 
 def refusal(reason: str) -> ToolResult:
     """Returns the result that tells the model why nothing was done."""
-    return ToolResult(f"Nothing was done: {reason}", failed=True)
+    return ToolResult(f"{NOTHING_DONE} {reason}", failed=True)
+
+
+def shown_result(text: str) -> str:
+    """Returns what a model was told, for people: a refusal in the active language where it is one of ours."""
+    opening, _, why = text.partition(f"{NOTHING_DONE} ")
+    if opening or not why:
+        return text
+    return f"{gettext(NOTHING_DONE)} {gettext(why)}"
 
 
 class Tool:

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Literal
 
+from django.utils.translation import gettext_noop
+
 from accounts.queries import team_by_slug
 from conversations.enums import Priority
 from conversations.queries.proof import is_verified
@@ -21,7 +23,7 @@ PRIORITIES = {
 
 
 @tool(
-    description=(
+    description=gettext_noop(
         "Opens a ticket for the team when the customer's matter needs work by people later on, or when the "
         "customer asks for a ticket. Opens it for the customer of this conversation and never twice for the "
         "same matter. Returns the ticket's number; tell it to the customer."
@@ -70,8 +72,10 @@ LISTED = 5
 
 
 @tool(
-    description="Adds what the customer says to a ticket of theirs on which work is left, such as a detail "
-    "that was missing. Use it instead of opening another ticket for the same matter.",
+    description=gettext_noop(
+        "Adds what the customer says to a ticket of theirs on which work is left, such as a detail "
+        "that was missing. Use it instead of opening another ticket for the same matter."
+    ),
     effect=Effect.WRITE,
 )
 def update_ticket(
@@ -101,7 +105,9 @@ def update_ticket(
 
 
 @tool(
-    description="Says how a ticket of this customer stands, by its number; without one, how their newest do.",
+    description=gettext_noop(
+        "Says how a ticket of this customer stands, by its number; without one, how their newest do."
+    ),
     effect=Effect.READ,
 )
 def ticket_status(

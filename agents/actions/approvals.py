@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from agents.actions.planning import plan_answer
@@ -19,6 +20,7 @@ from conversations.models import Conversation
 from core.actor import Actor, ActorKind
 from core.errors import Conflict, NotFound
 from core.language import spoken
+from core.reasons import reason
 from core.storable import storable
 from llm.tools import ToolResult, refusal
 from llm.types import ToolCall
@@ -26,7 +28,7 @@ from llm.types import ToolCall
 # Nobody approves what they cannot read.
 LONGEST_ARGUMENTS = 4_000
 ASKED = "A colleague was asked whether this may be done; the customer has been told. Wait."
-TOO_LONG = f"what a colleague has to approve may have {LONGEST_ARGUMENTS} characters. Say it shorter."
+TOO_LONG = gettext_noop("what a colleague has to approve may have 4000 characters. Say it shorter.")
 OVERDUE_AT_ONCE = 100
 
 
@@ -139,5 +141,5 @@ def _expire(approval: Approval) -> None:
         return
     _close(row, ApprovalStatus.EXPIRED, conversation, by=Actor.system())
     save_locked(conversation)
-    reason = f"Nobody decided in time whether {row.tool} may be done."
-    hand_over(conversation=conversation, by=approval.run.agent.as_actor(), reason=reason)
+    why = reason("Nobody decided in time whether %s may be done.", row.tool)
+    hand_over(conversation=conversation, by=approval.run.agent.as_actor(), reason=why)

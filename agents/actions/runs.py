@@ -20,8 +20,10 @@ from conversations.actions import add_event, hand_over, lock, plan_marking, repl
 from conversations.actions.record import save_locked
 from conversations.enums import Direction, EventType, Status
 from conversations.models import Conversation, Message
+from conversations.tools import ASKED_FOR_PEOPLE
 from core.actor import Actor
 from core.errors import NotFound
+from core.reasons import reason
 from core.storable import storable
 from llm.types import Choice
 
@@ -32,7 +34,6 @@ START_OVER_WITHIN = timedelta(seconds=15)
 # No job takes so long to begin, and no run to end; what is older than a day is for people to find.
 OVERLOOKED_AFTER, LONGEST_RUN, LOOKED_BACK = timedelta(seconds=20), timedelta(minutes=2), timedelta(days=1)
 AT_ONCE = 500
-ASKED_FOR_PEOPLE = "The customer asked for a person."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def begin_run(*, conversation_id: UUID | str) -> Run | None:
         return None
     agent = agent_of(conversation.inbox_id)
     if agent is None:
-        hand_over(conversation=conversation, by=system, reason="No agent answers in this inbox.")
+        hand_over(conversation=conversation, by=system, reason=reason("No agent answers in this inbox."))
         return None
     plan_marking(conversation, typing=True)
     return Run.objects.create(agent=agent, conversation=conversation, up_to_seq=conversation.last_contact_seq)
@@ -103,7 +104,7 @@ def _taken_up(run: Run, conversation: Conversation) -> Run | None:
     """Continues a killed run as its next attempt; after too many, people get the conversation."""
     run.attempt += 1
     if run.attempt > MAX_ATTEMPTS:
-        _close(run, RunStatus.FAILED, "The run was killed too often.")
+        _close(run, RunStatus.FAILED, reason("The run was killed too often."))
         hand_over(conversation=conversation, by=run.agent.as_actor(), reason=run.detail)
         return None
     run.up_to_seq = conversation.last_contact_seq
@@ -172,7 +173,7 @@ def drop_running(conversation: Conversation) -> bool:
     run = Run.objects.select_for_update().filter(conversation=conversation, status=RunStatus.RUNNING).first()
     if run is None:
         return False
-    _close(run, RunStatus.CANCELLED, "A person took over.")
+    _close(run, RunStatus.CANCELLED, reason("A person took over."))
     add_event(conversation, EventType.RUN_CANCELLED, run=str(run.pk))
     return True
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from agents.actions.approvals import ask
 from agents.enums import ApprovalStatus, RunStatus, Verdict
@@ -21,7 +22,7 @@ from core.storable import storable
 from llm.tools import Tool, ToolContext, ToolResult, refusal
 from llm.types import ToolCall
 
-SAID_NO = "a colleague refused it. Do not try again; tell the customer, and offer a person."
+SAID_NO = gettext_noop("a colleague refused it. Do not try again; tell the customer, and offer a person.")
 
 
 def run_step(*, run: Run, call: ToolCall, number: int, approval: Approval | None = None) -> ToolResult:
@@ -110,7 +111,7 @@ class _Step:
         if known is not None:
             return as_result(known)
         if not is_current(self.run) or conversation.status != Status.BOT or not self._is_open():
-            return refusal("the conversation is no longer yours.")
+            return refusal(gettext_noop("the conversation is no longer yours."))
         judgement = self._judge(conversation)
         result = self._carried_out(judgement, conversation)
         if result.failed and judgement.verdict == Verdict.ASKED:

@@ -15,6 +15,8 @@ from agents.builtin import phrases
 from agents.builtin.files import without_files
 from agents.builtin.intents import TICKET, Intent, intent_of, plain, without_request
 from agents.builtin.phrases import Language, language_of
+from conversations.tools import ASKED_FOR_PEOPLE
+from core.reasons import in_english
 from knowledge.tools import FoundPassage, parse_result
 from llm.fence import unfence
 from llm.types import ChatMessage, ToolCall
@@ -140,7 +142,7 @@ def _first_move(turn: Turn, allowed: set[str]) -> Iterator[str | ToolCall]:
     asked_matter = turn.said_last.startswith(tuple(phrases.ASK_MATTER.values()))
     is_matter = asked_matter and intent == Intent.QUESTION
     if intent == Intent.PERSON and "hand_over" in allowed:
-        yield _call("hand_over", reason="The customer asked for a person.")
+        yield _call("hand_over", reason=in_english(ASKED_FOR_PEOPLE))
     elif "create_ticket" in allowed and (
         intent == Intent.TICKET or is_matter or (intent == Intent.YES and (offered_ticket or asked_matter))
     ):

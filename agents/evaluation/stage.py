@@ -25,6 +25,7 @@ from conversations.enums import AuthorKind
 from conversations.exchange import Incoming, Sender, Thread
 from conversations.models import Conversation, Inbox, Message
 from core.actor import Actor
+from core.reasons import in_english
 from core.threads import in_thread
 from knowledge.actions import import_demo
 from knowledge.actions.articles import index_articles
@@ -209,7 +210,7 @@ def _came_of(says: str, conversation: Conversation, seq: int, before: list[Any])
     runs = Run.objects.filter(conversation=conversation).exclude(pk__in=before).order_by("started_at")
     for run in runs:
         played.runs.append(run.status)
-        played.details += [run.detail] if run.detail else []
+        played.details += [in_english(run.detail)] if run.detail else []
         played.tokens += run.prompt_tokens + run.completion_tokens
         played.cost += run.cost
         for step in Step.objects.filter(run=run).order_by("number"):

@@ -39,7 +39,7 @@ def name_of_change(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> 
 
 def facts_of_change(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a change says that the conversation itself does not show."""
-    return {"reason": payload["reason"]} if "reason" in payload else {}
+    return {"reason": in_english(str(payload["reason"]))} if "reason" in payload else {}
 
 
 def name_of_ticket(entry: TicketEvent) -> EventName:

@@ -58,7 +58,7 @@ class WebhookForm(forms.ModelForm[Webhook]):
         try:
             check_address(url)
         except OutboundError as error:
-            raise forms.ValidationError(error.detail) from error
+            raise forms.ValidationError(said(error.detail)) from error
         return url
 
     def clean(self) -> dict[str, Any] | None:

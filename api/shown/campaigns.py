@@ -1,23 +1,12 @@
 """Campaigns as they are shown."""
 
-from typing import Any
-
 from rest_framework import serializers
 
 from api.campaign_fields import SegmentField
 from api.fields import WallTime
 from api.shapes import Shown
-from api.shown.common import InboxSerializer
+from api.shown.common import InboxSerializer, ReasonField
 from campaigns.enums import CampaignStatus, Kind, Source, Visitors
-from core.reasons import said
-
-
-class Said(serializers.CharField):
-    """A reason, in the reader's language."""
-
-    def to_representation(self, value: Any) -> str:
-        """Returns it translated."""
-        return said(str(value))
 
 
 class TemplateSerializer(Shown):
@@ -69,7 +58,7 @@ class CampaignSerializer(Shown):
     url_pattern = serializers.CharField(help_text="On a site. May be empty.")
     seconds = serializers.IntegerField(help_text="On a site.")
     visitors = serializers.ChoiceField(choices=Visitors.choices, help_text="On a site.")
-    error = Said(help_text="Why it stands still; may be empty.")
+    error = ReasonField(help_text="Why it stands still; may be empty.")
     created_by = serializers.CharField()
     approved_by = serializers.CharField(help_text="May be empty.")
     approved_at = serializers.DateTimeField(allow_null=True)

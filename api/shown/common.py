@@ -11,8 +11,17 @@ from api.shown.contacts import ContactFactsSerializer
 from conversations.enums import AuthorKind, Direction, FileStatus, Status, Validation
 from conversations.models import Message
 from conversations.queries.wire import Reader, message_frame
+from core.reasons import said
 from tickets.enums import TicketEventType, TicketSource, TicketStatus
 from tickets.queries import TicketFile
+
+
+class ReasonField(serializers.CharField):
+    """A reason, in the reader's language."""
+
+    def to_representation(self, value: Any) -> str:
+        """Returns it translated."""
+        return said(str(value))
 
 
 class PersonSerializer(Shown):

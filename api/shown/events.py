@@ -7,10 +7,8 @@ from rest_framework import serializers
 from api.shapes import Shown
 from api.shown.common import DoerSerializer, MessageSerializer
 from conversations.enums import EventType
+from conversations.queries.wire import REASONS
 from core.reasons import said
-
-# What is stored in no language (see `core.reasons`).
-REASONS = frozenset({"error", "reason"})
 
 
 class PayloadField(serializers.DictField):

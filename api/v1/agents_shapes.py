@@ -11,7 +11,7 @@ from agents.enums import RunStatus, Verdict
 from agents.models import Agent
 from api.fields import LARGEST_ID, Count, Flag, PageQuery, Strict, Text
 from api.shapes import Shown
-from api.shown.common import ChoiceSerializer, CitationSerializer
+from api.shown.common import ChoiceSerializer, CitationSerializer, ReasonField
 from conversations.models import Inbox
 from llm.loop import EndedBy
 from llm.tools import Effect
@@ -157,7 +157,7 @@ class RunSerializer(Shown):
     prompt_tokens = serializers.IntegerField()
     completion_tokens = serializers.IntegerField()
     cost = serializers.DecimalField(max_digits=12, decimal_places=6, help_text="US dollars.")
-    detail = serializers.CharField(help_text="Why it failed, or who stopped it; may be empty.")
+    detail = ReasonField(help_text="Why it failed, or who stopped it; may be empty.")
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
 

@@ -4,8 +4,7 @@ from rest_framework import serializers
 
 from api.campaign_queries import BAD_ROWS_SHOWN
 from api.shapes import Shown
-from api.shown.campaigns import Said
-from api.shown.common import ContactSerializer
+from api.shown.common import ContactSerializer, ReasonField
 from campaigns.enums import Outcome, Skip, UploadStatus
 from campaigns.models import Upload
 
@@ -24,7 +23,7 @@ class RecipientSerializer(Shown):
     reason = serializers.ChoiceField(
         choices=[("", ""), *Skip.choices], help_text="Why they were left out; else empty."
     )
-    error = Said(help_text="Why it was not delivered; else empty.")
+    error = ReasonField(help_text="Why it was not delivered; else empty.")
     error_code = serializers.CharField(help_text="The provider's code for that. May be empty.")
     conversation = serializers.UUIDField(
         source="seen", allow_null=True, help_text="Where it was written, if you may see that."
@@ -39,7 +38,7 @@ class BadRowSerializer(Shown):
     """A line that became no recipient. The first of `recipients` stands in line 2."""
 
     line = serializers.IntegerField()
-    reason = Said()
+    reason = ReasonField()
     text = serializers.CharField(help_text="The line as it was given.")
 
 
@@ -49,7 +48,7 @@ class UploadSerializer(Shown):
     id = serializers.IntegerField()
     name = serializers.CharField(help_text="Of the file; `API` for what a program named. May be empty.")
     status = serializers.ChoiceField(choices=UploadStatus.choices)
-    error = Said(help_text="May be empty.")
+    error = ReasonField(help_text="May be empty.")
     region = serializers.CharField(help_text="Country of numbers without one. May be empty.")
     gives_consent = serializers.BooleanField()
     rows = serializers.IntegerField(help_text="Lines that say anything, without the heading.")

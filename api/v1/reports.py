@@ -26,6 +26,7 @@ from api.v1.report_shapes import (
 )
 from conversations.queries import reports
 from conversations.queries.reports import Line, Narrowed, names_of
+from core.reasons import said
 from core.spans import Span, Step
 from core.spreadsheets import MARK, text_of
 from core.zones import time_zones
@@ -158,7 +159,7 @@ class Reports(ApiViewSet):
         """Runs by when they began, with tokens and US dollars from the ledger, and why people were needed."""
         del request
         told = reasons_for_people(self._span, actor=self.actor, narrowed=self._narrowed)
-        reasons = [{"reason": reason, "count": count} for reason, count in told]
+        reasons = [{"reason": said(reason), "count": count} for reason, count in told]
         return self._report(runs_of_agents, AgentReport, reasons=reasons)
 
     @described("Tickets opened and solved", TicketReport)

@@ -10,16 +10,8 @@ from api.enums import CallStatus, Topic
 from api.fields import TeamSlug
 from api.models import Webhook, WebhookCall
 from api.shapes import Shown
+from api.shown.common import ReasonField
 from conversations.enums import Light
-from core.reasons import said
-
-
-class ReasonField(serializers.CharField):
-    """A reason, in the reader's language."""
-
-    def to_representation(self, value: Any) -> str:
-        """Returns it translated."""
-        return said(str(value))
 
 
 class WebhookHealthSerializer(Shown):

@@ -144,7 +144,7 @@ def react(inbox: Inbox, item: Reacted) -> str | None:
     message = message_of(inbox, item.external_id)
     row = lock(message.conversation_id, by=Actor.system())
     message.refresh_from_db()
-    who = item.sender.name or row.contact.display_name
+    who = item.sender.name or row.contact.kept_name
     reacted = _reacted(message)
     ids = (item.sender.external_id, *item.sender.aliases)
     key = next((each for each in ids if each in reacted), ids[0])

@@ -94,7 +94,7 @@ def receive(
     draft = Draft(
         AuthorKind.CONTACT,
         str(author.pk),
-        author.display_name,
+        author.kept_name,
         Direction.IN,
         text,
         client_id=client_id,

@@ -10,6 +10,7 @@ from conversations.enums import Status
 from conversations.models import Conversation
 from core.actor import Actor, ActorKind
 from core.errors import Forbidden
+from core.reasons import reason
 from core.versions import require_version
 
 
@@ -51,7 +52,7 @@ def give_to_people(*, conversation: Conversation, by: Actor, expected: str | Non
     row = lock(conversation.pk, by=by)
     if row.status == Status.RESOLVED:
         return reopen(conversation=row, by=by, expected=expected)
-    return hand_over(conversation=row, by=by, reason=f"Opened by {by.name}.", expected=expected)
+    return hand_over(conversation=row, by=by, reason=reason("Opened by %s.", by.name), expected=expected)
 
 
 def reopen_locked(row: Conversation, *, by: Actor) -> None:

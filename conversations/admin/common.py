@@ -41,7 +41,7 @@ def attempt(request: HttpRequest, act: Callable[[], str]) -> None:
     try:
         messages.success(request, act())
     except HelpdeskError as error:
-        messages.error(request, error.detail)
+        messages.error(request, said(error.detail))
 
 
 class OfInbox(admin.ModelAdmin[M]):

@@ -15,7 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from conversations.channel_settings import ENTER_AGAIN, default_of, kind_of, plain, said, to_enter_again
+from conversations.channel_settings import (
+    ENTER_AGAIN,
+    default_of,
+    kind_of,
+    leading_within,
+    plain,
+    said,
+    to_enter_again,
+)
 from conversations.channels import ChannelConfig, adapter
 from conversations.models import Inbox
 
@@ -101,6 +109,8 @@ class InboxForm(forms.ModelForm[Inbox]):
             entered = {name for name in self.settings.model_fields if cleaned.get(PREFIX + name)}
             for name in to_enter_again(config, stored=self.instance.config, entered=entered):
                 self.add_error(PREFIX + name, _(ENTER_AGAIN))
+            for name, why in leading_within(config, stored=self.instance.config).items():
+                self.add_error(PREFIX + name, why)
             # What a field could not read has taken its default here, and must not be kept.
             if not self.errors:
                 self.instance.config = {**self.instance.config, **plain(config)}

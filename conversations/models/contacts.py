@@ -1,5 +1,6 @@
 """Customers, and how each channel knows them."""
 
+import re
 import uuid
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -9,15 +10,25 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now, Upper
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.inboxes import Inbox
 from core.actor import Actor, ActorKind
 
+# What whoever gave no name is called, with the start of their id behind it.
+NAMELESS = gettext_noop("Visitor")
+_KEPT_NAMELESS = re.compile(f"{NAMELESS} [0-9a-f]{{4}}")
+
 
 def digits(name: str) -> Func:
     """Returns the digits of a column: one number, however it is written."""
     return Func(F(name), Value("[^0-9]"), Value(""), Value("g"), function="regexp_replace")
+
+
+def shown_name(kept: str) -> str:
+    """Returns a name as it was kept; visitors who gave none are called so in the active language."""
+    return f"{gettext(NAMELESS)} {kept[-4:]}" if _KEPT_NAMELESS.fullmatch(kept) else kept
 
 
 class Contact(models.Model):
@@ -74,11 +85,16 @@ class Contact(models.Model):
     @property
     def display_name(self) -> str:
         """A name for people to read; visitors without one are told apart by the start of their id."""
-        return self.name or self.email or f"{_('Visitor')} {str(self.pk)[:4]}"
+        return shown_name(self.kept_name)
+
+    @property
+    def kept_name(self) -> str:
+        """The same in no language, to be stored beside what they say and do; `shown_name` reads it."""
+        return self.name or self.email or f"{NAMELESS} {str(self.pk)[:4]}"
 
     def as_actor(self) -> Actor:
         """Returns the contact as the `by=` of an action."""
-        return Actor(ActorKind.CONTACT, str(self.pk), self.display_name)
+        return Actor(ActorKind.CONTACT, str(self.pk), self.kept_name)
 
 
 class ContactIdentity(models.Model):

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from conversations.enums import AuthorKind, EventType
 from conversations.models import Attachment, Conversation, Event, Inbox, Message
+from conversations.models.contacts import shown_name
 from core.reasons import said
 
 ATTACHMENT_SALT = "conversations.attachment"
@@ -19,6 +20,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     EventType.CONVERSATION_UPDATED: ("status", "assignee"),
     EventType.MESSAGE_UPDATED: (),
 }
+# What is stored in no language (see `core.reasons`).
+REASONS = frozenset({"error", "reason"})
 # Characters of an answered message that are shown above its answer.
 QUOTED = 200
 
@@ -63,7 +66,11 @@ def attachment_frame(attachment: Attachment, reader: Reader) -> dict[str, Any]:
 def author_name(message: Message, inbox: Inbox | None = None) -> str:
     """The name customers see: the agent's may be set per inbox (given where it was read already)."""
     if message.author_kind != AuthorKind.AGENT:
-        return message.author_name
+        return (
+            shown_name(message.author_name)
+            if message.author_kind == AuthorKind.CONTACT
+            else message.author_name
+        )
     return (inbox or message.inbox).agent_name or message.author_name
 
 
@@ -115,8 +122,8 @@ def event_frame(event: Event, *, internal: bool = False) -> dict[str, Any]:
     payload = event.payload
     if event.type in PUBLIC and not internal:
         payload = {name: payload[name] for name in PUBLIC[event.type] if name in payload}
-    if event.type == EventType.DELIVERY_FAILED:
-        payload = {**payload, "error": said(str(payload.get("error", "")))}
+    for name in REASONS.intersection(payload):
+        payload = {**payload, name: said(str(payload[name]))}
     frame: dict[str, Any] = {"type": "event", "seq": event.seq, "event": event.type, **payload}
     if event.message is not None:
         reader = Reader.STAFF if internal else Reader.CUSTOMER

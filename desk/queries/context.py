@@ -7,6 +7,7 @@ from conversations.enums import FieldEntity
 from conversations.models import Conversation
 from conversations.queries.proof import is_verified
 from core.actor import Actor
+from core.reasons import said
 from desk.queries.fields import field_frames
 from desk.queries.rows import visible
 from desk.queries.tickets import ticket_frame
@@ -71,7 +72,7 @@ def _run(run: Run) -> dict[str, Any]:
         "status_label": run.get_status_display(),
         "model": run.model,
         "tokens": run.prompt_tokens + run.completion_tokens,
-        "detail": run.detail,
+        "detail": said(run.detail),
         "tools": [{"name": step.tool, "failed": step.failed} for step in run.steps.all()],
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,

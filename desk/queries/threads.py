@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Prefetch
 
 from conversations.models import Attachment, Event
+from conversations.models.contacts import shown_name
 from conversations.queries.delivered import parts_of
 from conversations.queries.threads import REPLAY_LIMIT
 from conversations.queries.wire import event_frame
@@ -56,6 +57,6 @@ def item_frame(event: Event) -> dict[str, Any]:
     return {
         **frame,
         "internal": event.is_internal,
-        "by": {"kind": event.actor_kind, "name": event.actor_name},
+        "by": {"kind": event.actor_kind, "name": shown_name(event.actor_name)},
         "at": event.created_at.isoformat(),
     }

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from conversations.enums import FieldEntity, Priority
+from conversations.models.contacts import shown_name
 from core.actor import Actor
 from core.errors import Invalid, NotFound
 from desk.enums import TicketView
@@ -130,7 +131,7 @@ def history_frame(event: TicketEvent) -> dict[str, Any]:
         "type": event.type,
         "changes": event.changes,
         "text": event.text,
-        "by": {"kind": event.actor_kind, "name": event.actor_name},
+        "by": {"kind": event.actor_kind, "name": shown_name(event.actor_name)},
         "at": event.created_at.isoformat(),
     }
 

@@ -19,6 +19,7 @@ from conversations.enums import AuthorKind, EventType, Status
 from conversations.models import Conversation, Event, Inbox, Message
 from core.actor import Actor
 from core.cache import OneProcessCache
+from core.reasons import in_english
 from llm.purse import Offer
 from llm.tools import get_tool
 from llm.types import ToolCall, Usage
@@ -195,7 +196,7 @@ async def test_stop_in_a_tool_keeps_what_the_tool_did_and_says_nothing(
     await request_stop(conversation_id=asked.pk)
     await asyncio.wait_for(running, 5)
     run = await Run.objects.aget()
-    assert (run.status, run.detail) == (RunStatus.CANCELLED, "Stopped by the customer.")
+    assert (run.status, in_english(run.detail)) == (RunStatus.CANCELLED, "Stopped by the customer.")
     assert await Ticket.objects.acount() == 1
     assert await answers() == []
     assert await Event.objects.filter(type=EventType.RUN_CANCELLED, payload__run=str(run.pk)).acount() == 1
@@ -275,7 +276,7 @@ async def test_most_steps_are_the_agents(provider: OpenAIServer, asked: Conversa
     provider.default = Reply(tool_calls=(("search_knowledge", '{"query": "x"}'),))
     await answer(asked.pk)
     run = await Run.objects.aget()
-    assert (run.status, run.detail) == (RunStatus.FAILED, "No answer within the limits (steps).")
+    assert (run.status, in_english(run.detail)) == (RunStatus.FAILED, "No answer within the limits (steps).")
     assert await Step.objects.acount() == 2
 
 
@@ -290,7 +291,7 @@ async def test_fault_of_a_tool_ends_with_people_and_tells_them_no_secret(
     provider.script(Reply(tool_calls=(TICKET,)))
     await answer(asked.pk)
     run = await Run.objects.aget()
-    assert (run.status, run.detail) == (RunStatus.FAILED, "An unexpected error; the log has it.")
+    assert (run.status, in_english(run.detail)) == (RunStatus.FAILED, "An unexpected error; the log has it.")
     assert (await Conversation.objects.aget()).status == Status.OPEN
     assert not await Event.objects.filter(payload__icontains="canary").aexists()
 
@@ -380,7 +381,7 @@ async def test_end_of_a_run_that_is_over_changes_nothing(asked: Conversation) ->
     await in_db(actions.end_run)(run=run, status=RunStatus.FAILED, detail="late")
     again = await Run.objects.aget()
     assert (again.status, again.detail, again.finished_at) == (first.status, first.detail, first.finished_at)
-    assert first.detail == "A person took over."
+    assert in_english(first.detail) == "A person took over."
     assert await Event.objects.filter(type=EventType.RUN_CANCELLED).acount() == 1
 
 

@@ -36,7 +36,9 @@ def is_problem(response: Any, status: int, code: str) -> dict[str, Any]:
 
 def test_nobody_is_asked_who_they_are(anonymous: APIClient, db: None) -> None:
     response = anonymous.get(TICKETS)
-    is_problem(response, 401, "unauthenticated")
+    detail = is_problem(response, 401, "unauthenticated")["detail"]
+    assert "X-API-Key" in detail
+    assert "Authorization: Bearer" in detail
     assert response["WWW-Authenticate"] == 'Api-Key realm="api"'
 
 
@@ -66,9 +68,8 @@ def test_wrong_type_of_body(key: APIClient) -> None:
         "multipart/form-data; boundary=x",
         "x",
     ):
-        is_problem(
-            key.post(TICKETS, data=b"subject=x", content_type=content_type), 415, "unsupported_media_type"
-        )
+        refused = key.post(TICKETS, data=b"subject=x", content_type=content_type)
+        assert "application/json" in is_problem(refused, 415, "unsupported_media_type")["detail"]
 
 
 BROKEN = [
@@ -110,7 +111,7 @@ def test_wrong_values_name_their_fields(key: APIClient) -> None:
     assert {(error["field"], error["code"]) for error in body["errors"]} == {
         ("subject", "blank"), ("priority", "invalid_choice")
     }  # fmt: skip
-    assert body["detail"] == body["errors"][0]["detail"]
+    assert body["detail"] == f"subject: {body['errors'][0]['detail']}"
 
 
 def test_space_around_a_text_counts_as_described(key: APIClient) -> None:
@@ -181,7 +182,9 @@ def test_every_error_of_ours_has_its_problem(kind: type[errors.HelpdeskError]) -
     response = problem_details(kind(field="x", retry_after=7), {"request": request})
     assert response is not None
     assert (response.status_code, response.data["code"]) == (kind.status, kind.code)
-    assert response.data["errors"] == [{"field": "x", "detail": response.data["detail"], "code": kind.code}]
+    detail = response.data["detail"].removeprefix("x: ")
+    assert detail != response.data["detail"]
+    assert response.data["errors"] == [{"field": "x", "detail": detail, "code": kind.code}]
     assert response["Retry-After"] == "7"
 
 
@@ -189,6 +192,13 @@ def test_throttled_says_when_to_come_back() -> None:
     response = problem_details(exceptions.Throttled(wait=3.2), {"request": RequestFactory().get("/")})
     assert response is not None
     assert (response.status_code, response.data["code"], response["Retry-After"]) == (429, "too_many", "4")
+    assert response.data["detail"] == "Too many requests; ask again in 4 seconds."
+
+
+def test_codes_of_fields_are_short_words(key: APIClient) -> None:
+    """DRF says `null_characters_not_allowed` beside `blank` and `required`."""
+    body = is_problem(key.post(TICKETS, {"subject": "a\x00b"}, format="json"), 422, "invalid")
+    assert [error["code"] for error in body["errors"]] == ["invalid_characters"]
 
 
 def test_what_django_refuses_is_a_problem_under_api_only() -> None:

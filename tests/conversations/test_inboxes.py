@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from django.forms import modelform_factory
 
 from accounts.enums import Role, Scope
 from accounts.models import Team, User
 from conversations import channel_settings
 from conversations.actions.inboxes import change_inbox, create_inbox, delete_inbox
+from conversations.admin.forms import form_for
 from conversations.channels import adapter, channel_choices
 from conversations.errors import InUse
 from conversations.models import Conversation, Inbox, MessageTemplate
@@ -248,6 +250,29 @@ def test_a_secret_goes_to_another_server_only_when_it_is_entered_again(lead: Use
     bot.refresh_from_db()
     assert bot.config["api_url"] == elsewhere
     change_inbox(inbox=bot, by=by, config={"api_url": elsewhere, "mode": "polling"})
+
+
+def test_server_within_is_refused_when_it_is_entered(bot: Inbox, ana: User, settings: Any) -> None:
+    by, within = ana.as_actor(), {"api_url": "http://10.0.0.7:8081", "bot_token": TOKEN, "secret_token": None}
+    settings.OUTBOUND_ALLOW = []
+    with pytest.raises(Invalid, match="OUTBOUND_ALLOW") as refusal:
+        change_inbox(inbox=bot, by=by, config=within)
+    assert refusal.value.extra["field"] == "config.api_url"
+    settings.OUTBOUND_ALLOW = ["10.0.0.0/8"]
+    change_inbox(inbox=bot, by=by, config=within)
+    # What is stored does not keep the rest from being changed; the connection is refused.
+    settings.OUTBOUND_ALLOW = []
+    change_inbox(inbox=bot, by=by, config={"mode": "polling"})
+
+
+def test_mail_server_within_is_refused_by_its_form(team: Team, settings: Any) -> None:
+    settings.OUTBOUND_ALLOW = []
+    mailbox = Inbox(name="Mail", channel="email", team=team)
+    words = {"config_address": "a@shop.example", "config_imap_host": "127.0.0.1", "config_smtp_host": "[::1]"}
+    form = modelform_factory(Inbox, form=form_for("email"), fields=())(words, instance=mailbox)
+    assert not form.is_valid()
+    for name in ("config_imap_host", "config_smtp_host"):
+        assert "OUTBOUND_ALLOW" in form.errors[name][0]
 
 
 @pytest.mark.parametrize("channel", list(channel_choices()))

@@ -53,7 +53,13 @@ def test_detail_replaces_the_message_and_facts_go_along() -> None:
 
 
 def test_facts_alone_keep_the_message() -> None:
-    assert errors.TooMany(retry_after=3).detail == "Too many requests; wait a little."
+    assert errors.Unavailable(retry_after=3).detail == "The system cannot do this just now; try again."
+
+
+def test_whoever_asks_too_often_is_told_for_how_long() -> None:
+    assert errors.TooMany(retry_after=3).detail == "Too many requests; ask again in 3 seconds."
+    assert errors.TooMany(retry_after=1).detail == "Too many requests; ask again in 1 second."
+    assert errors.TooMany().detail == "Too many requests; wait a little."
 
 
 def test_error_without_docstring_says_nothing_wrong() -> None:

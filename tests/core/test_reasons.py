@@ -48,7 +48,8 @@ def test_lines_are_read_one_by_one() -> None:
 
 def test_reason_that_was_cut_off_keeps_its_words() -> None:
     stored = reason("Given up after a day: %s", "x" * 100)
-    assert in_english(stored[:60]) == "Given up after a day: …"
+    assert in_english(stored[:60]) == f"Given up after a day: {'x' * 33}"
+    assert in_english(stored[:26]) == "Given up after a day: …"
 
 
 def test_long_words_are_shortened_so_that_the_whole_fits() -> None:

@@ -55,8 +55,8 @@ class DeskSocket:
 
     def __init__(self, server: LiveServer, client: Client, origin: str | None = None) -> None:
         self.address = f"ws://127.0.0.1:{server.port}/ws/desk/"
-        session = client.cookies.get("sessionid")
-        self.headers = {"Cookie": f"sessionid={session.value}"} if session else {}
+        cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+        self.headers = {"Cookie": cookies} if cookies else {}
         self.origin = origin or server.url
         self.frames: list[Json] = []
 

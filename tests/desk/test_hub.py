@@ -26,6 +26,8 @@ in_db = sync_to_async
 class Ear:
     """A socket without a network."""
 
+    language = "en"
+
     def __init__(self, actor: Actor) -> None:
         self.actor, self.open_id = actor, ""
         self.frames: list[str] = []

@@ -42,6 +42,7 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
     return {
         "pages": ["/admin/inbox/", "/admin/tickets/"],
         "own pages": [inbox, tickets],
+        "administrators' pages": ["/admin/settings/models/"],
         "reads": ["/admin/inbox/rows/", "/admin/tickets/rows/"],
         "own reads": [
             f"{inbox}thread/",
@@ -79,7 +80,7 @@ def test_the_matrix_names_every_address_of_the_desk(conversation: Conversation, 
 
 def test_strangers_are_sent_to_the_login_or_told(conversation: Conversation, ticket: Ticket) -> None:
     found, client = addresses(conversation, ticket), Client()
-    for path in found["pages"] + found["own pages"]:
+    for path in found["pages"] + found["own pages"] + found["administrators' pages"]:
         assert client.get(path).url.startswith("/admin/login/"), path  # type: ignore[attr-defined]
     for path in found["reads"] + found["own reads"]:
         assert client.get(path).status_code == 401, path
@@ -109,6 +110,8 @@ def test_another_team_finds_nothing_of_it(
         assert answer.status_code == 200
         assert "Davi" not in answer.content.decode()
         assert "Parcel lost" not in answer.content.decode()
+    for path in found["administrators' pages"]:
+        assert as_clara.get(path).status_code == 403, path
     for path in found["own pages"] + found["own reads"]:
         assert as_clara.get(path).status_code == 404, path
     for path in found["writes"]:

@@ -11,7 +11,7 @@ from tests.api.rows import Row, Side, Who
 ONE = "api/v1/webhooks/<uuid:webhook_id>"
 CALL = f"{ONE}/calls/<int:call_id>"
 # An address inside, where nobody is ever asked.
-NOWHERE = "http://127.0.0.1:9/hooks"
+NOWHERE = "http://nowhere.invalid/hooks"
 
 
 def webhook_of(side: Side) -> Webhook:

@@ -172,3 +172,20 @@ def test_lists_ask_the_database_the_same_however_long_they_are(
     for url in (reverse(LIST), reverse(CALLS)):
         with django_assert_max_num_queries(14):
             as_ana.get(url)
+
+
+def test_call_is_headed_by_what_happened_and_not_by_numbers(
+    as_ana: Client, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Its heading was an id; filters were headed "By event", which no other language says so."""
+    listen(receiver, events=["message.*"])
+    write(inbox, "Oi")
+    hand_out(Webhook.objects.get())
+    made = WebhookCall.objects.get()
+    page = as_ana.get(f"/admin/api/webhookcall/{made.pk}/change/").content.decode()
+    assert "message.created" in str(made)
+    assert str(made.event.subject) not in str(made)
+    assert f"<h2>{made}</h2>" in page
+    listed = as_ana.get("/admin/api/webhookcall/", headers={"accept-language": "pt-br"}).content.decode()
+    assert "<summary>Situação</summary>" in listed
+    assert "<summary>Evento</summary>" in listed

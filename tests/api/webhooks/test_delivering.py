@@ -12,8 +12,10 @@ import httpx
 import pytest
 from django.db import connections
 from django.utils import timezone
+from rest_framework.test import APIClient
 from standardwebhooks import WebhookVerificationError
 
+from accounts.models import User
 from api.actions.answering import PLAN, settle
 from api.actions.calling import made
 from api.actions.claiming import BREAKER_AT, LEASE, OPEN_CALLS, Claim, Look, claim, look_at
@@ -437,15 +439,37 @@ def test_redirect_is_a_failure_and_is_followed_nowhere(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f000001", "[::ffff:127.0.0.1]"])
 def test_address_inside_is_not_reached(receiver: Receiver, inbox: Inbox, settings: Any, host: str) -> None:
-    settings.OUTBOUND_ALLOW = []
+    """Neither is one that was set up while it was allowed."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8", "::1/128"]
     receiver_url = receiver.url.replace("127.0.0.1", host)
     webhook = listen(receiver, events=["message.*"])[0]
     change_webhook(webhook=webhook, by=ADMIN, url=receiver_url)
+    settings.OUTBOUND_ALLOW = []
     write(inbox, "Oi")
     hand_out(webhook)
     assert receiver.heard == []
     assert statuses() == [CallStatus.WAITING]
     assert "OUTBOUND_ALLOW" in said(WebhookAttempt.objects.get().error)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "[::1]", "localhost", "2130706433", "0x7f.1"],
+)
+def test_address_inside_is_refused_when_it_is_entered(settings: Any, host: str, ana: User) -> None:
+    """It was taken, and failed at the first call, when nobody looked any more."""
+    settings.OUTBOUND_ALLOW = []
+    address = f"http://{host}/hooks"
+    client = APIClient()
+    client.force_login(ana)
+    words = {"url": address}
+    refused = client.post("/api/v1/webhooks", words, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "url")
+    assert refused.json()["detail"].startswith("url: ")
+    assert "OUTBOUND_ALLOW" in refused.json()["detail"]
+    page = client.post("/admin/api/webhook/add/", {"url": address, "events": ["*"]})
+    assert "OUTBOUND_ALLOW" in page.content.decode()
+    assert not Webhook.objects.exists()
 
 
 def test_name_that_leads_inside_at_the_second_look_up_leads_nowhere(
