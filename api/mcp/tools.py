@@ -30,7 +30,10 @@ from tickets.enums import TicketSource, TicketStatus
 from tickets.models import Ticket
 from tickets.queries import TicketFile, contact_by_id, ticket_file, tickets_for
 
-MOST_ARTICLES, MOST_TICKETS, LAST_MESSAGES, LONGEST_MESSAGE = 10, 50, 20, 2_000
+MOST_ARTICLES, MOST_TICKETS, LAST_MESSAGES = 10, 50, 20
+# So that all messages of a ticket fit between the markers, which cut off what is too long (characters).
+LONGEST_MESSAGE, LONGEST_DESCRIPTION = 600, 4_000
+LISTED = ("number", "subject", "status", "priority", "team", "assignee", "created_at", "updated_at")
 LONGEST_KEY = 100
 PRIORITIES = {each.name.lower(): each for each in Priority}
 
@@ -96,14 +99,19 @@ def list_tickets(
         rows = rows.filter(status=status)
     if team:
         rows = rows.filter(team__slug=team)
-    return _told([TicketSerializer.told(each) for each in rows[: _within(limit, MOST_TICKETS)]], "tickets")
+    shown = (TicketSerializer.told(each) for each in rows[: _within(limit, MOST_TICKETS)])
+    return _told([{name: each[name] for name in LISTED} for each in shown], "tickets")
 
 
 def read_ticket(context: ToolContext, *, number: Number) -> ToolResult:
     """Returns one ticket with its history, and what was said last in the newest of its conversations."""
     file = _file(number, actor=context.actor)
-    told = TicketFileSerializer(file).data
-    return _told({**told, "messages": _said(_newest(file, actor=context.actor))}, "ticket")
+    told = dict(TicketFileSerializer(file).data)
+    told["description"] = told["description"][:LONGEST_DESCRIPTION]
+    told["messages"] = _said(_newest(file, actor=context.actor))
+    # The history comes last: it has no bounds, and is what may be cut off.
+    told["history"] = told.pop("history")
+    return _told(told, "ticket")
 
 
 def draft_ticket_reply(

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from accounts.actions import create_api_key
 from accounts.models import ApiKey, Team
+from conversations.actions import reply
 from conversations.enums import Direction
 from conversations.models import Conversation, Message
 from core.actor import Actor
@@ -154,6 +155,18 @@ def test_ticket_comes_with_what_was_said_as_data(
     assert data_of(text)["messages"][0]["by"] == "contact"
 
 
+def test_newest_message_of_a_long_thread_is_told(
+    key: KeyClient, ticket: Ticket, conversation: Conversation
+) -> None:
+    Ticket.objects.update(description="d" * 20_000)
+    for number in range(25):
+        reply(conversation=conversation, by=Actor.system(), text=f"{number} " + "x" * 3_000)
+    told = tool(key, "read_ticket", number=ticket.number)[0]
+    assert "24 xxx" in told
+    assert '"4 xxx' not in told
+    assert told.index("24 xxx") < told.index('"history"')
+
+
 def test_article_is_found_and_read(key: KeyClient, conversation: Conversation, team: Team) -> None:
     article = one_more(Side(team, conversation), 1)
     found = data_of(tool(key, "search_articles", query="Troca 1")[0])
@@ -183,6 +196,14 @@ def test_wrong_arguments_are_refused_in_words(key: KeyClient, name: str, argumen
     assert failed
     assert text.startswith("Nothing was done: ")
     assert not Ticket.objects.exists()
+
+
+def test_half_a_character_is_a_wrong_argument(key: KeyClient) -> None:
+    arguments = {"subject": chr(0xD800), "key": chr(0xD800)}
+    parameters = {"name": "create_ticket", "arguments": arguments}
+    body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": parameters})
+    answer = key.post("/mcp", body, content_type="application/json")
+    assert answer.json()["result"]["isError"]
 
 
 def test_introduction_agrees_on_a_version(key: KeyClient) -> None:
