@@ -50,6 +50,7 @@ TAGS = [
     {"name": "search", "description": "What the help centre says about a question."},
     {"name": "reports", "description": "Numbers of a time."},
     {"name": "events", "description": "All that happens, in order, for programs that ask."},
+    {"name": "mcp", "description": "The same for models: tools of the Model Context Protocol."},
 ]
 
 
