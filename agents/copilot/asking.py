@@ -1,6 +1,8 @@
 """Asking a model for an operator, who waits: fenced, within seconds, and so often a minute."""
 
 import asyncio
+from functools import cache
+from pathlib import Path
 
 from asgiref.sync import async_to_sync
 from django.utils.translation import gettext as _
@@ -12,6 +14,8 @@ from llm.door import asks_builtin, complete
 from llm.errors import ModelError
 from llm.types import ChatMessage, Completion
 
+# Apart from those of agents, whose kept answers end with every change of theirs.
+PROMPTS = Path(__file__).parent / "prompts"
 # The desk's script gives up after 20.
 SECONDS = 18
 PER_MINUTE = 30
@@ -59,3 +63,13 @@ def ask(messages: list[ChatMessage], *, purpose: str, reference: str) -> Complet
 async def _asked(messages: list[ChatMessage], purpose: str, reference: str) -> Completion:
     async with asyncio.timeout(SECONDS):
         return await complete(messages, purpose=purpose, reference=reference)
+
+
+def rules(name: str, /, **values: str) -> ChatMessage:
+    """Returns what a model is told to do, from its file."""
+    return {"role": "system", "content": _file(name).format(**values)}
+
+
+@cache
+def _file(name: str) -> str:
+    return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import TypedDict
 
 from agents.citations import cite
-from agents.copilot.asking import ask, count, has_model
+from agents.copilot.asking import ask, count, has_model, rules
 from agents.enums import Ground, SuggestionKind
 from agents.grounding import Seen, check
 from agents.models import Suggestion
-from agents.prompt import as_chat, part
+from agents.prompt import as_chat
 from conversations.enums import AuthorKind
 from conversations.models import Conversation, Message
 from conversations.queries.threads import history
@@ -95,8 +95,8 @@ def _written(
 ) -> _Draft:
     locale = conversation.contact.locale
     # A client may have written anything there.
-    rules = part("copilot_reply", locale=locale if locale.replace("-", "").isalnum() else "en")
-    messages: list[ChatMessage] = [{"role": "system", "content": rules}, *map(as_chat, said)]
+    told_first = rules("reply", locale=locale if locale.replace("-", "").isalnum() else "en")
+    messages: list[ChatMessage] = [told_first, *map(as_chat, said)]
     messages.append(_shown(passages, sources))
     answer = ask(messages, purpose="suggestion", reference=str(conversation.pk))
     told = [*(message.text for message in said), conversation.contact.display_name]

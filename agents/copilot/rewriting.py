@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.copilot.asking import ask, count, require_model
+from agents.copilot.asking import ask, count, require_model, rules
 from agents.copilot.languages import english_name
 from agents.grounding import facts
-from agents.prompt import part
 from conversations.enums import AuthorKind
 from conversations.models import Conversation, Message
 from core.actor import Actor
@@ -74,7 +73,7 @@ def _rewritten(text: str, wish: str, purpose: str, by: Actor, reference: str) ->
     require_model()
     count(by)
     messages: list[ChatMessage] = [
-        {"role": "system", "content": part("copilot_rewrite", wish=wish)},
+        rules("rewrite", wish=wish),
         {"role": "user", "content": fence(text, label="text")},
     ]
     made = ask(messages, purpose=purpose, reference=reference).text.strip()

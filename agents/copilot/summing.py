@@ -2,11 +2,10 @@
 
 from django.db.models import QuerySet
 
-from agents.copilot.asking import ask, count, require_model
+from agents.copilot.asking import ask, count, require_model, rules
 from agents.copilot.languages import english_name
 from agents.enums import SuggestionKind
 from agents.models import Suggestion
-from agents.prompt import part
 from conversations.enums import AuthorKind, Direction
 from conversations.models import Conversation, Message
 from core.actor import Actor
@@ -43,7 +42,7 @@ def summarise(*, conversation: Conversation, language: str, by: Actor) -> Sugges
     parts = [fence(before.text, label="summary so far")] if before else []
     parts.append(fence("\n".join(within_budget([_line(message) for message in said])), label="conversation"))
     messages: list[ChatMessage] = [
-        {"role": "system", "content": part("copilot_summary", language=english_name(language))},
+        rules("summary", language=english_name(language)),
         {"role": "user", "content": "\n\n".join(parts)},
     ]
     answer = ask(messages, purpose="summary", reference=str(conversation.pk))
