@@ -63,3 +63,19 @@ class Reuse(models.TextChoices):
     NEVER = "never", _("Nobody's: each is answered anew")
     STRANGERS = "strangers", _("Of customers whose identity is not verified")
     EVERYBODY = "everybody", _("Everybody's")
+
+
+class SuggestionKind(models.TextChoices):
+    """What was suggested to an operator."""
+
+    REPLY = "reply", _("Reply")
+    SUMMARY = "summary", _("Summary")
+
+
+class SuggestionStatus(models.TextChoices):
+    """What an operator made of a suggestion."""
+
+    OFFERED = "offered", pgettext_lazy("suggestion", "Offered")
+    ACCEPTED = "accepted", pgettext_lazy("suggestion", "Accepted")
+    EDITED = "edited", pgettext_lazy("suggestion", "Accepted to be edited")
+    REFUSED = "refused", pgettext_lazy("suggestion", "Refused")

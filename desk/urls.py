@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.urls import URLPattern, path
 
 from core.threads import patient
-from desk import model_views, new_views, thread_views, ticket_views, views
+from desk import copilot_views, model_views, new_views, thread_views, ticket_views, views
 
 if TYPE_CHECKING:
     from desk.site import DeskSite
@@ -32,6 +32,7 @@ def desk_urls(site: "DeskSite") -> list[URLPattern]:
         path(f"{inbox}recipients/", thread_views.recipients, name="desk_recipients"),
         path(f"{inbox}messages/<uuid:message_id>/", thread_views.whole, name="desk_message"),
         path(f"{inbox}files/", views.upload, name="desk_upload"),
+        *_copilot(f"{inbox}copilot/"),
         path(f"{inbox}<slug:verb>/", views.act, name="desk_act"),
         path(
             "settings/models/",
@@ -43,4 +44,17 @@ def desk_urls(site: "DeskSite") -> list[URLPattern]:
         path(tickets, page(ticket_views.ticket), name="desk_ticket"),
         path(f"{tickets}state/", ticket_views.state, name="desk_ticket_state"),
         path(f"{tickets}change/", ticket_views.change, name="desk_ticket_change"),
+    ]
+
+
+def _copilot(below: str) -> list[URLPattern]:
+    """Returns what the copilot section of a conversation asks for."""
+    return [
+        path(below, copilot_views.standing, name="desk_copilot"),
+        path(f"{below}similar/", copilot_views.similar, name="desk_copilot_similar"),
+        path(f"{below}suggest/", copilot_views.suggest, name="desk_copilot_suggest"),
+        path(f"{below}summary/", copilot_views.summary, name="desk_copilot_summary"),
+        path(f"{below}rewrite/", copilot_views.rewrite, name="desk_copilot_rewrite"),
+        path(f"{below}translate/", copilot_views.translate, name="desk_copilot_translate"),
+        path(f"{below}decide/", copilot_views.decide, name="desk_copilot_decide"),
     ]

@@ -22,6 +22,8 @@ from tickets.models import Ticket, TicketEvent, TicketQuerySet
 TICKET_GROUPS = {name: GROUPS[name] for name in ("team", "operator")}
 # Of more unsolved tickets that look alike than this, the oldest are not looked at.
 COMPARED = 50
+# Of one customer, beside a conversation.
+MOST_OPEN = 10
 
 
 def tickets_for(actor: Actor) -> TicketQuerySet:
@@ -61,6 +63,12 @@ def ticket_file(ticket: Ticket, *, actor: Actor) -> TicketFile:
 def tickets_of(conversation: Conversation, *, actor: Actor) -> list[Ticket]:
     """Returns the tickets of a conversation that the actor may see, highest number first."""
     return list(tickets_for(actor).filter(conversations=conversation))
+
+
+def open_tickets_of_contact(contact_id: UUID, *, actor: Actor) -> list[Ticket]:
+    """Returns a customer's tickets that are not solved and that the actor may see, highest number first."""
+    rows = tickets_for(actor).filter(requester_id=contact_id)
+    return list(rows.exclude(status__in=DONE)[:MOST_OPEN])
 
 
 def timeline(ticket: Ticket) -> list[TicketEvent]:

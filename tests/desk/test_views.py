@@ -52,6 +52,8 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
             f"{inbox}templates/",
             f"{inbox}recipients/",
             f"{inbox}canned/",
+            f"{inbox}copilot/",
+            f"{inbox}copilot/similar/",
             f"{new}people/",
             f"{new}templates/",
             f"{inbox}messages/{conversation.messages.get().pk}/",
@@ -62,6 +64,7 @@ def addresses(conversation: Conversation, ticket: Ticket) -> dict[str, list[str]
             f"{new}files/",
             f"{inbox}files/",
             f"{tickets}change/",
+            *(f"{inbox}copilot/{what}/" for what in ("suggest", "summary", "rewrite", "translate", "decide")),
             *(f"{inbox}{verb}/" for verb in VERBS),
         ],
     }
