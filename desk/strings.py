@@ -7,7 +7,8 @@ from django.utils.translation import pgettext
 def strings() -> dict[str, str]:
     """Returns every word of the scripts by its key."""
     return {
-        **_common(), **_lists(), **_lines(), **_messages(), **_composer(), **_context(), **_tickets(),
+        **_common(), **_lists(), **_lines(), **_messages(), **_composer(), **_context(), **_copilot(),
+        **_tickets(),
     }  # fmt: skip
 
 
@@ -223,6 +224,25 @@ def _context() -> dict[str, str]:
         "previous": _("Earlier conversations"),
         "ticket-made": _("Ticket #{number} created"),
         "ticket-known": _("Ticket #{number} is about the same matter; nothing new was created"),
+    }
+
+
+def _copilot() -> dict[str, str]:
+    return {
+        "copilot-writing": _("Writing"),
+        "copilot-reading": _("Reading the conversation"),
+        "copilot-searching": _("Searching"),
+        "copilot-translating": _("Translating"),
+        "copilot-nothing": _("Nothing the team knows fits; no reply is suggested."),
+        "copilot-internal": _("internal, customers cannot open it"),
+        "copilot-write-first": _("Write something first."),
+        "copilot-rewritten": _("Rewritten. Look it through before you send it."),
+        "copilot-added": _("Rewritten, but not in your text: {added}. Look it through."),
+        "copilot-undo": _("Undo"),
+        "copilot-none-similar": _("No similar conversation was found."),
+        "copilot-outcome": _("Answered: {text}"),
+        "copilot-no-outcome": _("Nobody answered."),
+        "copilot-tickets": _("Open tickets of this customer"),
     }
 
 

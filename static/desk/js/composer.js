@@ -83,6 +83,17 @@ export function write(mode) {
   field.focus();
 }
 
+/** Returns what stands in the composer. */
+export const textOf = () => field.value;
+
+/** Puts a text in the place of what stands there, as if it had been typed: kept as a draft, and not sent. */
+export function replaceText(text) {
+  field.value = text;
+  save();
+  grow();
+  field.focus();
+}
+
 function grow() {
   field.style.height = "auto";
   field.style.height = `${Math.min(field.scrollHeight + 2, MOST_HEIGHT)}px`;

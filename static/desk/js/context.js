@@ -10,6 +10,7 @@ import { openId, openRow } from "./thread.js";
 import { age, ago, exactTime, shortDate } from "./time.js";
 
 const KEY = "desk:context";
+const NARROW = "(max-width: 1099px)";
 const panes = hook("panes");
 const body = hook("context-body");
 let shown = null;
@@ -29,6 +30,16 @@ function setOpen(isOpen, { keep = true } = {}) {
 /** Shows or hides the panel. */
 export function toggleContext() {
   if (openId()) setOpen(panes.dataset.context !== "open");
+}
+
+/** Shows the panel for now; whether it stays is the operator's choice. */
+export function openContext() {
+  if (openId()) setOpen(true, { keep: false });
+}
+
+/** Folds the panel where it lies over the thread. */
+export function uncoverThread() {
+  if (matchMedia(NARROW).matches) setOpen(false, { keep: false });
 }
 
 function section(title, ...children) {
@@ -231,7 +242,7 @@ on("opened", ({ id }) => {
 
 /** A wide screen shows the panel until somebody folds it; a narrow one when it is asked for. */
 function isWanted() {
-  if (matchMedia("(max-width: 1099px)").matches) return false;
+  if (matchMedia(NARROW).matches) return false;
   const remembered = localStorage.getItem(KEY);
   return remembered ? remembered === "open" : matchMedia("(min-width: 1440px)").matches;
 }
@@ -241,6 +252,6 @@ export function startContext() {
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("[data-toggle-context]")) toggleContext();
     const link = event.target.closest?.(".context a");
-    if (link && matchMedia("(max-width: 1099px)").matches) setOpen(false, { keep: false });
+    if (link) uncoverThread();
   });
 }

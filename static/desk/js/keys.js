@@ -3,7 +3,8 @@
 import { actIfOffered, assignToMe, newTicket } from "./actions.js";
 import { writeFirst } from "./begin.js";
 import { setMode, write } from "./composer.js";
-import { toggleContext } from "./context.js";
+import { openContext, toggleContext } from "./context.js";
+import { suggest } from "./copilot.js";
 import { hook } from "./dom.js";
 import { focusList, moveFocus } from "./list.js";
 import { closeConversation, openId } from "./thread.js";
@@ -19,6 +20,10 @@ const KEYS = {
   c: newTicket,
   w: writeFirst,
   d: toggleContext,
+  s: () => {
+    openContext();
+    suggest();
+  },
   "/": () => hook("search").focus(),
   "?": () => hook("shortcuts-dialog").showModal(),
 };
