@@ -89,7 +89,7 @@ class DeskSite(admin.AdminSite):
 
     def settings(self, request: HttpRequest) -> TemplateResponse:
         """The list of everything that can be set, which is Django's index."""
-        from accounts.admin import is_admin  # deferred: it registers with this site
+        from accounts.admin import is_admin  # deferred: leaf
 
         may_test = is_admin(request)
         return super().index(request, {"may_test_models": may_test})
