@@ -12,7 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from django.views import defaults
 from psycopg.errors import ForeignKeyViolation
 from rest_framework import exceptions
@@ -62,7 +61,7 @@ def problem_details(error: Exception, context: Mapping[str, Any]) -> Response | 
 def _not_taken(context: Mapping[str, Any]) -> str:
     """Says what may be sent in the place of what was."""
     taken = [parser.media_type for parser in context["view"].parser_classes]
-    return _("Send the body as %s, and say so in Content-Type.") % f" {pgettext('list', 'or')} ".join(taken)
+    return _("Send the body as %s, and say so in Content-Type.") % ", ".join(taken)
 
 
 def problem_of(error: Exception) -> dict[str, Any] | None:
