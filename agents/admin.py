@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin import actor_of
 from agents.actions.cases import check_case, save_case
 from agents.budgets import USUAL, Amount
-from agents.enums import BudgetScope
+from agents.enums import BudgetScope, Ground
 from agents.models import (
     Agent,
     Approval,
@@ -264,6 +264,12 @@ class ChargeInline(ReadOnly, admin.TabularInline[Charge, Run]):
     extra = 0
 
 
+def _missing(checked: dict[str, Any]) -> str:
+    """Returns the facts of a sentence that stand nowhere, in brackets."""
+    missing = ", ".join(map(str, checked.get("missing", ())))
+    return f" [{missing}]" if missing else ""
+
+
 @admin.register(Run)
 class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     """Answers in the making, and what they cost."""
@@ -283,8 +289,24 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     search_fields = ("id__iexact", "conversation__id__iexact", "detail")
     date_hierarchy = "started_at"
     inlines = (StepInline, ChargeInline)
-    exclude = ("detail",)
-    readonly_fields = ("came_to",)
+    fields = (
+        "agent", "in_conversation", "status", "came_to", "model", "reused_from",
+        ("prompt_tokens", "completion_tokens", "cost"), ("attempt", "started_at", "finished_at"), "sentences",
+    )  # fmt: skip
+    readonly_fields = (*fields[:6], *fields[6], *fields[7], "sentences")
+
+    @admin.display(description=_("conversation"))
+    def in_conversation(self, run: Run) -> str:
+        """A link to where the answer stands."""
+        address = reverse("admin:desk_conversation", args=[run.conversation_id])
+        return format_html('<a href="{}">{}</a>', address, run.conversation.contact.display_name)
+
+    @admin.display(description=_("what each sentence rests on"))
+    def sentences(self, run: Run) -> str:
+        """The sentences of the answer, with what was found of each."""
+        rows = ((Ground(one["ground"]).label, one["text"], _missing(one)) for one in run.checks)
+        told = format_html_join("", "<li><b>{}</b>: {}{}</li>", rows)
+        return format_html("<ul>{}</ul>", told) if run.checks else "–"
 
     @admin.display(description=_("detail"))
     def came_to(self, run: Run) -> str:
@@ -293,7 +315,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Only runs of conversations one may see; fetches the agents along."""
-        runs = super().get_queryset(request).select_related("agent", "conversation")
+        runs = super().get_queryset(request).select_related("agent", "conversation__contact")
         actor = actor_of(request)
         return runs if actor.is_admin else runs.filter(pk__in=Run.objects.visible_to(actor).values("pk"))
 

@@ -17,6 +17,7 @@ from conversations.queries.threads import history
 from core.actor import Actor
 from core.storable import storable
 from knowledge.enums import Audience
+from knowledge.languages import detect, language_code
 from knowledge.models import Article
 from knowledge.queries.passages import Passage, search, worth_showing
 from knowledge.tools import LONGEST_TEXT
@@ -114,11 +115,12 @@ def _written(
 
 
 def _passages(conversation: Conversation, said: Sequence[Message]) -> list[Passage]:
+    question = asked(said)
     found = search(
-        asked(said),
+        question,
         limit=MOST_PASSAGES + 3,
-        language=conversation.contact.locale or None,
-        team_id=conversation.team_id,
+        # As the agents search: what was written says more than the browser, and no team keeps what it knows.
+        language=detect(question) or language_code(conversation.contact.locale),
         audiences=tuple(Audience),
     )
     return worth_showing(found)[:MOST_PASSAGES]
