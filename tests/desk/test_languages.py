@@ -36,7 +36,7 @@ def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
     def marked(text: str) -> str:
         return f"[{translation.get_language()}] {text}"
 
-    for place in ("core.reasons", "conversations.models.contacts", "llm.tools", "agents.admin"):
+    for place in ("core.reasons", "conversations.models.contacts", "llm.tools", "agents.admin.agents"):
         monkeypatch.setattr(f"{place}.gettext", marked)
 
 

@@ -1,4 +1,4 @@
-"""Agents and what they did."""
+"""Who answers, with what, where."""
 
 from typing import Any, ClassVar
 
@@ -6,35 +6,25 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import actor_of
-from agents.actions.cases import check_case, save_case
 from agents.budgets import USUAL, Amount
-from agents.enums import BudgetScope, Ground
+from agents.enums import BudgetScope
 from agents.models import (
     Agent,
-    Approval,
     Budget,
-    Charge,
-    EvaluationCase,
-    Run,
-    Step,
     ToolPolicy,
     default_tools,
 )
 from agents.policy import defaults
 from agents.queries import sees_all_inboxes
 from agents.toolbox import every_tool, find_tool
-from conversations.admin import ReadOnly
 from conversations.models import Inbox
-from core.errors import Invalid, NotFound
-from core.reasons import said
-from llm.tools import Effect, shown_result
+from core.errors import NotFound
+from llm.tools import Effect
 
 # What a tool does to the world, in the words of people.
 EFFECTS = {
@@ -227,166 +217,3 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
         if db_field.name == "inboxes":
             kwargs["queryset"] = Inbox.objects.visible_to(actor_of(request))
         return super().formfield_for_manytomany(db_field, request, **kwargs)
-
-
-class StepInline(ReadOnly, admin.TabularInline[Step, Run]):
-    """The tool calls of a run."""
-
-    model = Step
-    fields = (
-        *(
-            "number",
-            "tool",
-            "effect",
-            "verdict",
-            "approved_by",
-            "arguments",
-            "told",
-            "failed",
-            "created_at",
-        ),
-    )
-    readonly_fields = fields
-    extra = 0
-
-    @admin.display(description=_("result"))
-    def told(self, step: Step) -> str:
-        """What the model was told, its refusals in the reader's language."""
-        return shown_result(step.result)
-
-
-class ChargeInline(ReadOnly, admin.TabularInline[Charge, Run]):
-    """What each call of a model took from the budgets."""
-
-    model = Charge
-    fields = ("created_at", "model", "prompt_tokens", "completion_tokens", "cost", "is_settled")
-    readonly_fields = fields
-    extra = 0
-
-
-def _missing(checked: dict[str, Any]) -> str:
-    """Returns the facts of a sentence that stand nowhere, in brackets."""
-    missing = ", ".join(map(str, checked.get("missing", ())))
-    return f" [{missing}]" if missing else ""
-
-
-@admin.register(Run)
-class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
-    """Answers in the making, and what they cost."""
-
-    list_display = (
-        "started_at",
-        "agent",
-        "status",
-        "attempt",
-        "model",
-        "prompt_tokens",
-        "completion_tokens",
-        "cost",
-    )
-    list_filter = ("status", "agent", "model", "started_at")
-    list_select_related = ("agent",)
-    search_fields = ("id__iexact", "conversation__id__iexact", "detail")
-    date_hierarchy = "started_at"
-    inlines = (StepInline, ChargeInline)
-    fields = (
-        "agent", "in_conversation", "status", "came_to", "model", "reused_from",
-        ("prompt_tokens", "completion_tokens", "cost"), ("attempt", "started_at", "finished_at"), "sentences",
-    )  # fmt: skip
-    readonly_fields = (*fields[:6], *fields[6], *fields[7], "sentences")
-
-    @admin.display(description=_("conversation"))
-    def in_conversation(self, run: Run) -> str:
-        """A link to where the answer stands."""
-        address = reverse("admin:desk_conversation", args=[run.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, run.conversation.contact.display_name)
-
-    @admin.display(description=_("what each sentence rests on"))
-    def sentences(self, run: Run) -> str:
-        """The sentences of the answer, with what was found of each."""
-        rows = ((Ground(one["ground"]).label, one["text"], _missing(one)) for one in run.checks)
-        told = format_html_join("", "<li><b>{}</b>: {}{}</li>", rows)
-        return format_html("<ul>{}</ul>", told) if run.checks else "–"
-
-    @admin.display(description=_("detail"))
-    def came_to(self, run: Run) -> str:
-        """Why it failed or who stopped it, in the reader's language."""
-        return said(run.detail) or "–"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        """Only runs of conversations one may see; fetches the agents along."""
-        runs = super().get_queryset(request).select_related("agent", "conversation__contact")
-        actor = actor_of(request)
-        return runs if actor.is_admin else runs.filter(pk__in=Run.objects.visible_to(actor).values("pk"))
-
-
-@admin.register(Approval)
-class ApprovalAdmin(ReadOnly, admin.ModelAdmin[Approval]):
-    """What agents asked people for. It is decided in the conversation, where one sees why."""
-
-    list_display = ("asked_at", "tool", "status", "expires_at", "decided_by_name", "in_conversation")
-    list_filter = ("status", "tool", "asked_at")
-    date_hierarchy = "asked_at"
-
-    @admin.display(description=_("conversation"))
-    def in_conversation(self, approval: Approval) -> str:
-        """A link to where it is decided."""
-        address = reverse("admin:desk_conversation", args=[approval.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, approval.conversation.contact.display_name)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Approval]:
-        """Only of conversations one may see."""
-        rows = super().get_queryset(request).select_related("conversation__contact")
-        return rows.filter(pk__in=Approval.objects.visible_to(actor_of(request)).values("pk"))
-
-
-class EvaluationCaseForm(forms.ModelForm[EvaluationCase]):
-    """The text of a case is read before it is stored, and its mistakes are told with their lines."""
-
-    class Meta:
-        model = EvaluationCase
-        fields = ("text", "team")
-        widgets: ClassVar = {"text": forms.Textarea(attrs={"rows": 40, "cols": 110, "spellcheck": "false"})}
-
-    def clean_text(self) -> str:
-        """Refuses what is not one case."""
-        text = str(self.cleaned_data["text"])
-        try:
-            check_case(text, but=self.instance.pk)
-        except Invalid as error:
-            raise forms.ValidationError(error.detail) from error
-        return text
-
-
-@admin.register(EvaluationCase)
-class EvaluationCaseAdmin(admin.ModelAdmin[EvaluationCase]):
-    """Conversations by which agents are measured: `evaluate_agent --own` plays them."""
-
-    form = EvaluationCaseForm
-    list_display = ("title", "name", "team", "made_by", "created_at")
-    list_filter = ("team", "created_at")
-    list_select_related = ("team",)
-    search_fields = ("name", "title", "text")
-    fields = ("name", "text", "team", ("made_by", "in_conversation"), ("created_at", "updated_at"))
-    readonly_fields = ("name", "made_by", "in_conversation", "created_at", "updated_at")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[EvaluationCase]:
-        """Only those that one may see."""
-        seen = EvaluationCase.objects.visible_to(actor_of(request)).values("pk")
-        return super().get_queryset(request).filter(pk__in=seen)
-
-    @admin.display(description=_("made of"))
-    def in_conversation(self, case: EvaluationCase) -> str:
-        """A link to the conversation, while it is there."""
-        if case.conversation_id is None:
-            return "-"
-        address = reverse("admin:desk_conversation", args=[case.conversation_id])
-        return format_html('<a href="{}">{}</a>', address, _("Open the conversation"))
-
-    def save_model(self, request: HttpRequest, obj: EvaluationCase, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001 (Django's signature)
-        """Saves through the action, which takes id and title from the text."""
-        save_case(case=obj, by=actor_of(request))
-
-
-# Pages of their own; Django looks for admin.py alone.
-from agents import tool_admin as tool_admin  # noqa: E402, PLC0414
